@@ -1,0 +1,1 @@
+"""Built-in agent kinds, and the durable local process that plugins build on."""

@@ -1,0 +1,210 @@
+"""Local processes that outlive whoever started them. `LocalProcess` is offered to the authors of plugins.
+
+The act's folder holds what is known of it: `stdout.log`, `stderr.log`, `pid`, `handle.json`, and `exit` once it
+is over. A small shell leads the act's session and writes `pid` and `exit`, so no orchestrator need be alive.
+
+*   The `exit` file decides; processes are looked at only while it is missing (an empty one is missing).
+*   The act ends as a whole: what is left of its group is killed as soon as the end is seen.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from orchharness.agents import proc
+from orchharness.agents.command import marker_of
+from orchharness.agents.result import finished
+from orchharness.agents.start import find, start, text_of
+from orchharness.core.acts import Handle, Lost, PollResult, Running, SpawnRequest, Unknown
+from orchharness.errors import OrchError
+
+_SETTLING = 20  # milliseconds; longer only where nobody reaps orphans
+_HARD = 5.0  # seconds of SIGKILL after which `cancel` says that something is left
+
+
+class Survivor(NamedTuple):
+    """A process that is still there."""
+
+    pid: int
+    command: str
+
+
+class LocalProcess:
+    """Starts, watches and ends processes on this machine. Every method works in any process of the machine."""
+
+    @staticmethod
+    def spawn(request: SpawnRequest, argv: Sequence[str], *, kind: str | None = None) -> Handle:
+        """Start the words in `request.cwd`; asked again for the same act, the same handle and no second start.
+
+        Raises:
+            OrchError: it cannot be started; nothing was.
+        """
+        if not proc.supported():
+            msg = f"{request.act}: local processes need Linux (`/proc` is missing here)"
+            raise OrchError(msg)
+        kind = kind or request.kind
+        return find(request, kind) or start(request, tuple(argv), kind)
+
+    @staticmethod
+    def poll(handle: Handle) -> PollResult:
+        """Whether it runs, or how it ended. Takes no time."""
+        data = handle.data
+        status = _status(data["folder"])
+        if status is None:
+            away = _away(data)
+            if away == "other":
+                return Unknown(f"it runs on {data['host']!r}, out of sight from here")
+            if away == "" and _leader(data) is not None:
+                return Running()
+            status = _status(data["folder"])  # it may have ended between the two looks
+        if status is None:
+            return _lost(data)
+        _tidy(data)
+        return finished(data["folder"], status)
+
+    @staticmethod
+    def cancel(handle: Handle, grace: float = 1.0) -> bool:
+        """End the act and all it started: SIGTERM, after `grace` seconds SIGKILL, until nothing is found twice.
+
+        Returns:
+            Whether nothing is left. False as well when it runs on another machine.
+        """
+        data = handle.data
+        if _away(data):
+            return _away(data) == "rebooted"
+        known = {(data["pid"], data["start"])}
+        markers = {data["marker"].encode()}
+        hard = time.monotonic() + grace
+        told: set[tuple[int, bytes]] = set()
+        looks, pause = 0, 0.002
+        while looks < 2:  # noqa: PLR2004 - one look can miss a process that is just being made
+            procs = proc.tree(markers, known)
+            looks = 0 if procs else looks + 1
+            now = time.monotonic()
+            known.update((p.pid, p.start) for p in procs)
+            if now >= hard:
+                proc.kill(procs, signal.SIGKILL)
+            else:
+                # A stopped process takes SIGTERM only when it goes on. One that was told between fork and exec
+                # may have lost the signal with its old program: it is told again under its new name.
+                proc.kill([p for p in procs if (p.pid, p.name) not in told], signal.SIGTERM, signal.SIGCONT)
+                told.update((p.pid, p.name) for p in procs)
+            if procs and now > hard + _HARD:
+                return False
+            if procs:
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.05)
+        _reap(data)
+        return True
+
+    @staticmethod
+    def wake(handle: Handle) -> int | None:
+        """A file descriptor that is readable when the act's leader has ended; the caller closes it.
+
+        Returns:
+            None when there is no such thing here, or the leader is gone: poll.
+        """
+        data = handle.data
+        if _away(data) or not hasattr(os, "pidfd_open"):
+            return None
+        try:
+            descriptor = os.pidfd_open(data["pid"])
+        except OSError:
+            return None
+        found = proc.look(data["pid"])
+        if found is None or found.start != data["start"]:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    @staticmethod
+    def sweep(keys: Iterable[str]) -> list[Survivor]:
+        """What is still alive of the acts with these keys, in one look over all processes."""
+        markers = {marker_of(key).encode() for key in keys}
+        return [Survivor(p.pid, proc.command_of(p.pid)) for p in proc.tree(markers)] if markers else []
+
+    @staticmethod
+    def end(pids: Iterable[int]) -> None:
+        """Kill processes that `sweep` found, unless the pid belongs to something else by now."""
+        for pid in pids:
+            found = proc.look(pid)
+            if found is not None and proc.is_marked(pid):
+                proc.kill([found], signal.SIGKILL)
+
+
+def _leader(data: Any) -> proc.Proc | None:
+    """The living process that will write the status."""
+    found = proc.look(data["pid"])
+    if found is not None and found.start == data["start"] and found.alive:
+        return found
+    claimed = text_of(f"{data['folder']}/pid") or ""
+    if not claimed.strip().isdigit() or int(claimed) == data["pid"]:
+        return None
+    # Two were started for one folder, and it was the other one that claimed it.
+    other = proc.look(int(claimed))
+    marked = other is not None and other.alive and proc.is_marked(other.pid, {data["marker"].encode()})
+    return other if marked else None
+
+
+def _away(data: Any) -> str:
+    """`other` for a machine or container whose processes cannot be seen, `rebooted` when they cannot exist."""
+    place = proc.here() if proc.supported() else proc.Place("", "", "")
+    if data["boot"] == place.boot:
+        return "" if data["namespace"] == place.namespace else "other"
+    return "rebooted" if data["host"] == place.host else "other"
+
+
+def _status(folder: str) -> int | None:
+    text = text_of(f"{folder}/exit")
+    return int(text) if text and text.endswith("\n") and text.strip().isdigit() else None
+
+
+def _lost(data: Any) -> Lost:
+    if _away(data):
+        return Lost("the machine was restarted")
+    _reap(data)
+    proc.kill(proc.tree({data["marker"].encode()}), signal.SIGKILL)
+    return Lost("its process is gone and left no exit status")
+
+
+def _tidy(data: Any) -> None:
+    """After the end: kill what is left of the group, then take the leader's status."""
+    if _away(data) or not data["pid"]:
+        return
+    found = proc.look(data["pid"])
+    if found is not None and found.start == data["start"]:
+        # While the leader is not reaped its group's number cannot be another group's.
+        _kill_group(data["pid"], signal.SIGKILL)
+        _reap(data, wait=True)
+        _settle(data["pid"])
+    elif _kill_group(data["pid"], 0):
+        members = proc.tree({data["marker"].encode()})
+        proc.kill([p for p in members if p.group == data["pid"]], signal.SIGKILL)
+        _settle(data["pid"])
+
+
+def _settle(group: int) -> None:
+    """Give what was killed the moment it needs to be gone, so that nothing writes while the outputs are looked at."""
+    for _ in range(_SETTLING):
+        if not _kill_group(group, 0):
+            return
+        time.sleep(0.001)
+
+
+def _kill_group(group: int, number: int) -> bool:
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return False
+    return True
+
+
+def _reap(data: Any, *, wait: bool = False) -> None:
+    """Take the leader's status when it is our child: no zombie stays."""
+    found = proc.look(data["pid"])
+    if found is not None and found.start == data["start"]:
+        proc.reap(data["pid"], wait=wait)

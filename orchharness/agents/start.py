@@ -1,0 +1,148 @@
+"""Starting a local process: one `posix_spawn` of a small shell that leads the act's session.
+
+*   `pid` is created exclusively by the shell itself before it does anything: of two spawns for one folder, the
+    second does nothing. So there is no moment at which an act is started and cannot be found.
+*   The shell traps signals without handling them: when the whole group is told to end (`kill 0`), it stays to
+    write the status. Programs do not inherit a trap, as they would inherit an ignored signal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from orchharness.agents import proc
+from orchharness.agents.command import environment, marker_of, resolve, with_odd_names
+from orchharness.core.acts import Handle, SpawnRequest
+from orchharness.errors import OrchError
+
+# "$0" is the act's folder, "$1" the working directory. No variables: they could be ones of the environment.
+_SHELL = (
+    'trap : HUP INT QUIT TERM USR1 USR2; set -C; { echo $$ >"$0/pid"; } 2>/dev/null || exit; set +C; '
+    'cd -- "$1" && shift && "$@"; echo $? >"$0/exit"'
+)
+_RESET = tuple(
+    getattr(signal, name)
+    for name in (
+        "SIGINT",
+        "SIGQUIT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGPIPE",
+        "SIGXFSZ",
+        "SIGCHLD",
+        "SIGUSR1",
+        "SIGUSR2",
+    )
+    if hasattr(signal, name)
+)
+
+
+def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
+    """Start the words; the handle is in the act's folder as well.
+
+    Raises:
+        OrchError: it cannot be started; nothing was.
+    """
+    env = environment(request)
+    if not argv or not argv[0]:
+        msg = f"{request.act}: there is no command to execute"
+        raise OrchError(msg)
+    words, env = with_odd_names((resolve(argv[0], request.cwd, env), *argv[1:]), env)
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions: list[Any] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, f"{request.folder}/stdout.log", append, 0o600),
+        (os.POSIX_SPAWN_OPEN, 2, f"{request.folder}/stderr.log", append, 0o600),
+        *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()),
+    ]
+    try:
+        pid = os.posix_spawn(
+            "/bin/sh",
+            ("sh", "-c", _SHELL, request.folder, request.cwd, *words),
+            env,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_RESET,
+        )
+    except (OSError, ValueError) as error:
+        raise OrchError(_reason(argv, words, env, error)) from None
+    found = proc.look(pid)
+    return _keep(request, kind, pid, found.start if found else 0)
+
+
+def _reason(argv: Sequence[str], words: Sequence[str], env: dict[str, str], error: Exception) -> str:
+    import errno
+
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        size = sum(len(os.fsencode(word)) + 1 for word in (*words, *env, *env.values()))
+        return (
+            f"the command line of {argv[0]!r} and its environment are {size} bytes together, more than the system takes; "
+            f"pass long text in a file (the prompt is in the file that ORCH_PROMPT names)"
+        )
+    return f"command {argv[0]!r} cannot be started: {error}"
+
+
+def _inherited() -> list[int]:
+    """Descriptors above 2 that a child would get: a pipe of ours in an agent's hands never ends."""
+    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _is_inheritable(fd)]  # noqa: PTH208, PLR2004
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False  # it was the one of the listing itself
+
+
+def _keep(request: SpawnRequest, kind: str, pid: int, start: int) -> Handle:
+    """The handle, stored in the act's folder."""
+    place = proc.here()
+    data = {
+        **place._asdict(),
+        "pid": pid,
+        "start": start,
+        "folder": request.folder,
+        "marker": marker_of(request.key),
+        "key": request.key,
+    }
+    text = json.dumps({"kind": kind, "api": 1, "data": data})
+    descriptor = os.open(f"{request.folder}/handle.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+    return Handle(kind=kind, data=data)
+
+
+def find(request: SpawnRequest, kind: str) -> Handle | None:
+    """The handle of an act that was started before, also when whoever started it died before it could tell."""
+    text = text_of(f"{request.folder}/handle.json")
+    if text:
+        try:
+            stored = json.loads(text)
+            if stored["data"]["key"] == request.key:
+                return Handle(kind=stored["kind"], data=stored["data"], api=stored["api"])
+        except (ValueError, KeyError, TypeError):
+            pass  # cut off by a crash: `pid` tells
+        else:
+            msg = f"{request.act}: folder {request.folder!r} belongs to another act; every act needs a folder of its own"
+            raise OrchError(msg)
+    if text_of(f"{request.folder}/pid") is None:
+        return None
+    members = proc.tree({marker_of(request.key).encode()})
+    leader = next((p for p in members if p.pid == p.session), None)
+    return _keep(request, kind, leader.pid if leader else 0, leader.start if leader else 0)
+
+
+def text_of(path: str) -> str | None:
+    """The text of a small file; None when there is none."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 5 ms
+            return file.read().decode(errors="replace")
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""The pure core: no clock, files, randomness, processes, pytest or pluggy; standard library only."""

@@ -1,0 +1,160 @@
+"""What crosses a hook: requests, handles, poll answers, evaluations. All are JSON values in dataclass form.
+
+An *act* is one spawn: a task's iteration, or one critic's judgement. Each has a folder of its own, a `key`
+(a nonce that the journal holds) and is executed in the same way whoever asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from orchharness.core.plan import EMPTY
+
+API_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How an act ended. Only `success` can pass a task; only `success` carries an evaluation."""
+
+    SUCCESS = "success"
+    EXIT = "exit"  # ended with failure
+    TIMEOUT = "timeout"
+    IDLE = "idle"  # no sign of life for `idle_timeout`
+    LOST = "lost"  # cannot be found, and left no result
+    CANCELLED = "cancelled"
+    EVIDENCE = "evidence"  # ended with success, but an output is missing, empty, not written, or does not fit
+    ERROR = "error"  # could not be started or judged at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of agent or critic a plugin offers.
+
+    `options` returns the pydantic model of the kind's options; it is called only when a plan uses the kind,
+    so that pydantic is not imported before. None: the kind has no options of its own.
+    """
+
+    name: str
+    role: Literal["agent", "critic"] = "agent"
+    options: Callable[[], type[Any]] | None = None
+    is_model: bool = False  # a language model: its outputs must change by default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnRequest:
+    """Everything a spawn plugin needs; templates are rendered. Paths are absolute. JSON types only.
+
+    `env` is what is added to the caller's environment. `argv` is set for a `run`; with `shell` it is one text.
+    """
+
+    key: str
+    act: str  # name of the act, e.g. `EN-027.i2.a1`
+    kind: str
+    folder: str  # the act's own folder
+    cwd: str
+    argv: tuple[str, ...] = ()
+    shell: bool = False
+    prompt: str | None = None
+    env: Mapping[str, str] = field(default=EMPTY)
+    options: Mapping[str, Any] = field(default=EMPTY)
+    findings: str | None = None  # path of the findings, from iteration 2 on
+    session: str | None = None
+    timeout: float | None = None
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """How to find a spawned act again, from any process. `data` holds JSON types."""
+
+    kind: str
+    data: Mapping[str, Any]
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Accepted by its engine, not running yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Alive. `life` is any value that changes when the act shows a sign of life beyond its output."""
+
+    life: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The engine gives no answer now: ask again later, nothing is lost."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """Over. `ok` is the agent's own word for success: it can make the task fail, never pass."""
+
+    ok: bool
+    exit: int | None = None
+    detail: str = ""
+    answer: str | None = None
+    summary: str | None = None
+    session: str | None = None
+    usage: Mapping[str, Any] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Gone without an exit status."""
+
+    reason: str = ""
+
+
+PollResult = Queued | Running | Unknown | Finished | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriticRequest:
+    """What a critic judges and how. Everything in `folder` is the act's own; `artifacts` are read-only copies.
+
+    `artifacts` maps `TASK.output` to the paths of the copies below `folder`.
+    """
+
+    key: str
+    act: str
+    gate: str
+    critic: str
+    kind: str
+    iteration: int
+    folder: str
+    cwd: str
+    workspace: str
+    argv: tuple[str, ...] = ()
+    shell: bool = False
+    prompt: str | None = None
+    agent: Mapping[str, Any] = field(default=EMPTY)  # kind, argv, options of the agent that judges
+    checks: tuple[Mapping[str, Any], ...] = ()
+    criteria: tuple[str, ...] = ()
+    artifacts: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    env: Mapping[str, str] = field(default=EMPTY)
+    options: Mapping[str, Any] = field(default=EMPTY)
+    timeout: float | None = None
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a critic answers, as it said it; the gate checks and computes.
+
+    `criteria`: name -> {"score": 0..1, "why": text}. `findings`: {"severity", "task", "where", "what", "fix"}.
+    `passed` is used by critics that only hold or do not hold (checks): None for those that score.
+    """
+
+    criteria: Mapping[str, Any] = field(default=EMPTY)
+    findings: tuple[Mapping[str, Any], ...] = ()
+    passed: bool | None = None
+    total: Any = None  # a total the critic states itself: a note, compared, never used

@@ -1,0 +1,197 @@
+"""Events: facts about a run, in the past tense. The journal holds these and nothing else decides.
+
+Every event is a frozen dataclass of JSON types; `at` is the engine's wall clock in seconds since the epoch,
+passed in, never read here. `to_record`/`from_record` are inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from orchharness.core.acts import Outcome
+from orchharness.core.plan import EMPTY
+from orchharness.errors import JournalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The first record. `selected` are the items this run is about; `header` holds versions, plugins, paths, vars."""
+
+    at: float
+    run: str
+    plan: str
+    digest: str
+    selected: tuple[str, ...]
+    header: Mapping[str, Any] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted:
+    """An act for a task is about to be spawned (journalled before it is)."""
+
+    at: float
+    task: str
+    iteration: int
+    attempt: int
+    act: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished:
+    """An act of a task is over, and its evidence was looked at.
+
+    `outputs`: name -> list of {"path", "sha256", "size", "how"}; `how` is created, changed, rewritten or existed.
+    `changed`: whether anything the task may write has other bytes than before the act.
+    """
+
+    at: float
+    task: str
+    act: str
+    outcome: Outcome
+    started: float
+    seconds: float
+    detail: str = ""
+    exit: int | None = None
+    outputs: Mapping[str, Any] = field(default=EMPTY)
+    changed: bool = True
+    inputs: Mapping[str, Any] = field(default=EMPTY)  # name -> list of {"path", "sha256", "item"}
+    summary: str | None = None
+    session: str | None = None
+    usage: Mapping[str, Any] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgementStarted:
+    """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks."""
+
+    at: float
+    gate: str
+    critic: str
+    iteration: int
+    attempt: int
+    act: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgementFinished:
+    """A critic's act is over. `evaluation` is what it answered, as it was said; empty unless the outcome is success.
+
+    `artifacts`: `TASK.output` -> list of {"path", "sha256"}: what was judged.
+    """
+
+    at: float
+    gate: str
+    critic: str
+    act: str
+    outcome: Outcome
+    started: float
+    seconds: float
+    detail: str = ""
+    evaluation: Mapping[str, Any] = field(default=EMPTY)
+    artifacts: Mapping[str, Any] = field(default=EMPTY)
+    usage: Mapping[str, Any] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateInputsChanged:
+    """Files that judge are not what they were when the run started: no verdict of these gates can be believed."""
+
+    at: float
+    gates: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested:
+    """Nothing new starts from here on. `reason` is for people: `Ctrl-C`, `-x`, a full disk."""
+
+    at: float
+    reason: str
+    cancel: bool  # running acts are ended too
+    interrupted: bool  # the run ends as `interrupted` (a person or signal), else as what its items say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookFailed:
+    """A hook that only watches raised; the run goes on."""
+
+    at: float
+    hook: str
+    plugin: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The last record."""
+
+    at: float
+    state: str
+    reason: str = ""
+
+
+Event = (
+    RunStarted
+    | TaskStarted
+    | TaskFinished
+    | JudgementStarted
+    | JudgementFinished
+    | GateInputsChanged
+    | StopRequested
+    | HookFailed
+    | RunFinished
+)
+
+_TYPES: dict[str, type[Any]] = {
+    t.__name__: t
+    for t in (
+        RunStarted,
+        TaskStarted,
+        TaskFinished,
+        JudgementStarted,
+        JudgementFinished,
+        GateInputsChanged,
+        StopRequested,
+        HookFailed,
+        RunFinished,
+    )
+}
+_FIELDS = {name: tuple((f.name, f.default) for f in fields(t)) for name, t in _TYPES.items()}
+_TUPLES = {"selected", "gates", "paths"}
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """The event as a JSON object: `event` holds its type, defaults are left out."""
+    name = type(event).__name__
+    record: dict[str, Any] = {"event": name}
+    for key, default in _FIELDS[name]:
+        value = getattr(event, key)
+        if value != default and not (isinstance(value, Mapping) and not value):
+            record[key] = value if not isinstance(value, Mapping) else dict(value)
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """The event a record stands for; unknown keys are ignored, so that a newer minor version can be read.
+
+    Raises:
+        JournalError: the record is of no known type, or lacks a field.
+    """
+    kind = _TYPES.get(str(record.get("event")))
+    if kind is None:
+        msg = f"unknown event {record.get('event')!r}"
+        raise JournalError(msg)
+    values = {key: record[key] for key, _ in _FIELDS[kind.__name__] if key in record}
+    for key in _TUPLES & values.keys():
+        values[key] = tuple(values[key])
+    if "outcome" in values:
+        values["outcome"] = Outcome(values["outcome"])
+    try:
+        return kind(**values)  # type: ignore[no-any-return]
+    except TypeError as error:
+        msg = f"record of {kind.__name__}: {error}"
+        raise JournalError(msg) from None

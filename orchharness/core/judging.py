@@ -1,0 +1,254 @@
+"""The gates' half of the orchestrator: judging, and how a gate ends.
+
+A gate over tasks is opened when its members are settled; its checks run first, then its critics at the same time.
+A verdict below what is demanded sends members back to work (`refining`), until the iterations are used up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from orchharness.core import gating
+from orchharness.core.acts import Outcome
+from orchharness.core.events import GateInputsChanged, JudgementFinished, JudgementStarted
+from orchharness.core.gating import CHECKS, NotAnEvaluationError, Verdict
+from orchharness.core.ledger import Due, Ledger
+from orchharness.core.plan import Mode, OnExhausted
+from orchharness.core.records import GateRecord
+from orchharness.core.refining import Refining
+from orchharness.core.releasing import Releases, evaluation_of
+from orchharness.core.status import SUCCESS, GateState
+from orchharness.core.working import backoff
+
+INPUTS_CHANGED = "gate inputs changed"
+
+
+class Judging:
+    """What gates do."""
+
+    def __init__(self, ledger: Ledger, releases: Releases) -> None:
+        self._ledger = ledger
+        self._releases = releases
+        self.refining = Refining(ledger, self)
+        self._above: defaultdict[str, list[str]] = defaultdict(list)  # gate -> gates over it
+        for record in ledger.gates.values():
+            for member in record.gate.of_gates:
+                self._above[member].append(record.id)
+
+    # ---- opening ---------------------------------------------------------------------------------
+
+    def needs_over(self, record: GateRecord) -> None:
+        """Everything the gate needs is settled: it judges, or is skipped."""
+        if record.state != GateState.WAITING:  # an error already: what judges was changed
+            return
+        cause = self._ledger.needs.cause(record.id)
+        if cause is not None:
+            self.end(record, GateState.SKIPPED, cause)
+        elif record.gate.of_gates:
+            record.iteration = 1
+            self._conclude(record, self._aggregated(record))
+        else:
+            self.refining.open(record)
+
+    def revoked(self, record: GateRecord) -> None:
+        """Something the gate relied on is no success any more."""
+        cause = self._ledger.needs.cause(record.id) or ""
+        if record.queued:
+            self.end(record, GateState.SKIPPED, cause)
+        elif record.gate.of_gates and record.can_reopen:
+            self.end(record, GateState.FAILED, cause)
+        elif record.state in SUCCESS and not all(self._ledger.needs.settled.get(t) for t in record.gate.of):
+            # Its verdict stands for the iteration it judged, but what it judged came to nothing.
+            self._ledger.settle(record.id, ok=False, root=cause)
+
+    def recount(self, record: GateRecord) -> None:
+        """A gate this one stands over was decided again: its score may be another."""
+        if record.can_reopen and all(self._ledger.needs.settled.get(g) for g in record.gate.of_gates):
+            verdict = self._aggregated(record)
+            if verdict.score != record.score:
+                self._conclude(record, verdict)
+
+    def _aggregated(self, record: GateRecord) -> Verdict:
+        scores = {g: self._ledger.gates[g].score for g in record.gate.of_gates}
+        return gating.aggregate(record.gate, scores)
+
+    def judge(self, record: GateRecord) -> None:
+        """Judge what is there, in a new iteration."""
+        record.iteration += 1
+        record.judged, record.evaluations, record.verdict = [], {}, None
+        self._ledger.move(record, GateState.READY)
+        first = [CHECKS] if record.gate.checks else list(record.gate.critics)
+        if not first:
+            self.end(record, GateState.ERROR, "it has neither checks nor critics: nobody judges")
+        self._ask(record, first)
+
+    def _ask(self, record: GateRecord, critics: list[str]) -> None:
+        for critic in critics:
+            record.open[critic] = 0
+            self._ledger.queue.offer(self._ledger.ticket(record.id, critic))
+
+    # ---- judgements ------------------------------------------------------------------------------
+
+    def holds_track(self, critic: str) -> bool:
+        """Whether no task of the gate's track is spawned while the critic judges."""
+        return critic != CHECKS and self._ledger.plan.critics[critic].mode is Mode.FOREGROUND
+
+    def started(self, event: JudgementStarted) -> None:
+        """A critic's act runs.
+
+        Raises:
+            ImpossibleTransitionError: the gate does not judge, or the critic was not asked.
+        """
+        ledger, record = self._ledger, self._ledger.gate(event.gate)
+        # An error may end the gate between an instruction and its start: the act runs, its answer is not used.
+        late = record.state == GateState.ERROR and event.critic in (CHECKS, *record.gate.critics)
+        asked = record.open.get(event.critic, -1) + 1 == event.attempt
+        if event.iteration != record.iteration or not (late or asked):
+            ledger.refuse(record.id, f"nobody asked {event.critic!r} in iteration {event.iteration}")
+        if event.critic in record.acts.values():
+            ledger.refuse(record.id, f"{event.critic!r} judges already")
+        if not ledger.act_started(event.act, record.id, event.critic):
+            ticket = ledger.ticket(record.id, event.critic)
+            ledger.reserve(ticket, event.act, hold_track=self.holds_track(event.critic))
+        record.acts[event.act] = event.critic
+        if late:
+            return
+        record.open[event.critic] = event.attempt
+        record.act = event.act
+        record.started = event.at if record.started is None else record.started
+        if record.state != GateState.JUDGING:
+            ledger.move(record, GateState.JUDGING)
+
+    def finished(self, event: JudgementFinished) -> None:
+        """A critic answered, or did not.
+
+        Raises:
+            ImpossibleTransitionError: it was not judging.
+        """
+        record = self._ledger.gate(event.gate)
+        self._ledger.act_over(event.act, event.gate, event.critic)
+        del record.acts[event.act]
+        if record.state != GateState.JUDGING:  # already an error: a late answer changes nothing
+            return
+        record.ended = event.at
+        stop = self._ledger.stop
+        if event.outcome is not Outcome.CANCELLED or stop is None:
+            self._take_answer(record, event)
+        if stop is not None and record.state == GateState.JUDGING and not record.acts:
+            self._ledger.move(record, GateState.READY, "the judgement was not finished")
+
+    def _take_answer(self, record: GateRecord, event: JudgementFinished) -> None:
+        if event.outcome is not Outcome.SUCCESS:
+            self._judge_failed(record, event, event.detail or str(event.outcome))
+            return
+        try:
+            judged = (
+                gating.judge_checks(event.evaluation)
+                if event.critic == CHECKS
+                else gating.judge(self._ledger.plan.critics[event.critic], event.evaluation)
+            )
+        except NotAnEvaluationError as error:
+            self._judge_failed(record, event, f"not an evaluation: {error}")
+            return
+        record.open.pop(event.critic)
+        record.judged.append(judged)
+        record.evaluations[event.critic] = dict(event.evaluation)
+        if record.open:
+            return
+        if event.critic == CHECKS and judged.passed and record.gate.critics:
+            self._ask(record, list(record.gate.critics))
+            return
+        order = {name: n for n, name in enumerate((CHECKS, *record.gate.critics))}
+        in_order = sorted(record.judged, key=lambda j: order[j.critic])
+        self._conclude(record, gating.decide(record.gate, in_order))
+
+    def _judge_failed(self, record: GateRecord, event: JudgementFinished, detail: str) -> None:
+        if detail.startswith(INPUTS_CHANGED):
+            self.end(record, GateState.ERROR, detail)
+            return
+        if event.critic != CHECKS:
+            retry, attempt = self._ledger.plan.critics[event.critic].retry, record.open[event.critic]
+            # An answer that is no evaluation is a fault of execution of the judge, like an exit status.
+            kind = "exit" if event.outcome in {Outcome.SUCCESS, Outcome.ERROR} else str(event.outcome)
+            if kind in retry.on and attempt < retry.attempts:
+                wait = backoff(retry.backoff, attempt)
+                ticket = self._ledger.ticket(record.id, event.critic)
+                self._ledger.queue.offer(ticket, event.at + wait if wait else None)
+                return
+        self.end(record, GateState.ERROR, f"{event.critic}: {detail}")
+
+    def inputs_changed(self, event: GateInputsChanged) -> None:
+        """What judges was changed during the run: no verdict of these gates can be believed."""
+        reason = f"{INPUTS_CHANGED}: {', '.join(event.paths)}"
+        for gate_id in event.gates:
+            record = self._ledger.gates.get(gate_id)
+            if record is None or record.state in {GateState.ERROR, GateState.FAILED, GateState.SKIPPED}:
+                continue
+            if record.state == GateState.REFINING:
+                record.refinement.doom = (GateState.ERROR, reason)
+            else:
+                self.end(record, GateState.ERROR, reason)
+
+    # ---- verdicts --------------------------------------------------------------------------------
+
+    def _conclude(self, record: GateRecord, verdict: Verdict) -> None:
+        """A verdict was computed: pass, refine, or end as the plan says."""
+        record.verdict, record.score = verdict, verdict.score
+        record.warnings += [w for w in verdict.warnings if w not in record.warnings]
+        gate, done = record.gate, record.iteration - record.since
+        exhausted = done >= gate.max_iterations or bool(gate.of_gates)
+        if verdict.passed and (exhausted or done >= gate.min_iterations):
+            self.end(record, GateState.PASSED, verdict.reason)
+        elif exhausted:
+            self._exhaust(record, verdict.reason)
+        else:
+            more = f", but {gate.min_iterations} iterations are asked for" if verdict.passed else ""
+            record.idle_iterations = 0
+            self.refining.refine(record, verdict.reason + more)
+
+    def not_changed(self, record: GateRecord) -> None:
+        """The same bytes are not judged again; two such rounds in a row exhaust the gate."""
+        record.iteration += 1
+        record.idle_iterations += 1
+        gate, verdict, done = record.gate, record.verdict, record.iteration - record.since
+        reason = f"no new work: {verdict.reason}" if verdict else "no new work"
+        exhausted = done >= gate.max_iterations or record.idle_iterations >= 2
+        if verdict and verdict.passed and (exhausted or done >= gate.min_iterations):
+            self.end(record, GateState.PASSED, reason)
+        elif exhausted:
+            self._exhaust(record, reason)
+        else:
+            self.refining.refine(record, reason)
+
+    def _exhaust(self, record: GateRecord, reason: str) -> None:
+        match record.gate.on_exhausted:
+            case OnExhausted.FAIL:
+                self.end(record, GateState.FAILED, reason)
+            case OnExhausted.ACCEPT:
+                self.end(record, GateState.WAIVED, f"accepted by the plan: {reason}")
+            case OnExhausted.ASK:
+                self._close(record, GateState.PAUSED, reason)
+
+    def _close(self, record: GateRecord, state: GateState, reason: str) -> None:
+        for critic in record.open:
+            self._ledger.queue.withdraw(f"{record.id}/{critic}")
+        record.open.clear()
+        extra: dict[str, Any] = {"score": record.score_text, "warnings": tuple(record.warnings)}
+        self._ledger.move(record, state, reason, **extra)
+        if record.verdict is not None:
+            record.decided = evaluation_of(record)
+        if record.gate.owner is not None:
+            self._ledger.queue.release(record.gate.owner)
+        self.refining.closed(record)
+
+    def end(self, record: GateRecord, state: GateState, reason: str) -> None:
+        """The gate is decided."""
+        self._close(record, state, reason)
+        ok, owner = state in SUCCESS, record.gate.owner
+        if ok and owner is not None:
+            self._releases.release(self._ledger.tasks[owner])
+        root = "" if ok else reason if state is GateState.SKIPPED else f"{record.id} {state}"
+        self._ledger.settle(record.id, ok=ok, root=root)
+        self._ledger.due.extend((Due.RECOUNT, g) for g in self._above.get(record.id, ()))
+        self.refining.own_gate_ended(record)

@@ -1,0 +1,181 @@
+"""The records of one run, and the only way they change. Knows no rule of the language but which transitions exist.
+
+What follows from a change is not done at once but noted as *due*, and the orchestrator works that off in order: so
+a failure at the head of ten thousand tasks needs no deep stack, and everybody sees a finished change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection
+from enum import Enum, auto
+from typing import Any, NoReturn
+
+from orchharness.core import graph
+from orchharness.core.events import StopRequested
+from orchharness.core.finality import Finality
+from orchharness.core.needs import Needs
+from orchharness.core.plan import Mode, Plan, Task
+from orchharness.core.records import TRANSITIONS, GateRecord, Record, TaskRecord
+from orchharness.core.scheduling import Scheduler, Ticket
+from orchharness.core.status import Transition
+from orchharness.errors import ImpossibleTransitionError
+
+
+class Due(Enum):
+    """What is to be done about an item."""
+
+    NEEDS_OVER = auto()  # everything it needs is settled
+    REVOKED = auto()  # a success it relied on is none any more
+    CLOSED = auto()  # the gate is at work no longer: others may want its tasks
+    RECOUNT = auto()  # a gate this one stands over was decided again
+
+
+class Ledger:
+    """Plan, records and queue of one run."""
+
+    def __init__(self, plan: Plan, selected: Collection[str] | None) -> None:
+        self.plan = plan
+        chosen = set(selected) if selected is not None else None
+        items = [i for p in plan.phases for i in p.items if chosen is None or i in chosen]
+        self.selected: tuple[str, ...] = tuple(items)
+        self.tasks = {i: TaskRecord(plan.tasks[i]) for i in items if i in plan.tasks}
+        self.gates = {i: GateRecord(plan.gates[i]) for i in items if i in plan.gates}
+        self.over: dict[str, list[GateRecord]] = {}  # task -> the gates over it, without its own
+        for record in self.gates.values():
+            for task in record.gate.of if record.gate.owner is None else ():
+                self.over.setdefault(task, []).append(record)
+        self.needs = Needs(plan, items)
+        self.finality = Finality(plan, items, {i: r.gate for i, r in self.gates.items()})
+        self.queue = Scheduler(plan.resources)
+        self.acts: dict[str, tuple[str, str | None]] = {}  # running act -> item, critic
+        self.issued: set[str] = set()  # acts that were given out and not started yet
+        self.stop: StopRequested | None = None
+        self.counts = Counter({"waiting": len(items)})
+        self.due: deque[tuple[Due, str]] = deque((Due.NEEDS_OVER, i) for i in items if self.needs.over(i))
+        self._tails = graph.tails(plan, self.needs.waiting)
+        self._turn = 0
+        self._log: list[Transition] = []
+
+    # ---- records -----------------------------------------------------------------------------
+
+    def task(self, item: str) -> TaskRecord:
+        """The record of the task.
+
+        Raises:
+            ImpossibleTransitionError: the run has no such task.
+        """
+        record = self.tasks.get(item)
+        if record is None:
+            self.refuse(item, "this run has no such task")
+        return record
+
+    def gate(self, item: str) -> GateRecord:
+        """The record of the gate.
+
+        Raises:
+            ImpossibleTransitionError: the run has no such gate.
+        """
+        record = self.gates.get(item)
+        if record is None:
+            self.refuse(item, "this run has no such gate")
+        return record
+
+    def refuse(self, item: str, what: str) -> NoReturn:
+        """Say that this cannot have happened, with what did.
+
+        Raises:
+            ImpossibleTransitionError: always.
+        """
+        record: Record | None = self.tasks.get(item) or self.gates.get(item)
+        history = " → ".join([*record.history, str(record.state)]) if record is not None else ""
+        msg = f"{item!r}: {what}" + (f" (history: {history})" if history else "")
+        raise ImpossibleTransitionError(msg)
+
+    def move(self, record: Record, state: str, reason: str = "", **extra: Any) -> None:
+        """Take the item to another state, or refuse.
+
+        Raises:
+            ImpossibleTransitionError: there is no such transition.
+        """
+        was = str(record.state)
+        if state not in TRANSITIONS[record.kind].get(was, ()):
+            self.refuse(record.id, f"it cannot go from {was} to {state}")
+        record.history.append(was)
+        record.state, record.reason = state, reason
+        self.counts[was] -= 1
+        self.counts[str(state)] += 1
+        extra.setdefault("iteration", record.iteration)
+        self._log.append(Transition(item=record.id, was=was, state=str(state), reason=reason, **extra))
+
+    def warn(self, record: TaskRecord, warning: str) -> None:
+        """Add a warning to a task; its state stays."""
+        if warning not in record.warnings:
+            record.warnings.append(warning)
+            state = str(record.state)
+            self._log.append(
+                Transition(item=record.id, was=state, state=state, reason=record.reason, warnings=(warning,))
+            )
+
+    def take_log(self) -> tuple[Transition, ...]:
+        """The transitions since the last call."""
+        log, self._log = self._log, []
+        return tuple(log)
+
+    def next_turn(self) -> int:
+        """A number that grows with every call."""
+        self._turn += 1
+        return self._turn
+
+    # ---- what is decided -------------------------------------------------------------------------
+
+    def settle(self, item: str, *, ok: bool, root: str = "", harmless: bool = False) -> None:
+        """What needs the item may look at it; `root` names the cause when it is no success."""
+        found = self.needs.settle(item, ok=ok, root=root, harmless=harmless)
+        self.finality.settled(item)
+        self.due.extend((Due.NEEDS_OVER, i) for i in found.over)
+        self.due.extend((Due.REVOKED, i) for i in found.revoked)
+
+    # ---- acts ------------------------------------------------------------------------------------
+
+    def ticket(self, item: str, critic: str | None = None, *, first: bool = False) -> Ticket:
+        """A new place in the queue for the task, or for one of the gate's critics."""
+        spec = self.plan.item(item)
+        return Ticket(
+            rank=0 if first or critic is not None else 1,
+            tail=-self._tails[item],
+            order=spec.order,
+            name=item if critic is None else f"{item}/{critic}",
+            turn=self.next_turn(),
+            item=item,
+            critic=critic,
+            track=(spec.phase, spec.track),
+            foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
+            resources=spec.resources if isinstance(spec, Task) else {},
+        )
+
+    def reserve(self, ticket: Ticket, act: str, *, hold_track: bool) -> None:
+        """Count the act as running, with all it takes."""
+        self.queue.started(ticket, act, hold_track=hold_track)
+        if ticket.foreground:
+            self.queue.run_alone(frozenset({ticket.item, self.tasks[ticket.item].task.gate or ticket.item}))
+
+    def act_started(self, act: str, item: str, critic: str | None) -> bool:
+        """Note that the act runs; False: nobody asked `decide` for it, as when a journal is replayed."""
+        if act in self.acts:
+            self.refuse(item, f"its act {act!r} runs already")
+        self.acts[act] = (item, critic)
+        known = act in self.issued
+        self.issued.discard(act)
+        return known
+
+    def act_over(self, act: str, item: str, critic: str | None) -> None:
+        """Note that the act does not run any more.
+
+        Raises:
+            ImpossibleTransitionError: it did not run.
+        """
+        if self.acts.get(act) != (item, critic):
+            self.refuse(item, f"its act {act!r} ended but did not run")
+        del self.acts[act]
+        self.queue.ended(act)

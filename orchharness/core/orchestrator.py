@@ -1,0 +1,312 @@
+"""The orchestrator: events go in, instructions come out. It decides everything and does nothing.
+
+Rules that hold here:
+  * `apply` is the only way a run changes; what cannot have happened is refused with the item's history.
+  * `decide` gives each instruction once; the caller journals a `...Started` event, applies it, then acts.
+  * An item is *settled* when what needs it may look at it, and *final* when no gate can send it back to work.
+    Only final items are reported, each once.
+  * No clock: times come with events and with `decide`.
+Replaying a journal's events in order gives the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+
+from orchharness.core import events as ev
+from orchharness.core import releasing
+from orchharness.core.judging import Judging
+from orchharness.core.ledger import Due, Ledger
+from orchharness.core.plan import Gate, Plan, Task
+from orchharness.core.records import Findings, GateRecord, TaskRecord
+from orchharness.core.scheduling import Scheduler, Ticket
+from orchharness.core.status import OVER, ItemStatus, RunState, Transition
+from orchharness.core.working import Working
+
+_BAD = ("failed", "error", "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTask:
+    """Spawn the task's agent."""
+
+    task: str
+    iteration: int
+    attempt: int
+    act: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartJudgement:
+    """Spawn the critic (`checks` for the gate's checks)."""
+
+    gate: str
+    critic: str
+    iteration: int
+    attempt: int
+    act: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAct:
+    """End the act and everything it started."""
+
+    act: str
+
+
+Instruction = StartTask | StartJudgement | CancelAct
+
+
+class RunView:
+    """What a watcher may see of the run: read-only, always as it stands."""
+
+    def __init__(self, orchestrator: Orchestrator) -> None:
+        self._orchestrator = orchestrator
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        return self._orchestrator.plan
+
+    @property
+    def state(self) -> str:
+        """The run's state."""
+        return str(self._orchestrator.state)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """State -> how many items are in it."""
+        return self._orchestrator.counts
+
+    def status(self, item: str) -> ItemStatus:
+        """How one item stands."""
+        return self._orchestrator.status(item)
+
+    def items(self) -> Iterator[ItemStatus]:
+        """How every item of the run stands, in plan order."""
+        return (self._orchestrator.status(i) for i in self._orchestrator.selected)
+
+
+class Orchestrator:
+    """One run of a plan, or of the selected part of it (`selected` must be closed, see `graph.closure`)."""
+
+    def __init__(self, plan: Plan, selected: Collection[str] | None = None) -> None:
+        self._ledger = Ledger(plan, selected)
+        releases = releasing.Releases(self._ledger)
+        self._judging = Judging(self._ledger, releases)
+        self._working = Working(self._ledger, releases, self._judging.refining)
+        self._cancelled: set[str] = set()
+        self.finished: ev.RunFinished | None = None
+        self._work_off()
+
+    # ---- what can be asked -------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        return self._ledger.plan
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The items of this run, in plan order."""
+        return self._ledger.selected
+
+    @property
+    def tasks(self) -> Mapping[str, TaskRecord]:
+        """The tasks of this run."""
+        return self._ledger.tasks
+
+    @property
+    def gates(self) -> Mapping[str, GateRecord]:
+        """The gates of this run."""
+        return self._ledger.gates
+
+    @property
+    def queue(self) -> Scheduler:
+        """What is ready."""
+        return self._ledger.queue
+
+    @property
+    def waiting(self) -> Mapping[str, list[str]]:
+        """Node -> the nodes that wait for it."""
+        return self._ledger.needs.waiting
+
+    @property
+    def settled(self) -> Mapping[str, bool]:
+        """Node that is decided -> whether it counts as a success."""
+        return self._ledger.needs.settled
+
+    @property
+    def stop(self) -> ev.StopRequested | None:
+        """The request to stop, if there was one."""
+        return self._ledger.stop
+
+    @property
+    def running(self) -> int:
+        """How many acts run, or were given out to be started."""
+        return self._ledger.queue.running
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """The acts that run."""
+        return tuple(self._ledger.acts)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """State -> how many items are in it."""
+        return {state: count for state, count in self._ledger.counts.items() if count}
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will happen any more."""
+        return not self._ledger.acts if self.stop is not None else self._ledger.queue.idle
+
+    @property
+    def state(self) -> RunState:
+        """The run's state as its items say."""
+        if not self.over and self.finished is None:
+            return RunState.RUNNING
+        counts, stop = self._ledger.counts, self.stop
+        undecided = sum(counts.values()) - sum(counts[s] for s in OVER)
+        if stop is not None and stop.interrupted and undecided:
+            return RunState.INTERRUPTED
+        if any(counts[s] for s in _BAD):
+            return RunState.FAILED
+        if counts["cancelled"]:
+            return RunState.CANCELLED if stop is not None and stop.cancel else RunState.FAILED
+        if counts["paused"]:
+            return RunState.PAUSED
+        return RunState.FAILED if undecided else RunState.PASSED
+
+    def status(self, item: str) -> ItemStatus:
+        """How one item stands."""
+        return (self._ledger.tasks.get(item) or self._ledger.gates[item]).status()
+
+    def take_final(self) -> list[str]:
+        """Items that became final since the last call, in order of decision."""
+        return self._ledger.finality.take()
+
+    def wake_at(self) -> float | None:
+        """When `decide` should be asked again even if nothing happens, in seconds since the epoch."""
+        return None if self.stop else self._ledger.queue.wake_at()
+
+    def findings_for(self, task: str) -> Findings | None:
+        """The findings the task's next act works on."""
+        return self._ledger.tasks[task].findings
+
+    def inputs_of(self, task: Task) -> dict[str, list[dict[str, Any]]]:
+        """Input -> the released artifacts it reads: `{"path", "sha256", "size", "item"}`, or an `evaluation`."""
+        return releasing.inputs_of(self._ledger, task)
+
+    def artifacts_of(self, gate: Gate) -> dict[str, list[dict[str, Any]]]:
+        """`TASK.output` -> the artifacts the gate judges."""
+        return releasing.artifacts_of(self._ledger, gate)
+
+    def released(self, task: str) -> bool:
+        """Whether others may read the task's outputs: it passed, and its own gate let it through."""
+        return releasing.released(self._ledger, task)
+
+    def evaluation_of(self, gate: str) -> dict[str, Any]:
+        """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
+        return releasing.evaluation_of(self._ledger.gates[gate])
+
+    # ---- events ------------------------------------------------------------------------------
+
+    def apply(self, event: ev.Event) -> tuple[Transition, ...]:
+        """Change the run by what happened, and say what that did to the items.
+
+        Raises:
+            ImpossibleTransitionError: it cannot have happened; the run is not usable afterwards.
+        """
+        match event:
+            case ev.TaskStarted():
+                self._working.started(event)
+            case ev.TaskFinished():
+                self._working.finished(event)
+            case ev.JudgementStarted():
+                self._judging.started(event)
+            case ev.JudgementFinished():
+                self._judging.finished(event)
+            case ev.GateInputsChanged():
+                self._judging.inputs_changed(event)
+            case ev.StopRequested():
+                self._stop(event)
+            case ev.RunFinished():
+                self.finished = event
+            case ev.RunStarted() | ev.HookFailed():
+                pass
+            case _:
+                assert_never(event)
+        self._work_off()
+        return self._ledger.take_log()
+
+    def _stop(self, event: ev.StopRequested) -> None:
+        before = self.stop
+        if before is not None:
+            cancel, interrupted = before.cancel or event.cancel, before.interrupted or event.interrupted
+            event = replace(before, cancel=cancel, interrupted=interrupted)
+        self._ledger.stop = event
+
+    def _work_off(self) -> None:
+        """Do what follows from what was done, until nothing more does."""
+        due, tasks, gates = self._ledger.due, self._ledger.tasks, self._ledger.gates
+        while due:
+            what, item = due.popleft()
+            match what:
+                case Due.NEEDS_OVER if item in tasks:
+                    self._working.needs_over(tasks[item])
+                case Due.NEEDS_OVER:
+                    self._judging.needs_over(gates[item])
+                case Due.REVOKED if item in tasks:
+                    self._working.revoked(tasks[item])
+                case Due.REVOKED:
+                    self._judging.revoked(gates[item])
+                case Due.CLOSED:
+                    self._judging.refining.others_may_go(gates[item])
+                case Due.RECOUNT:
+                    self._judging.recount(gates[item])
+
+    # ---- instructions ------------------------------------------------------------------------
+
+    def decide(self, now: float, free: int) -> list[Instruction]:
+        """What to do next, at most `free` new acts; each instruction is given once.
+
+        Args:
+            now: Seconds since the epoch; decides which retries are due.
+            free: How many more acts may run.
+        """
+        if self.stop is not None:
+            acts = self._ledger.acts if self.stop.cancel else ()
+            cancel = [a for a in acts if a not in self._cancelled]
+            self._cancelled.update(cancel)
+            return [CancelAct(act=a) for a in cancel]
+        queue, found = self._ledger.queue, list[Instruction]()
+        queue.wake(now)
+        while len(found) < free:
+            ticket = queue.take()
+            if ticket is None:
+                break
+            found.append(self._instruction(ticket))
+        return found
+
+    def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
+        start: StartTask | StartJudgement
+        if ticket.critic is None:
+            record = self._ledger.tasks[ticket.item]
+            iteration, attempt = record.next_iteration, record.attempt + 1
+            act = f"{record.id}.i{iteration}.a{attempt}"
+            start = StartTask(task=record.id, iteration=iteration, attempt=attempt, act=act)
+            hold = False
+        else:
+            gate, critic = self._ledger.gates[ticket.item], ticket.critic
+            attempt = gate.open[critic] + 1
+            act = f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}"
+            start = StartJudgement(
+                gate=gate.id, critic=critic, iteration=gate.iteration, attempt=attempt, act=act
+            )
+            hold = self._judging.holds_track(critic)
+        self._ledger.reserve(ticket, act, hold_track=hold)
+        self._ledger.issued.add(act)
+        return start

@@ -1,0 +1,354 @@
+"""A plan, as read and checked: immutable values that say what is to be done.
+
+Nothing here knows YAML, files or time. `planfile` makes these values and has resolved every name,
+so that a `Plan` that exists is one that can run: ids are known, there is no cycle, weights add up.
+Text that is still a template (it holds `{{`, `{%` or `{#`) is rendered when the act is prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+LANGUAGE_VERSION = 1
+
+
+class _Empty(Mapping[str, Any]):
+    """The mapping without entries: immutable and hashable, so that dataclasses take it as a default."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[str, Any] = _Empty()
+
+
+class Mode(StrEnum):
+    """Whether the orchestrator waits (`foreground`) or goes on spawning (`background`)."""
+
+    FOREGROUND = "foreground"
+    BACKGROUND = "background"
+
+
+class Must(StrEnum):
+    """What counts as evidence that an output was produced by the act."""
+
+    CHANGE = "change"  # created, or its bytes are other bytes
+    WRITTEN = "written"  # created, changed, or at least rewritten
+    EXIST = "exist"  # there at the end; says nothing about who made it, and is no write
+
+
+class OutputKind(StrEnum):
+    """Where an output is found."""
+
+    FILE = "file"  # path or glob, relative to the workspace
+    RUN = "run"  # `run:name`: a file of the run, outside the workspace
+    STDOUT = "stdout"  # the act's standard output
+    ANSWER = "answer"  # the agent's final text
+
+
+class TriggerRule(StrEnum):
+    """When the needs of a task allow it to start."""
+
+    ALL_SUCCESS = "all_success"
+    ALL_DONE = "all_done"
+
+
+class Refine(StrEnum):
+    """Which members of a gate work on its findings."""
+
+    BLAMED = "blamed"
+    ALL = "all"
+
+
+class OnExhausted(StrEnum):
+    """What a gate does when its iterations are used up."""
+
+    FAIL = "fail"
+    ASK = "ask"
+    ACCEPT = "accept"
+
+
+class Combine(StrEnum):
+    """How the scores of several critics become the gate's."""
+
+    ALL = "all"
+    MEAN = "mean"
+    MIN = "min"
+    MEDIAN = "median"
+
+
+class Severity(StrEnum):
+    """How bad a finding is, worst first."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+
+
+class CheckKind(StrEnum):
+    """The deterministic checks of a gate."""
+
+    RUN = "run"
+    FILE = "file"
+    JSON = "json"
+    PYTEST = "pytest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to execute: words (templates, each rendered to exactly one argument), or one shell text."""
+
+    argv: tuple[str, ...]
+    shell: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Faults of execution are tried again: `attempts` in all, `backoff` seconds before the second, doubling."""
+
+    attempts: int = 1
+    backoff: float = 0.0
+    on: frozenset[str] = frozenset({"exit", "timeout", "idle", "lost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An artifact a task must produce. `path` is a workspace path or glob, or the name after `run:`."""
+
+    name: str
+    kind: OutputKind
+    path: str = ""
+    must: Must = Must.WRITTEN
+    schema: str | None = None  # absolute path of a JSON Schema
+    min_bytes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where one input comes from: an output of a task, or (`output` is None) the evaluation of a gate."""
+
+    item: str
+    output: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """An input of a task: released artifacts (`sources`), or plain files of the workspace (`files`)."""
+
+    name: str
+    sources: tuple[Source, ...] = ()
+    gathered: bool = False  # written as a list or a group: always several paths
+    files: str | None = None  # workspace path or glob: no edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One piece of work for one agent.
+
+    `needs` holds nodes of the graph: task ids, gate ids and `group_node(...)` names. A task with a gate
+    of its own never stands in `needs`: its gate does. Times are seconds.
+    """
+
+    id: str
+    phase: str
+    track: str
+    order: int  # place in the plan, from 0, over tasks and gates
+    line: int  # where it stands in the plan file
+    mode: Mode = Mode.BACKGROUND
+    kind: str = "command"  # the agent kind that runs it
+    agent: str | None = None  # the name in `agents`, None for a plain `run`
+    command: Command | None = None
+    options: Mapping[str, Any] = field(default=EMPTY)  # the kind's own options
+    prompt: str | None = None
+    needs: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    writes: tuple[str, ...] = ()  # workspace paths or globs it may change, outputs included
+    env: Mapping[str, str] = field(default=EMPTY)
+    cwd: str = ""  # relative to its workspace
+    scratch: bool = False  # workspace: scratch
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    retry: Retry = Retry()
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    gate: str | None = None
+    resources: Mapping[str, int] = field(default=EMPTY)
+    estimate: float | None = None
+    title: str | None = None
+    rationale: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One deterministic check. `options` holds the keys of its kind as written.
+
+    `inputs` are absolute paths of files (gate inputs); `needs_inputs` are artifacts of earlier tasks.
+    """
+
+    kind: CheckKind
+    name: str  # for people: "run python check.py", "file report.md"
+    command: Command | None = None
+    options: Mapping[str, Any] = field(default=EMPTY)
+    inputs: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Critic:
+    """Who judges. `criteria` maps a criterion to its weight (they sum to exactly 1), or is empty: findings only."""
+
+    id: str
+    kind: str  # critic kind: `command`, `agent`, or one that a plugin declared
+    command: Command | None = None
+    agent: str | None = None  # name in `Plan.agents`, for kind `agent`
+    prompt: str | None = None
+    options: Mapping[str, Any] = field(default=EMPTY)
+    criteria: Mapping[str, Decimal] = field(default=EMPTY)
+    inputs: tuple[str, ...] = ()  # absolute paths of further files it uses: gate inputs
+    env: Mapping[str, str] = field(default=EMPTY)
+    mode: Mode = Mode.FOREGROUND
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    retry: Retry = Retry()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Turns artifacts into a verdict. Either `of` (tasks) or `of_gates` is not empty, never both."""
+
+    id: str
+    phase: str
+    track: str
+    order: int
+    line: int
+    owner: str | None = None  # the task whose own gate this is
+    of: tuple[str, ...] = ()
+    of_gates: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # nodes that must be over before it judges, `of` and earlier phases included
+    aggregate: Combine | None = None  # mean or min, only with `of_gates`
+    checks: tuple[Check, ...] = ()
+    critics: tuple[str, ...] = ()
+    threshold: Decimal = Decimal("0.90")
+    combine: Combine = Combine.ALL
+    block_on: Severity | None = None
+    min_iterations: int = 1
+    max_iterations: int = 3
+    refine: Refine = Refine.BLAMED
+    on_exhausted: OnExhausted = OnExhausted.FAIL
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Tasks and gates that belong together; `items` in plan order."""
+
+    id: str
+    phase: str
+    mode: Mode
+    items: tuple[str, ...]
+    title: str | None = None
+    rationale: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """Tracks that may run at once; `items` are all its tasks and gates in plan order."""
+
+    id: str
+    mode: Mode
+    tracks: tuple[Track, ...]
+    items: tuple[str, ...]
+    title: str | None = None
+    rationale: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A named agent: a kind and its options, for tasks and for critics of kind `agent`."""
+
+    id: str
+    kind: str
+    command: Command | None = None
+    options: Mapping[str, Any] = field(default=EMPTY)
+    is_model: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A named cross-pollination edge."""
+
+    id: str
+    source: str
+    targets: tuple[str, ...]
+    artifacts: tuple[str, ...] = ()  # empty: order only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole plan. Mappings keep plan order. Paths are absolute."""
+
+    id: str
+    path: str  # the plan file
+    digest: str  # SHA-256 of its bytes
+    phases: tuple[Phase, ...]
+    tasks: Mapping[str, Task]
+    gates: Mapping[str, Gate]
+    critics: Mapping[str, Critic] = field(default=EMPTY)
+    agents: Mapping[str, Agent] = field(default=EMPTY)
+    groups: Mapping[str, tuple[str, ...]] = field(default=EMPTY)  # group node -> its items
+    edges: tuple[Edge, ...] = ()
+    vars: Mapping[str, str] = field(default=EMPTY)
+    copy: str | None = None  # the folder every task shares a fresh copy of; None: the project root
+    parallel: int = 3
+    resources: Mapping[str, int] = field(default=EMPTY)
+    definitions: tuple[
+        str, ...
+    ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)
+    title: str | None = None
+    description: str | None = None
+    protocol: Mapping[str, Any] = field(default=EMPTY)  # `orchestrator_protocol`, shown, never executed
+    warnings: tuple[str, ...] = ()
+
+    def item(self, item_id: str) -> Task | Gate:
+        """The task or gate of that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.tasks.get(item_id) or self.gates[item_id]
+
+
+def group_node(kind: str, name: str) -> str:
+    """The graph's name of a group: `phase:build`, or `track:build/track_a`. Never a valid id, so never confused."""
+    return f"{kind}:{name}"
+
+
+def is_template(text: str) -> bool:
+    """Whether rendering could change the text."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def reads_of(task: Task) -> tuple[str, ...]:
+    """The items whose artifacts or evaluations the task reads, in order, without repeats."""
+    return tuple(dict.fromkeys(s.item for i in task.inputs for s in i.sources))

@@ -1,0 +1,195 @@
+"""What the orchestrator keeps about each item while it runs, and which transitions exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from orchharness.core.gating import Judged, Verdict, as_text
+from orchharness.core.plan import EMPTY, Gate, Task
+from orchharness.core.status import SUCCESS, GateState, ItemStatus, TaskState
+
+T, G = TaskState, GateState
+_ENDED = {G.PASSED, G.FAILED, G.WAIVED, G.PAUSED}
+TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "task": {
+        T.WAITING: frozenset({T.READY, T.SKIPPED}),
+        T.READY: frozenset({T.RUNNING, T.SKIPPED}),  # skipped: what it needs failed after all
+        T.RUNNING: frozenset({T.READY, T.PASSED, T.FAILED, T.CANCELLED, T.LOST}),  # ready: tried again
+        T.PASSED: frozenset({T.READY}),  # refined
+    },
+    "gate": {
+        G.WAITING: frozenset({G.READY, G.SKIPPED, G.ERROR}),
+        G.READY: frozenset({G.JUDGING, G.ERROR}),
+        G.JUDGING: frozenset({G.READY, G.REFINING, G.ERROR, *_ENDED}),  # ready: stopped in the middle
+        G.REFINING: frozenset({G.REFINING, G.READY, G.ERROR, *_ENDED}),  # refining again: no new work
+        # What it judged was replaced, for a wider gate: it judges again. Or what judges was tampered with.
+        G.PASSED: frozenset({G.READY, G.ERROR}),
+        G.WAIVED: frozenset({G.READY, G.ERROR}),
+        G.PAUSED: frozenset({G.READY, G.ERROR}),
+    },
+    "gate over gates": {
+        G.WAITING: frozenset({G.SKIPPED, G.ERROR, *_ENDED}),
+        # One of its gates judged again: the score is computed again.
+        G.PASSED: frozenset({G.ERROR, *_ENDED}),
+        G.WAIVED: frozenset({G.ERROR, *_ENDED}),
+        G.PAUSED: frozenset({G.ERROR, *_ENDED}),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a gate tells the tasks it refines."""
+
+    gate: str
+    iteration: int
+    score: str | None
+    threshold: str
+    findings: tuple[Mapping[str, Any], ...]
+
+    def to_record(self) -> dict[str, Any]:
+        """The JSON an agent finds in `ORCH_FINDINGS`."""
+        return {
+            "gate": self.gate,
+            "iteration": self.iteration,
+            "score": self.score,
+            "threshold": self.threshold,
+            "findings": [dict(f) for f in self.findings],
+        }
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """A task during a run."""
+
+    task: Task
+    state: str = TaskState.WAITING
+    reason: str = ""
+    iteration: int = 0
+    attempt: int = 0
+    act: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    outputs: Mapping[str, Any] = EMPTY  # of the last act that passed
+    released: Mapping[str, Any] = EMPTY  # what others may read: its own gate let these bytes through
+    inputs: Mapping[str, Any] = EMPTY  # what the last act read
+    changed: bool = True
+    session: str | None = None
+    findings: Findings | None = None
+    refined_by: str | None = None  # the gate whose findings the next act works on
+    warnings: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+
+    kind = "task"
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.task.id
+
+    @property
+    def next_iteration(self) -> int:
+        """The iteration of its next act; an attempt that failed is tried again in the same one."""
+        return self.iteration if self.attempt else self.iteration + 1
+
+    def status(self) -> ItemStatus:
+        """What the state file says."""
+        return ItemStatus(
+            id=self.task.id,
+            type="task",
+            phase=self.task.phase,
+            track=self.task.track,
+            state=str(self.state),
+            reason=self.reason,
+            iteration=self.iteration,
+            attempt=self.attempt,
+            started=self.started,
+            ended=self.ended,
+            act=self.act,
+            outputs=self.outputs,
+            warnings=tuple(self.warnings),
+        )
+
+
+@dataclass(slots=True)
+class Refinement:
+    """One round of work on a gate's findings."""
+
+    pending: dict[str, set[str]] = field(default_factory=dict)  # refined task -> refined tasks it waits for
+    sent: set[str] = field(default_factory=set)  # those at work, or judged by their own gates
+    fresh: bool = False  # something changed
+    doom: tuple[GateState, str] | None = None  # how the gate ends once nobody works for it any more
+    parked: bool = False  # all are through, but other gates judge the new bytes first
+
+
+@dataclass(slots=True)
+class GateRecord:
+    """A gate during a run. `iteration` counts produce-and-judge; `since` is where the present allowance began."""
+
+    gate: Gate
+    state: str = GateState.WAITING
+    reason: str = ""
+    iteration: int = 0
+    since: int = 0
+    idle_iterations: int = 0  # no new work, in a row
+    open: dict[str, int] = field(default_factory=dict)  # critic -> attempt, not answered yet
+    acts: dict[str, str] = field(default_factory=dict)  # act -> critic, running
+    judged: list[Judged] = field(default_factory=list)
+    verdict: Verdict | None = None
+    score: Decimal | None = None
+    evaluations: dict[str, Any] = field(default_factory=dict)  # critic -> evaluation of this iteration
+    decided: Mapping[str, Any] | None = None  # the evaluation as it was when the gate was decided
+    refinement: Refinement = field(default_factory=Refinement)
+    turn: int = 0  # which opening this is, over all gates; 0: it is not at work
+    queued: bool = False  # could judge, but another gate is at work on the same tasks
+    stale: bool = False  # what it judged was replaced since
+    sender: str | None = None  # the wider gate for whose refinement it judges again
+    started: float | None = None
+    ended: float | None = None
+    act: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The gate's id."""
+        return self.gate.id
+
+    @property
+    def kind(self) -> str:
+        """Which transitions it has."""
+        return "gate over gates" if self.gate.of_gates else "gate"
+
+    @property
+    def can_reopen(self) -> bool:
+        """Whether it has a verdict that a later one may replace."""
+        return self.state in SUCCESS or self.state == GateState.PAUSED
+
+    @property
+    def score_text(self) -> str | None:
+        """The score as people read it."""
+        return None if self.score is None else as_text(self.score)
+
+    def status(self) -> ItemStatus:
+        """What the state file says."""
+        return ItemStatus(
+            id=self.gate.id,
+            type="gate",
+            phase=self.gate.phase,
+            track=self.gate.track,
+            state=str(self.state),
+            reason=self.reason,
+            iteration=self.iteration,
+            score=self.score_text,
+            threshold=as_text(self.gate.threshold) if self.gate.critics or self.gate.of_gates else None,
+            started=self.started,
+            ended=self.ended,
+            act=self.act,
+            warnings=tuple(self.warnings),
+        )
+
+
+Record = TaskRecord | GateRecord

@@ -1,0 +1,120 @@
+"""What tasks and gates read: released artifacts, what a gate judges, stored evaluations.
+
+Others read what was released to them, at the digests of that moment, whatever happens to its producer since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchharness.core.ledger import Ledger
+from orchharness.core.plan import Gate, Task
+from orchharness.core.records import GateRecord, TaskRecord
+from orchharness.core.status import TaskState
+
+Entries = list[dict[str, Any]]
+
+
+def released(ledger: Ledger, task: str) -> bool:
+    """Whether others may read the task's outputs: it passed, and its own gate let it through."""
+    record = ledger.tasks.get(task)
+    if record is None:
+        return False
+    gate = record.task.gate
+    return ledger.needs.settled.get(gate if gate is not None else task, False)
+
+
+def inputs_of(ledger: Ledger, task: Task) -> dict[str, Entries]:
+    """Input -> the released artifacts it reads: `{"path", "sha256", "size", "item"}`, or an `evaluation`."""
+    found: dict[str, Entries] = {}
+    for wanted in task.inputs:
+        if wanted.files is not None:
+            continue
+        entries = found.setdefault(wanted.name, [])
+        for source in wanted.sources:
+            if source.output is None:
+                gate = ledger.gates.get(source.item)
+                if gate is not None and gate.decided is not None:
+                    entries.append({"item": source.item, "evaluation": gate.decided})
+            elif released(ledger, source.item):
+                outputs = ledger.tasks[source.item].released.get(source.output, ())
+                entries.extend({**o, "item": source.item, "output": source.output} for o in outputs)
+    return found
+
+
+def lacking_input(ledger: Ledger, task: Task) -> str | None:
+    """Why the task cannot read what it must: an input nobody gave anything for. None: all is there."""
+    if not task.inputs:
+        return None
+    entries = inputs_of(ledger, task)
+    for wanted in task.inputs:
+        if wanted.files is None and not entries[wanted.name]:
+            names = ", ".join(dict.fromkeys(s.item for s in wanted.sources))
+            return f"input {wanted.name!r} is empty: {names} gave nothing"
+    return None
+
+
+def artifacts_of(ledger: Ledger, gate: Gate) -> dict[str, Entries]:
+    """`TASK.output` -> the artifacts the gate judges."""
+    return {
+        f"{t}.{name}": [dict(e) for e in entries]
+        for t in gate.of
+        for name, entries in ledger.tasks[t].outputs.items()
+    }
+
+
+def evaluation_of(record: GateRecord) -> dict[str, Any]:
+    """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
+    status = record.status()
+    return {
+        "gate": record.id,
+        "state": status.state,
+        "score": status.score,
+        "threshold": status.threshold,
+        "iteration": record.iteration,
+        "findings": [dict(f) for f in record.verdict.findings] if record.verdict else [],
+        "critics": dict(record.evaluations),
+    }
+
+
+def replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The outputs that hold other bytes than before, whoever wrote them and how."""
+    return {n for n in {*before, *after} if _digests(before.get(n)) != _digests(after.get(n))}
+
+
+def _digests(entries: Any) -> list[tuple[Any, Any]]:
+    return [(e.get("path"), e.get("sha256")) for e in entries or ()]
+
+
+class Releases:
+    """Gives artifacts free, and tells those that had read older ones."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._readers: dict[str, list[tuple[TaskRecord, str, str]]] | None = None
+
+    def release(self, record: TaskRecord) -> None:
+        """Others may read what the task made. Those that read replaced bytes keep them, and say so."""
+        old, record.released = record.released, record.outputs
+        names = replaced(old, record.released) if old else ()
+        for reader, name, output in self._readers_of(record.id) if names else ():
+            if output in names and reader.iteration and not self._reads_anew(reader):
+                text = f"superseded input {name!r}: {record.id}.{output} was refined after it was read"
+                self._ledger.warn(reader, text)
+
+    def _readers_of(self, task: str) -> list[tuple[TaskRecord, str, str]]:
+        if self._readers is None:  # made at the first refinement: most runs never ask
+            self._readers = {}
+            for reader in self._ledger.tasks.values():
+                for wanted in reader.task.inputs:
+                    for s in wanted.sources:
+                        if s.output is not None:
+                            self._readers.setdefault(s.item, []).append((reader, wanted.name, s.output))
+        return self._readers.get(task, [])
+
+    def _reads_anew(self, reader: TaskRecord) -> bool:
+        work = [gate.refinement for gate in self._ledger.over.get(reader.id, ())]
+        return reader.state == TaskState.READY or any(
+            reader.id in w.pending and reader.id not in w.sent for w in work
+        )

@@ -1,0 +1,219 @@
+"""Which of the ready work may start now: order, resources, foreground, tracks held by a critic.
+
+Work that is stopped by the same things stands in one *lane*: same track, same resources. Only the head of a lane
+is looked at; a lane that may not start is parked at what stops it, and comes back when that is free. So each
+offer and each take costs O(log n) whatever else waits, and giving something back costs O(lanes parked there).
+A ticket that is withdrawn stays where it is and is dropped when it comes to the head.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchharness.core.plan import EMPTY
+
+Track = tuple[str, str]
+Rank = tuple[int, float, int, str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A place in the queue: judgements and refinement first, then the longest rest of the plan, then plan order."""
+
+    rank: int
+    tail: float  # negated: longest first
+    order: int
+    name: str  # item, or `gate/critic`: of one name the last ticket counts
+    turn: int  # which ticket this is, over all names
+    item: str
+    critic: str | None = None
+    track: Track = ("", "")
+    foreground: bool = False
+    resources: Mapping[str, int] = field(default=EMPTY)
+
+    @property
+    def place(self) -> Rank:
+        """What the queue sorts by; no two tickets have the same."""
+        return (self.rank, self.tail, self.order, self.name, self.turn)
+
+
+class _Lane(NamedTuple):
+    track: Track | None  # None: work that no critic's hold on its track stops
+    resources: tuple[tuple[str, int], ...]
+    foreground: bool
+
+
+class Scheduler:
+    """Holds what is ready, and gives out what may start."""
+
+    def __init__(self, resources: Mapping[str, int]) -> None:
+        self._free = dict(resources)
+        self._held: dict[str, Mapping[str, int]] = {}
+        self._live: dict[str, int] = {}  # name -> turn of the ticket that counts
+        self._lanes: defaultdict[_Lane, list[tuple[Rank, Ticket]]] = defaultdict(list)
+        self._heads: dict[bool, list[tuple[Rank, _Lane]]] = {True: [], False: []}  # foreground, background
+        self._listed: dict[_Lane, Rank] = {}  # the one entry of a lane among the heads that counts
+        self._parked: dict[str | Track, list[_Lane]] = {}
+        self._shut: set[_Lane] = set()
+        self._delayed: list[tuple[float, Rank, Ticket]] = []
+        self._track_holds: defaultdict[Track, int] = defaultdict(int)
+        self._running: dict[str, Ticket | None] = {}
+        self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
+        self._own: list[tuple[Rank, Ticket]] = []  # tickets of those
+
+    @property
+    def running(self) -> int:
+        """How many acts run, or were given out to be started."""
+        return len(self._running)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing can be given out, now or later."""
+        return not self._running and not self._live
+
+    def _valid(self, ticket: Ticket) -> bool:
+        return self._live.get(ticket.name) == ticket.turn
+
+    def waits(self, name: str) -> bool:
+        """Whether a ticket of that name waits to be taken."""
+        return name in self._live
+
+    def withdraw(self, name: str) -> None:
+        """Void the ticket of that name, if there is one."""
+        self._live.pop(name, None)
+
+    def offer(self, ticket: Ticket, not_before: float | None = None) -> None:
+        """The ticket's work is ready (from that time on); an earlier ticket of the name is void."""
+        self._live[ticket.name] = ticket.turn
+        if not_before is None:
+            self._enlist(ticket)
+        else:
+            heapq.heappush(self._delayed, (not_before, ticket.place, ticket))
+
+    def wake(self, now: float) -> None:
+        """Bring in the work whose delay is over."""
+        while self._delayed and (self._delayed[0][0] <= now or not self._valid(self._delayed[0][2])):
+            ticket = heapq.heappop(self._delayed)[2]
+            if self._valid(ticket):
+                self._enlist(ticket)
+
+    def wake_at(self) -> float | None:
+        """When delayed work becomes ready, if any is delayed."""
+        while self._delayed and not self._valid(self._delayed[0][2]):
+            heapq.heappop(self._delayed)
+        return self._delayed[0][0] if self._delayed else None
+
+    def take(self) -> Ticket | None:
+        """The next work that may start now, or None. The caller must start it (`started`) before it asks again."""
+        if self._exclusive:
+            while self._own:
+                ticket = heapq.heappop(self._own)[1]
+                if self._valid(ticket):
+                    return ticket
+            return None
+        lane = self._first_lane(foreground=True)
+        if lane is not None and self._running:
+            return None  # drain: nothing new starts beside work that waits to run alone
+        if lane is None:
+            lane = self._first_lane(foreground=False)
+        return self._pop(lane) if lane is not None else None
+
+    def _enlist(self, ticket: Ticket) -> None:
+        if ticket.item in self._exclusive:
+            heapq.heappush(self._own, (ticket.place, ticket))
+            return
+        wanted = () if ticket.item in self._held else tuple(sorted(ticket.resources.items()))
+        lane = _Lane(ticket.track if ticket.critic is None else None, wanted, ticket.foreground)
+        heapq.heappush(self._lanes[lane], (ticket.place, ticket))
+        if lane not in self._shut:
+            self._list(lane)
+
+    def _list(self, lane: _Lane) -> None:
+        """Let the heads show the lane's first ticket."""
+        tickets = self._lanes[lane]
+        while tickets and not self._valid(tickets[0][1]):
+            heapq.heappop(tickets)
+        if not tickets:
+            del self._lanes[lane]
+            self._listed.pop(lane, None)
+        elif self._listed.get(lane) != tickets[0][0]:
+            self._listed[lane] = tickets[0][0]
+            heapq.heappush(self._heads[lane.foreground], (tickets[0][0], lane))
+
+    def _first_lane(self, *, foreground: bool) -> _Lane | None:
+        heads = self._heads[foreground]
+        while heads:
+            place, lane = heads[0]
+            if self._listed.get(lane) != place:
+                heapq.heappop(heads)
+            elif not self._valid(self._lanes[lane][0][1]):
+                self._list(lane)
+            else:
+                obstacle = self._obstacle(lane)
+                if obstacle is None:
+                    return lane
+                heapq.heappop(heads)
+                del self._listed[lane]
+                self._shut.add(lane)
+                self._parked.setdefault(obstacle, []).append(lane)
+        return None
+
+    def _obstacle(self, lane: _Lane) -> str | Track | None:
+        if lane.track is not None and self._track_holds.get(lane.track):
+            return lane.track
+        return next((n for n, k in lane.resources if self._free.get(n, 0) < k), None)
+
+    def _pop(self, lane: _Lane) -> Ticket:
+        ticket = heapq.heappop(self._lanes[lane])[1]
+        self._list(lane)
+        return ticket
+
+    def _reopen(self, obstacle: str | Track) -> None:
+        for lane in self._parked.pop(obstacle, ()):
+            self._shut.discard(lane)
+            self._list(lane)
+
+    def started(self, ticket: Ticket, act: str, *, hold_track: bool) -> None:
+        """The work runs as that act; its ticket is used up, its resources are taken."""
+        self.withdraw(ticket.name)
+        self._running[act] = ticket if hold_track else None
+        if hold_track:
+            self._track_holds[ticket.track] += 1
+        if ticket.resources and ticket.item not in self._held:
+            self._held[ticket.item] = ticket.resources
+            for name, count in ticket.resources.items():
+                self._free[name] -= count
+
+    def ended(self, act: str) -> None:
+        """The act is over; a track it held is free again."""
+        ticket = self._running.pop(act)
+        if ticket is None:
+            return
+        self._track_holds[ticket.track] -= 1
+        if not self._track_holds[ticket.track]:
+            self._reopen(ticket.track)
+
+    def release(self, item: str) -> None:
+        """The item's resources are free again, and so is everybody else if it ran alone."""
+        held = self._held.pop(item, EMPTY)
+        for name, count in held.items():
+            self._free[name] += count
+        for name in held:
+            self._reopen(name)
+        if item in self._exclusive:
+            self._end_exclusive()
+
+    def run_alone(self, items: frozenset[str]) -> None:
+        """Give out nothing but the work of these items (a foreground task and its gate) until one is released."""
+        self._exclusive = self._exclusive or items
+
+    def _end_exclusive(self) -> None:
+        self._exclusive = frozenset()
+        own, self._own = self._own, []
+        for _, ticket in own:
+            if self._valid(ticket):
+                self._enlist(ticket)

@@ -1,0 +1,133 @@
+"""The tasks' half of the orchestrator: when a task may start, and what its end means.
+
+A fault of execution is tried again; anything else ends the task. A task that passes settles, or, when a gate had
+it refined, goes back to that gate.
+"""
+
+from __future__ import annotations
+
+from orchharness.core import releasing
+from orchharness.core.acts import Outcome
+from orchharness.core.events import TaskFinished, TaskStarted
+from orchharness.core.ledger import Ledger
+from orchharness.core.plan import TriggerRule
+from orchharness.core.records import TaskRecord
+from orchharness.core.refining import Refining
+from orchharness.core.releasing import Releases, replaced
+from orchharness.core.status import TaskState
+
+_MAX_DOUBLINGS = 32  # of a back-off: beyond that it is for ever anyway
+_ENDINGS = {Outcome.CANCELLED: TaskState.CANCELLED, Outcome.LOST: TaskState.LOST}
+
+
+class Working:
+    """What tasks do."""
+
+    def __init__(self, ledger: Ledger, releases: Releases, refining: Refining) -> None:
+        self._ledger = ledger
+        self._releases = releases
+        self._refining = refining
+
+    def needs_over(self, record: TaskRecord) -> None:
+        """Everything the task needs is settled: it is ready, or skipped."""
+        reason = self._obstacle(record)
+        if reason is not None:
+            self._skip(record, reason)
+            return
+        self._ledger.move(record, TaskState.READY)
+        self._ledger.queue.offer(self._ledger.ticket(record.id))
+
+    def revoked(self, record: TaskRecord) -> None:
+        """Something the task relied on is no success any more: if it was not started yet, it must not be."""
+        if record.iteration or not self._ledger.queue.waits(record.id):
+            return
+        reason = self._obstacle(record)
+        if reason is not None:
+            self._ledger.queue.withdraw(record.id)
+            self._skip(record, reason)
+
+    def _obstacle(self, record: TaskRecord) -> str | None:
+        """Why the task must be skipped, if it must."""
+        cause = self._ledger.needs.cause(record.id)
+        if cause is not None and record.task.trigger_rule is TriggerRule.ALL_SUCCESS:
+            return cause
+        lacking = releasing.lacking_input(self._ledger, record.task)
+        return cause or lacking if lacking else None
+
+    def _skip(self, record: TaskRecord, reason: str) -> None:
+        self._ledger.move(record, TaskState.SKIPPED, reason)
+        harmless = self._ledger.needs.cause(record.id) is None
+        self._ledger.settle(record.id, ok=False, root=reason, harmless=harmless)
+
+    def started(self, event: TaskStarted) -> None:
+        """The task's act runs.
+
+        Raises:
+            ImpossibleTransitionError: the task is not ready, or this is not its next act.
+        """
+        ledger, record = self._ledger, self._ledger.task(event.task)
+        if record.state != TaskState.READY:
+            ledger.refuse(record.id, f"it cannot start while it is {record.state}")
+        expected = (record.next_iteration, record.attempt + 1)
+        if (event.iteration, event.attempt) != expected:
+            ledger.refuse(
+                record.id,
+                "iteration {} attempt {} comes next, not {} {}".format(
+                    *expected, event.iteration, event.attempt
+                ),
+            )
+        if not ledger.act_started(event.act, event.task, None):
+            ledger.reserve(ledger.ticket(event.task), event.act, hold_track=False)
+        record.iteration, record.attempt, record.act = event.iteration, event.attempt, event.act
+        record.started, record.ended = event.at, None
+        ledger.move(record, TaskState.RUNNING)
+
+    def finished(self, event: TaskFinished) -> None:
+        """The task's act is over.
+
+        Raises:
+            ImpossibleTransitionError: it did not run.
+        """
+        record = self._ledger.task(event.task)
+        self._ledger.act_over(event.act, event.task, None)
+        record.ended = event.at
+        record.session = event.session or record.session
+        retry = record.task.retry
+        if event.outcome is Outcome.SUCCESS:
+            self._passed(record, event)
+        elif event.outcome in retry.on and record.attempt < retry.attempts:
+            reason = f"{event.detail or event.outcome}; attempt {record.attempt} of {retry.attempts}"
+            self._ledger.move(record, TaskState.READY, reason)
+            wait = backoff(retry.backoff, record.attempt)
+            self._ledger.queue.offer(self._ledger.ticket(event.task), event.at + wait if wait else None)
+        else:
+            self._failed(
+                record, _ENDINGS.get(event.outcome, TaskState.FAILED), event.detail or str(event.outcome)
+            )
+
+    def _passed(self, record: TaskRecord, event: TaskFinished) -> None:
+        ledger = self._ledger
+        # An attempt that failed may have written what the one that passed only found.
+        record.changed = event.changed or bool(replaced(record.outputs, event.outputs))
+        record.outputs, record.inputs, record.attempt, record.findings = event.outputs, event.inputs, 0, None
+        idle = record.iteration > 1 and not record.changed
+        ledger.move(record, TaskState.PASSED, "no new work" if idle else "")
+        if record.task.gate is None:
+            self._releases.release(record)
+            ledger.queue.release(record.id)
+        if record.refined_by is None:
+            ledger.settle(record.id, ok=True)
+        else:
+            self._refining.came_back(record)
+
+    def _failed(self, record: TaskRecord, state: TaskState, reason: str) -> None:
+        self._ledger.move(record, state, reason)
+        self._ledger.queue.release(record.id)
+        self._ledger.settle(record.id, ok=False, root=f"{record.id} {state}")
+        if record.refined_by is not None:
+            self._refining.did_not_come_back(record)
+
+
+def backoff(first: float, attempt: int) -> float:
+    """Seconds to wait after that attempt: doubling."""
+    return first * 2 ** min(attempt - 1, _MAX_DOUBLINGS)

@@ -1,0 +1,71 @@
+"""The errors orchharness raises on purpose, and the place an error points at.
+
+    OrchError                      anything the user is told without a traceback
+    ├── PlanError                  a plan file is wrong; holds every problem of the file
+    ├── PluginError                a plugin breaks the rules of the hooks
+    ├── JournalError               a journal that cannot be read or written
+    ├── RunBusyError               another orchestrator owns the run or its workspace
+    └── ImpossibleTransitionError  the orchestrator was told something that cannot have happened
+
+Our errors print a message; everything else is a bug and prints a traceback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a file: line and column count from 1; 0 means the file as a whole."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong at one place; `source` is the line it is on, when there is one."""
+
+    location: Location
+    message: str
+    source: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.location}: {self.message}"
+        if self.source is not None and self.location.line:
+            caret = " " * (self.location.column - 1) + "^"
+            text += f"\n    {self.source}\n    {caret}"
+        return text
+
+
+class OrchError(Exception):
+    """Anything the user is told without a traceback."""
+
+
+class PlanError(OrchError):
+    """A plan file is wrong; `problems` holds all that was found, sorted by place."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: (p.location, p.message)))
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class PluginError(OrchError):
+    """A plugin breaks the rules of the hooks."""
+
+
+class JournalError(OrchError):
+    """A journal that cannot be read or written."""
+
+
+class RunBusyError(OrchError):
+    """Another orchestrator owns the run or its workspace."""
+
+
+class ImpossibleTransitionError(OrchError):
+    """The orchestrator was told something that cannot have happened; the message holds the item's history."""

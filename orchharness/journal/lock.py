@@ -1,0 +1,61 @@
+"""A lock on a run or a workspace, held by the kernel: it is gone when its owner is, however that ended."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchharness.errors import RunBusyError
+
+
+class RunLock:
+    """`flock` on a file that holds the owner's pid. The file stays: removing it would race with the next owner."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._fd >= 0
+
+    def acquire(self) -> Self:
+        """Takes the lock, or fails at once; the folder is made when it is missing. Holding it already is fine.
+
+        Raises:
+            RunBusyError: another orchestrator holds it; the message has its pid.
+        """
+        if self.held:
+            return self
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
+            os.close(fd)
+            msg = f"{self.path.parent}: another orchestrator owns it (pid {owner or 'unknown'}); wait until it is done"
+            raise RunBusyError(msg) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+        return self
+
+    def release(self) -> None:
+        """Gives the lock back; releasing twice does nothing."""
+        if self.held:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

@@ -1,0 +1,46 @@
+"""Plan files: YAML → `core.plan.Plan`, with every problem of the file at its place. Nothing of the plan is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchharness.core.plan import EMPTY
+
+if TYPE_CHECKING:
+    from orchharness.core.acts import Kind
+    from orchharness.core.plan import Plan
+
+__all__ = ["read_plan"]
+
+
+def read_plan(
+    path: Path,
+    *,
+    root: Path,
+    kinds: Mapping[str, Kind],
+    critic_kinds: Mapping[str, Kind],
+    variables: Mapping[str, str] = EMPTY,
+    cwd: Path | None = None,
+    text: bytes | None = None,
+) -> Plan:
+    """The plan of that file.
+
+    Args:
+        path: the plan file.
+        root: the project's root, which is the workspace of a plan without `copy`.
+        kinds: the installed agent kinds by name.
+        critic_kinds: the installed critic kinds by name.
+        variables: values given with `--orch-var`.
+        cwd: where the command was typed; default: the current folder.
+        text: the bytes of the file, when they are not to be read from `path`.
+
+    Raises:
+        PlanError: with all problems of the file.
+    """
+    # Here and not at the top: sessions without plans must not pay for what reading one needs.
+    from orchharness.planfile.reading import Places, read
+
+    places = Places(path=path, root=root, cwd=cwd or Path.cwd())
+    return read(places, kinds=kinds, critic_kinds=critic_kinds, variables=variables, data=text)

@@ -1,0 +1,113 @@
+"""`run`: a list of words, or a text that is split as a shell would; `shell: true` keeps one text.
+
+A text is split before anything is rendered, so that a value never becomes two words. Templates survive as one word.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Final
+
+from orchharness.core.plan import Command, is_template
+from orchharness.planfile.context import Context
+from orchharness.planfile.nodes import Node, Scalar, Sequence
+from orchharness.planfile.problems import FieldError
+from orchharness.planfile.shapes import Fields
+from orchharness.planfile.templates import ANY_SCOPE, Scope, Use
+from orchharness.planfile.values import describe, text_of
+
+_TEMPLATE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_MARK: Final = re.compile("\0(\\d+)\0")
+_SHELL_BLIND: Final = ("inputs", "outputs", "findings")
+
+
+def read_command(context: Context, fields: Fields, scope: Scope = ANY_SCOPE) -> Command | None:
+    """The command of a mapping with `run` (and `shell`); None when there is none or it is wrong (noted)."""
+    node = fields.get("run")
+    if node is None:
+        if "shell" in fields and "run" not in fields:
+            context.problems.add(
+                fields.key("shell"), "'shell' without 'run': write 'run: \"the command\"' beside it"
+            )
+        return None
+    try:
+        command = _shell_command(node) if fields.get("shell") else _plain_command(node)
+    except FieldError as error:
+        context.problems.add(error.node, f"run: {error.message}")
+        return None
+    _check_words(context, command, node, scope)
+    return command
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a command line; a template is never taken apart.
+
+    Raises:
+        ValueError: a quotation is not closed.
+    """
+    if not is_template(text):
+        return shlex.split(text)
+    templates: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        templates.append(match.group())
+        return f"\0{len(templates) - 1}\0"
+
+    words = shlex.split(_TEMPLATE.sub(keep, text))
+    return [_MARK.sub(lambda m: templates[int(m.group(1))], word) for word in words]
+
+
+def _plain_command(node: Node) -> Command:
+    if isinstance(node, Sequence):
+        words = [_word(item) for item in node.items]
+    else:
+        text = text_of(node, "a command: a list of words, or a text").text
+        if "\n" in text.strip():
+            raise FieldError(
+                node, "two or more lines: write 'shell: true' beside it, or one command as a list of words"
+            )
+        try:
+            words = split_words(text)
+        except ValueError as error:
+            raise FieldError(node, f"cannot be split into words ({error}): write a list of words") from None
+    if not words or not words[0].strip():
+        raise FieldError(node, "the command is empty")
+    return Command(argv=tuple(words))
+
+
+def _word(node: Node) -> str:
+    if isinstance(node, Scalar) and not node.text and not node.plain:
+        return ""
+    return text_of(node, "a word").text
+
+
+def _shell_command(node: Node) -> Command:
+    if not isinstance(node, Scalar):
+        raise FieldError(node, f"with 'shell: true' expected one text, found {describe(node)}")
+    text = text_of(node, "one text").text
+    if not text.strip():
+        raise FieldError(node, "the command is empty")
+    return Command(argv=(text,), shell=True)  # noqa: S604 - only says so, nothing is run here
+
+
+def _check_words(context: Context, command: Command, node: Node, scope: Scope) -> None:
+    for place, word in enumerate(command.argv):
+        if not is_template(word):
+            continue
+        at = node.items[place] if isinstance(node, Sequence) else node
+        uses = context.templates.check(word, at, scope)
+        if command.shell:
+            _refuse_in_shell(context, at, uses)
+
+
+def _refuse_in_shell(context: Context, node: Node, uses: frozenset[Use]) -> None:
+    for name in sorted({use.name for use in uses if use.name in _SHELL_BLIND}):
+        variable = {
+            "inputs": "$ORCH_INPUT_<NAME>",
+            "outputs": "$ORCH_OUTPUT_<NAME>",
+            "findings": "$ORCH_FINDINGS",
+        }[name]
+        context.problems.add(
+            node, f'run: a shell text takes no {name}: use "{variable}" from the environment'
+        )

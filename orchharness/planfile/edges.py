@@ -1,0 +1,140 @@
+"""What every item waits for: `needs`, what it reads, cross-pollination, and the phase before."""
+
+from __future__ import annotations
+
+from orchharness.core.plan import Edge, Input, Source
+from orchharness.planfile.context import Context
+from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
+from orchharness.planfile.inputs import EVALUATION, find_source
+from orchharness.planfile.names import Draft, Names, in_words
+from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.outputs import variable_of
+from orchharness.planfile.problems import FieldError
+from orchharness.planfile.shapes import Fields
+from orchharness.planfile.values import text_of
+
+
+def add_needs(context: Context, item: TaskDraft | GateDraft, names: Names) -> None:
+    """The needs an item states itself."""
+    for word in item.fields.get("needs", ()):
+        try:
+            needed = names.find(word)
+            check_direction(item, needed, word)
+            item.needs[node_of(needed)] = None
+        except FieldError as error:
+            context.problems.add(error.node, f"needs: {error.message}")
+
+
+def add_reads(context: Context, task: TaskDraft, names: Names) -> None:
+    """The needs that follow from what a task reads."""
+    for source in dict.fromkeys(s.item for i in task.inputs for s in i.sources):
+        needed: Draft = names.tasks.get(source) or names.gates[source]
+        named = task.fields.get("inputs", {})
+        reading = next(i.name for i in task.inputs if any(s.item == source for s in i.sources))
+        node = named[reading][1] if reading in named else task.key
+        try:
+            check_direction(task, needed, node)
+            task.needs[node_of(needed)] = None
+        except FieldError as error:
+            context.problems.add(error.node, f"input {reading!r}: {error.message}")
+
+
+def add_barrier(item: TaskDraft | GateDraft, phases: list[PhaseDraft]) -> None:
+    """A phase waits for the one before it."""
+    if item.phase.index:
+        item.needs[phases[item.phase.index - 1].node] = None
+
+
+def node_of(draft: Draft) -> str:
+    """The graph's node that stands for needing it: for a task with a gate of its own, the gate."""
+    if isinstance(draft, TaskDraft):
+        return draft.released_by
+    return draft.id if isinstance(draft, GateDraft) else draft.node
+
+
+def check_direction(item: TaskDraft | GateDraft, needed: Draft, node: Node) -> None:
+    """Raises FieldError when waiting for it can never end, where that can be said in words."""
+    who = in_words(item)
+    if needed is item:
+        raise FieldError(node, f"{who} needs itself")
+    if isinstance(needed, GateDraft) and needed.owner is item:
+        raise FieldError(node, f"{who} needs its own gate {needed.id!r}, which judges it")
+    if item.phase is needed or (isinstance(needed, TrackDraft) and _is_in(item, needed)):
+        raise FieldError(
+            node, f"{who} needs {in_words(needed)}, which it is part of: name the items it waits for"
+        )
+    phase = needed if isinstance(needed, PhaseDraft) else needed.phase
+    if phase.index > item.phase.index:
+        where = "" if phase is needed else f" of the later phase {phase.id!r}"
+        later = " (a later phase)" if phase is needed else ""
+        raise FieldError(
+            node,
+            f"{who} of phase {item.phase.id!r} needs {in_words(needed)}{where}{later}: "
+            "phases run in order, so this would wait for ever; move one of them",
+        )
+
+
+def _is_in(item: TaskDraft | GateDraft, track: TrackDraft) -> bool:
+    own = item.track.id if isinstance(item, TaskDraft) else item.track
+    return item.phase is track.phase and own == track.id
+
+
+def read_cross_pollination(context: Context, plan: Fields, names: Names) -> tuple[Edge, ...]:
+    """The named edges; their inputs and needs are added to the tasks they lead to."""
+    edges: list[Edge] = []
+    for name, (key, fields) in plan.get("cross_pollination", {}).items():
+        try:
+            edge = _edge(name, key, fields, names)
+        except FieldError as error:
+            context.problems.add(error.node, f"{name}: {error.message}")
+            continue
+        if edge is not None:
+            edges.append(edge)
+    return tuple(edges)
+
+
+def _edge(name: str, key: Scalar, fields: Fields, names: Names) -> Edge | None:
+    if fields.broken:
+        return None
+    for needed in ("from", "to"):
+        if needed not in fields:
+            raise FieldError(
+                key, f"{needed!r} is missing: write {{from: TASK, to: TASK, artifacts: [outputs]}}"
+            )
+    if fields.get("from") is None or fields.get("to") is None:
+        return None
+    word = text_of(fields.get("from"), "the id of a task or gate")
+    source = names.find(word)
+    if not isinstance(source, TaskDraft | GateDraft):
+        raise FieldError(word, f"from: {in_words(source)} is a group: name the task or gate it comes from")
+    artifacts = [
+        find_source(names, source.id, artifact.text, artifact) for artifact in fields.get("artifacts", ())
+    ]
+    targets = [_target(names, source, word) for word in fields.get("to")]
+    for target in targets:
+        target.needs[node_of(source)] = None
+        for artifact in artifacts:
+            _add_input(target, artifact)
+    return Edge(
+        id=name,
+        source=source.id,
+        targets=tuple(target.id for target in targets),
+        artifacts=tuple(artifact.output or EVALUATION for artifact in artifacts),
+    )
+
+
+def _target(names: Names, source: TaskDraft | GateDraft, word: Scalar) -> TaskDraft:
+    target = names.find(word)
+    if not isinstance(target, TaskDraft):
+        raise FieldError(word, f"to: {in_words(target)} is no task: name the tasks it goes to")
+    check_direction(target, source, word)
+    return target
+
+
+def _add_input(target: TaskDraft, artifact: Source) -> None:
+    """An input named after the artifact, unless the task has one of that name or reads the artifact already."""
+    name = artifact.output or EVALUATION
+    for known in target.inputs:
+        if artifact in known.sources or variable_of(known.name) == variable_of(name):
+            return
+    target.inputs.append(Input(name=name, sources=(artifact,)))

@@ -1,0 +1,108 @@
+"""Files that define the plan: found beside it, recorded, and (for prompts) read. Their text is data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from orchharness.core.plan import is_template
+from orchharness.planfile.context import Context
+from orchharness.planfile.nodes import Mapping, Node
+from orchharness.planfile.problems import FieldError
+from orchharness.planfile.schema import PROMPT_FILE
+from orchharness.planfile.templates import ANY_SCOPE, Scope
+from orchharness.planfile.values import text_of
+
+MAX_BYTES: Final = 5 << 20
+_TEXT_SUFFIXES: Final = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".rst")
+
+
+def definition(context: Context, node: Node, what: str = "a file beside the plan") -> str:
+    """The absolute path of a file that defines the plan; it is recorded as one.
+
+    Raises:
+        FieldError: there is no such file.
+    """
+    text = context.templates.render(node, what)
+    return _record(context, node, text)
+
+
+def read_prompt(context: Context, node: Node | None, scope: Scope = ANY_SCOPE) -> str | None:
+    """The text of a prompt, from the plan or from its file; None when there is none or it is wrong (noted)."""
+    if node is None:
+        return None
+    try:
+        text, where = _prompt_text(context, node)
+    except FieldError as error:
+        context.problems.add(error.node, error.message)
+        return None
+    context.templates.check(text, node, scope, where)
+    return text
+
+
+def check_schema_is_usable(node: Node) -> None:
+    """Raises FieldError when JSON Schemas cannot be checked on this machine."""
+    from importlib.util import find_spec
+
+    if find_spec("jsonschema") is None:
+        raise FieldError(node, "a schema needs the package jsonschema: pip install 'orchharness[schema]'")
+
+
+def existing_file(folder: Path, text: str) -> Path | None:
+    """The file of that name in the folder, if the text names one."""
+    if not text.strip() or "\n" in text or len(text) > 1_024:
+        return None
+    path = folder / text
+    try:
+        return path if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def absolute(path: Path) -> str:
+    """The absolute path without `.` and `..`; links are not followed."""
+    return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
+
+
+def _record(context: Context, node: Node, text: str) -> str:
+    if existing_file(context.plan_dir, text) is None:
+        raise FieldError(
+            node, f"there is no file {text!r} beside the plan (paths here are relative to the plan file)"
+        )
+    path = absolute(context.plan_dir / text)
+    context.definitions[path] = None
+    return path
+
+
+def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
+    """The text, and what to say before a problem in it: the file it stands in."""
+    if isinstance(node, Mapping):
+        fields = PROMPT_FILE.read(node, context.problems)
+        if "file" not in fields:
+            raise FieldError(node, "prompt: write the text, or {file: path}")
+        name = fields.at("file")
+        return _read(Path(definition(context, name)), name), f"{context.templates.render(name)}: "
+    text = text_of(node, "text, or {file: path}").text
+    if not text.strip():
+        raise FieldError(node, "prompt: the text is empty")
+    if existing_file(context.plan_dir, text) is not None:
+        return _read(Path(_record(context, node, text)), node), f"{text}: "
+    if text.endswith(_TEXT_SUFFIXES) and not any(c.isspace() for c in text) and not is_template(text):
+        raise FieldError(
+            node, f"prompt: {text!r} looks like a file, but there is none of that name beside the plan"
+        )
+    return text, ""
+
+
+def _read(path: Path, node: Node) -> str:
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+    except OSError as error:
+        raise FieldError(node, f"{str(path)!r} cannot be read: {error.strerror}") from None
+    if data is None:
+        raise FieldError(node, f"{str(path)!r} is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FieldError(node, f"{str(path)!r} is not UTF-8 text (byte {error.start})") from None

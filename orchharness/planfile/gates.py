@@ -1,0 +1,228 @@
+"""Gates: what one judges, and its settings, laid over `defaults.gate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from orchharness.core.plan import Combine, Critic, Gate, OnExhausted, Refine, Severity
+from orchharness.planfile.checks import read_checks
+from orchharness.planfile.context import Context
+from orchharness.planfile.drafts import GateDraft, TaskDraft
+from orchharness.planfile.edges import check_direction
+from orchharness.planfile.names import Names, in_words, tasks_of
+from orchharness.planfile.nodes import Node, Scalar, Sequence
+from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.shapes import Fields
+from orchharness.planfile.values import ratio, text_of
+
+_NOT_OVER_GATES: Final = ("checks", "critics", "refine", "combine", "block_on", "min_iterations")
+_FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
+_REFINE_LATER: Final = frozenset({"resume", "fresh"})
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """The keys of a gate laid over those of `defaults.gate`."""
+
+    own: Fields
+    defaults: Fields | None
+    only: tuple[str, ...] | None = None  # the defaults that apply; None: all
+
+    def source(self, key: str) -> Fields:
+        """Which of the two has the key."""
+        usable = key not in self.own and (self.only is None or key in self.only)
+        return self.defaults if self.defaults is not None and usable else self.own
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value that counts."""
+        return self.source(key).get(key, default)
+
+
+def resolve_members(context: Context, gate: GateDraft, names: Names) -> None:
+    """Find what a gate that stands alone judges; what is wrong is noted."""
+    if not gate.alone or gate.fields.broken:
+        return
+    words: tuple[Scalar, ...] = gate.fields.get("of", ())
+    if not words and ("of" not in gate.fields or gate.fields.get("of") is not None):
+        context.problems.add(
+            gate.key, f"gate {gate.id!r} stands alone: write 'of: [tasks, tracks, phases or gates]'"
+        )
+    for word in words:
+        try:
+            _add_member(gate, word, names)
+        except FieldError as error:
+            context.problems.add(error.node, f"of: {error.message}")
+    if gate.members and gate.of_gates:
+        what = "'of' names gates and tasks: a gate is over the one or the other"
+        context.problems.add(gate.fields.at("of"), what)
+
+
+def add_judged(gate: GateDraft) -> None:
+    """A gate waits for what it judges: the members, or their own gates."""
+    for member in gate.members:
+        own = member.gate
+        gate.needs[own.id if own and own is not gate else member.id] = None
+    for other in gate.of_gates:
+        gate.needs[other.id] = None
+
+
+def build_gate(
+    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, critics: Mapping[str, Critic]
+) -> Gate:
+    """The gate itself; what is wrong with it is noted."""
+    laid = Laid(draft.fields, defaults, _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None)
+    checks = () if draft.of_gates else read_checks(context, laid.get("checks"), draft, names)
+    named = () if draft.of_gates else _critics(context, laid, critics)
+    _check_sense(context, draft, laid)
+    least, most = laid.get("min_iterations", 1), 1 if draft.of_gates else laid.get("max_iterations", 3)
+    if least > most:
+        key = "min_iterations" if "min_iterations" in draft.fields else "max_iterations"
+        context.problems.add(
+            draft.fields.at(key),
+            f"gate {draft.id!r}: min_iterations {least} is more than max_iterations {most}",
+        )
+    aggregate = laid.get("aggregate", Combine.MEAN) if draft.of_gates else None
+    return Gate(
+        id=draft.id,
+        phase=draft.phase.id,
+        track=draft.track,
+        order=draft.order,
+        line=draft.key.line,
+        owner=draft.owner.id if draft.owner else None,
+        of=tuple(member.id for member in draft.members),
+        of_gates=tuple(gate.id for gate in draft.of_gates),
+        needs=tuple(draft.needs),
+        aggregate=Combine(aggregate) if aggregate else None,
+        checks=checks,
+        critics=named,
+        threshold=_threshold(context, laid),
+        combine=Combine(laid.get("combine", Combine.ALL)),
+        block_on=Severity(laid.get("block_on")) if laid.get("block_on") else None,
+        min_iterations=least,
+        max_iterations=most,
+        refine=_refine(context, laid.get("refine")),
+        on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
+        title=draft.fields.get("title"),
+        tags=read_tags(draft.fields),
+    )
+
+
+def check_scores(
+    context: Context, gates: Mapping[str, Gate], names: Names, critics: Mapping[str, Critic]
+) -> None:
+    """Note gates over gates that have no score."""
+    for gate in gates.values():
+        for other in gate.of_gates:
+            judged = gates[other]
+            if not judged.of_gates and not any(critics[name].criteria for name in judged.critics):
+                node = names.gates[gate.id].fields.at("of")
+                context.problems.add(
+                    node, f"gate {other!r} has no score to aggregate: it has no critic with criteria"
+                )
+
+
+def read_tags(fields: Fields) -> tuple[str, ...]:
+    """`tags` and `marks` together, once each."""
+    words: tuple[Scalar, ...] = (*fields.get("tags", ()), *fields.get("marks", ()))
+    return tuple(dict.fromkeys(word.text for word in words))
+
+
+def _add_member(gate: GateDraft, word: Scalar, names: Names) -> None:
+    named = names.find(word)
+    if isinstance(named, GateDraft):
+        check_direction(gate, named, word)
+        if named not in gate.of_gates:
+            gate.of_gates.append(named)
+        return
+    tasks = tasks_of(named)
+    if not tasks:
+        raise FieldError(word, f"{in_words(named)} has no tasks to judge")
+    known = {task.id for task in gate.members}
+    for task in tasks:
+        check_direction(gate, task, word)
+    gate.members += [task for task in tasks if task.id not in known]
+
+
+def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for word in laid.get("critics", ()):
+        if word.text in critics:
+            found[word.text] = None
+        else:
+            guess = context.problems.guess(word.text, critics)
+            context.problems.add(
+                word, f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"
+            )
+    return tuple(found)
+
+
+def _check_sense(context: Context, draft: GateDraft, laid: Laid) -> None:
+    own, problems = draft.fields, context.problems
+    if draft.of_gates:
+        for key in _NOT_OVER_GATES:
+            if key in own:
+                problems.add(
+                    own.key(key),
+                    f"{key!r} on a gate over gates: it only aggregates their scores; leave it out",
+                )
+        if own.get("max_iterations", 1) != 1:
+            problems.add(
+                own.at("max_iterations"),
+                "more than one iteration of a gate over gates is not supported yet: write 1",
+            )
+        return
+    if "aggregate" in own and draft.alone:
+        problems.add(
+            own.key("aggregate"), "'aggregate' is for gates over gates: write 'combine' for several critics"
+        )
+    if not own.broken and not any(_names_judges(laid, key) for key in ("checks", "critics")):
+        problems.add(draft.key, f"gate {draft.id!r} has neither 'checks' nor 'critics': nobody judges")
+
+
+def _names_judges(laid: Laid, key: str) -> bool:
+    source = laid.source(key)
+    value = source.get(key)
+    if isinstance(value, Sequence):
+        return bool(value.items)
+    # Written wrongly is noted already: do not say that it is missing, too.
+    return bool(value) if value is not None else key in source
+
+
+def _threshold(context: Context, laid: Laid) -> Decimal:
+    node: Node | None = laid.get("threshold")
+    try:
+        return Decimal("0.90") if node is None else ratio(context.templates.render(node, "a number"), node)
+    except FieldError as error:
+        context.problems.add(error.node, f"threshold: {error.message}")
+        return Decimal("0.90")
+
+
+def _refine(context: Context, node: Node | None) -> Refine:
+    if node is None:
+        return Refine.BLAMED
+    try:
+        word = text_of(node, "blamed or all").text
+        if word in tuple(Refine):
+            return Refine(word)
+        later = word in _REFINE_LATER
+        what = (
+            f"{word!r} is not supported yet: write blamed or all"
+            if later
+            else f"{word!r} is not blamed or all"
+        )
+    except FieldError as error:
+        what = (
+            error.message
+            if isinstance(node, Scalar)
+            else "a mender of its own is not supported yet: write blamed or all"
+        )
+    context.problems.add(node, f"refine: {what}")
+    return Refine.BLAMED
+
+
+def producing_agents(gate: GateDraft) -> dict[str, TaskDraft]:
+    """The agents whose work the gate judges, each with one of the tasks."""
+    return {task.agent.id: task for task in gate.members if task.agent is not None}

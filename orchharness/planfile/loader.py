@@ -1,0 +1,213 @@
+"""From the fields of a plan file to a `Plan` in which every name is resolved.
+
+All problems of the file are collected; the `Plan` is made only when there are none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchharness.core.plan import Agent, Critic, Edge, Gate, Phase, Plan, Task, Track
+from orchharness.planfile.agents import read_agents, read_critics
+from orchharness.planfile.context import Context
+from orchharness.planfile.drafts import PhaseDraft
+from orchharness.planfile.edges import add_barrier, add_needs, add_reads, read_cross_pollination
+from orchharness.planfile.execution import read_lanes, read_protocol
+from orchharness.planfile.files import absolute
+from orchharness.planfile.gates import add_judged, build_gate, check_scores, resolve_members
+from orchharness.planfile.graph import Graph
+from orchharness.planfile.inputs import read_inputs
+from orchharness.planfile.lint import (
+    check_cycles,
+    check_files,
+    check_writes,
+    critic_inputs,
+    warn_of_own_judges,
+    with_gate_inputs,
+)
+from orchharness.planfile.names import Names
+from orchharness.planfile.outputs import read_outputs
+from orchharness.planfile.problems import FieldError
+from orchharness.planfile.settings import read_copy
+from orchharness.planfile.shapes import Fields
+from orchharness.planfile.structure import read_phases, settle
+from orchharness.planfile.tasks import build_task, find_agent
+from orchharness.planfile.writes import Concurrency, WriteIndex
+
+
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+class _Parts:
+    """The parts of a plan, before the checks over the whole of it."""
+
+    phases: list[PhaseDraft]
+    names: Names
+    agents: dict[str, Agent]
+    critics: dict[str, Critic]
+    tasks: dict[str, Task]
+    gates: dict[str, Gate]
+    groups: dict[str, tuple[str, ...]]
+    edges: tuple[Edge, ...]
+
+
+def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | None:
+    """The plan; None when something is wrong with it, which is noted in the context's problems."""
+    copy = _read_workspace(context, fields)
+    parts = _read_parts(context, fields)
+    graph = Graph(_waits_for(parts))
+    check_cycles(context, graph, parts.names)
+    if not context.problems:
+        check_scores(context, parts.gates, parts.names, parts.critics)
+        _check_files(context, parts, graph)
+    if context.problems:
+        return None
+    warn_of_own_judges(context, parts.gates, parts.critics, parts.names)
+    limits: Fields | None = fields.get("limits")
+    return Plan(
+        id=fields.get("plan") or _default_id(path),
+        path=absolute(path),
+        digest=hashlib.sha256(data).hexdigest(),
+        phases=tuple(_phase(phase) for phase in parts.phases),
+        tasks=parts.tasks,
+        gates=parts.gates,
+        critics=parts.critics,
+        agents=parts.agents,
+        groups=parts.groups,
+        edges=parts.edges,
+        vars=dict(context.templates.variables),
+        copy=copy,
+        parallel=limits.get("parallel", 3) if limits else 3,
+        resources=context.counters,
+        definitions=tuple(context.definitions),
+        title=fields.get("title"),
+        description=fields.get("description"),
+        protocol=read_protocol(fields),
+        warnings=context.problems.warnings(),
+    )
+
+
+def _read_workspace(context: Context, fields: Fields) -> str | None:
+    try:
+        copy = read_copy(context, fields)
+    except FieldError as error:
+        context.problems.add_error(error)
+        return None
+    if copy is not None:
+        context.base, context.copied = Path(copy), True
+    return copy
+
+
+def _read_parts(context: Context, fields: Fields) -> _Parts:
+    problems = context.problems
+    agents = read_agents(context, fields)
+    critics = read_critics(context, fields, agents)
+    if "execution" in fields:
+        phases, critics = read_lanes(fields, critics, problems)
+    else:
+        phases = read_phases(fields, problems)
+    settle(phases, problems)
+    names = Names(phases, problems)
+    for task in names.tasks.values():
+        find_agent(context, task, agents)
+        read_outputs(context, task)
+    edges = _read_edges(context, fields, phases, names)
+    defaults: Fields | None = fields.get("defaults")
+    gate_defaults: Fields | None = defaults.get("gate") if defaults else None
+    return _Parts(
+        phases=phases,
+        names=names,
+        agents=agents,
+        critics=critics,
+        tasks={task.id: build_task(context, task) for task in names.tasks.values()},
+        gates={
+            gate.id: build_gate(context, gate, gate_defaults, names, critics) for gate in names.gates.values()
+        },
+        groups=_groups(phases),
+        edges=edges,
+    )
+
+
+def _read_edges(context: Context, fields: Fields, phases: list[PhaseDraft], names: Names) -> tuple[Edge, ...]:
+    for gate in names.gates.values():
+        resolve_members(context, gate, names)
+        add_judged(gate)
+        if gate.alone:
+            add_needs(context, gate, names)
+    for task in names.tasks.values():
+        add_needs(context, task, names)
+        if "inputs" in task.fields:
+            read_inputs(context, task, names)
+            add_reads(context, task, names)
+    edges = read_cross_pollination(context, fields, names)
+    for item in (item for phase in phases for item in phase.items()):
+        add_barrier(item, phases)
+    return edges
+
+
+def _waits_for(parts: _Parts) -> dict[str, tuple[str, ...]]:
+    waits = {task.id: task.needs for task in parts.tasks.values()}
+    waits.update({gate.id: gate.needs for gate in parts.gates.values()})
+    waits.update(parts.groups)
+    return waits
+
+
+def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
+    """The checks that need the graph: only for plans without cycles."""
+    index = WriteIndex(parts.tasks.values())
+    phases = {phase.id: phase.index for phase in parts.phases}
+    at = Concurrency(graph, phases, context.counters)
+    if index.patterns:
+        check_writes(context, index, at, parts.names)
+    check_files(context, parts.tasks, index, at, parts.names)
+    named = with_gate_inputs(context, parts.gates, parts.tasks, index, parts.names)
+    for gate in [gate for gate in parts.gates.values() if gate.checks]:
+        checks = tuple(
+            replace(check, inputs=tuple(dict.fromkeys([*check.inputs, *named.get(f"{gate.id}:{place}", ())])))
+            for place, check in enumerate(gate.checks)
+        )
+        parts.gates[gate.id] = replace(gate, checks=checks)
+    for name, critic in parts.critics.items():
+        parts.critics[name] = replace(critic, inputs=critic_inputs(context, critic, index))
+
+
+def _groups(phases: list[PhaseDraft]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for phase in phases:
+        groups[phase.node] = tuple(item.id for item in phase.items())
+        for track in phase.tracks:
+            # To need a track is to need its own items; gates of the phase only where there is nothing else.
+            groups[track.node] = tuple(item.id for item in track.items or track.all_items())
+    return groups
+
+
+def _phase(draft: PhaseDraft) -> Phase:
+    tracks = tuple(
+        Track(
+            id=track.id,
+            phase=draft.id,
+            mode=track.mode,
+            items=tuple(item.id for item in track.all_items()),
+            title=track.fields.get("title"),
+            rationale=track.fields.get("rationale"),
+        )
+        for track in draft.tracks
+    )
+    own: Mapping[str, Any] = {} if draft.implicit else draft.fields.values
+    return Phase(
+        id=draft.id,
+        mode=draft.mode,
+        tracks=tracks,
+        items=tuple(item.id for item in draft.items()),
+        title=own.get("title"),
+        rationale=own.get("rationale"),
+    )
+
+
+def _default_id(path: Path) -> str:
+    """The file's stem as an id: `feat-005` for `feat-005.plan.yaml`."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem.removesuffix(".plan")).strip("-")
+    return (stem if stem[:1].isalpha() else f"plan-{stem}")[:64].rstrip("-")

@@ -1,0 +1,156 @@
+"""The first half of reading a plan file: bytes → text → tree → fields, each with its own refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from orchharness.core.acts import Kind
+from orchharness.core.plan import Plan
+from orchharness.errors import Location, PlanError, Problem
+from orchharness.planfile.context import Context
+from orchharness.planfile.files import MAX_BYTES, absolute
+from orchharness.planfile.loader import load
+from orchharness.planfile.nodes import Mapping as MappingNode
+from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.problems import FieldError, Problems
+from orchharness.planfile.schema import PLAN
+from orchharness.planfile.settings import check_version, read_defaults, read_variables
+from orchharness.planfile.shapes import Fields
+from orchharness.planfile.source import SourceError, read_tree
+from orchharness.planfile.templates import Templates
+from orchharness.planfile.values import describe
+
+MAX_TASKS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a plan is read: its file, the project's root, and where the command was typed."""
+
+    path: Path
+    root: Path
+    cwd: Path
+
+    @property
+    def shown(self) -> str:
+        """The file as people know it: relative to where they are, or to the root, when it is below."""
+        path = Path(absolute(self.path))
+        for folder in (self.cwd, self.root):
+            if path.is_relative_to(absolute(folder)):
+                return path.relative_to(absolute(folder)).as_posix()
+        return str(self.path)
+
+
+def read(
+    places: Places,
+    *,
+    kinds: Mapping[str, Kind],
+    critic_kinds: Mapping[str, Kind],
+    variables: Mapping[str, str],
+    data: bytes | None,
+) -> Plan:
+    """The plan of that file.
+
+    Raises:
+        PlanError: with all problems of the file.
+    """
+    data = _bytes(places) if data is None else data
+    problems = Problems(places.shown, _text(places, data))
+    fields = _fields(problems)
+    check_version(fields, problems)
+    root = Path(absolute(places.root))
+    context = Context(
+        problems=problems,
+        root=root,
+        plan_dir=Path(absolute(places.path)).parent,
+        cwd=Path(absolute(places.cwd)),
+        kinds=kinds,
+        critic_kinds=critic_kinds,
+        templates=Templates(problems, read_variables(fields, variables, problems)),
+        given=frozenset(variables),
+        base=root,
+        counters=_counters(fields),
+        defaults=read_defaults(fields, problems),
+    )
+    plan = load(context, fields, places.path, data)
+    if plan is None:
+        raise problems.error()
+    return plan
+
+
+def _bytes(places: Places) -> bytes:
+    try:
+        # One byte more than allowed shows that there is too much, however large the file is.
+        with places.path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _whole(places, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _text(places: Places, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise _whole(places, f"larger than {MAX_BYTES >> 20} MiB: a plan is a text that people read")
+    if b"\0" in data:
+        raise _at(places, data, data.index(b"\0"), "this is no text file: it holds NUL bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _at(places, data, error.start, "this is not UTF-8: save the file as UTF-8") from None
+
+
+def _fields(problems: Problems) -> Fields:
+    try:
+        tree = read_tree(problems.text, problems)
+    except SourceError as error:
+        problems.add(error.node, error.message)
+        raise problems.error() from None
+    if tree is None or (isinstance(tree, Scalar) and tree.value is None):
+        problems.add(
+            tree or Node(1, 1), "the file is empty: a plan begins with 'orchharness: 1' and has 'tasks'"
+        )
+        raise problems.error()
+    if not isinstance(tree, MappingNode):
+        problems.add(tree, f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}")
+        raise problems.error()
+    _refuse_too_many(tree, problems)
+    try:
+        return PLAN.read(tree, problems)
+    except FieldError as error:
+        problems.add_error(error)
+        raise problems.error() from None
+
+
+def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
+    """Count the tasks before anything is made of them."""
+    count, pending = 0, [tree]
+    for node in pending:
+        for name, (key, value) in node.entries.items():
+            if not isinstance(value, MappingNode):
+                continue
+            if name == "tasks":
+                count += len(value.entries)
+            elif name in {"phases", "tracks"}:
+                pending += [group for _, group in value.entries.values() if isinstance(group, MappingNode)]
+            if count > MAX_TASKS:
+                problems.add(key, f"more than {MAX_TASKS} tasks: split the plan")
+                raise problems.error()
+
+
+def _counters(fields: Fields) -> dict[str, int]:
+    limits: Fields | None = fields.get("limits")
+    counters: dict[str, int] = limits.get("resources", {}) if limits else {}
+    return counters
+
+
+def _whole(places: Places, message: str) -> PlanError:
+    return PlanError([Problem(Location(places.shown), message)])
+
+
+def _at(places: Places, data: bytes, offset: int, message: str) -> PlanError:
+    before = data[:offset]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    return PlanError([Problem(Location(places.shown, line, column), message)])

@@ -1,0 +1,297 @@
+"""Which keys exist where: the language as tables, from which reading (and a JSON Schema) follows.
+
+Keys of the language that this version does not carry out stand under `later`: they are refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from orchharness.core.acts import Outcome
+from orchharness.core.plan import Combine, Mode, Must, OnExhausted, OutputKind, Severity, TriggerRule
+from orchharness.planfile.shapes import Either, Named, Table
+from orchharness.planfile.values import (
+    Boolean,
+    Choice,
+    Count,
+    Counters,
+    Duration,
+    Identifier,
+    Raw,
+    Shape,
+    Text,
+    Words,
+)
+
+_Keys = Mapping[str, Shape]
+
+
+def _words(options: Iterable[StrEnum]) -> tuple[str, ...]:
+    return tuple(option.value for option in options)
+
+
+_MODE: Final = Choice(_words(Mode))
+_LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
+_RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text"), "shell": Boolean()}
+_PROMPT: Final = Raw("text, or {file: …}")
+_ENV: Final = Raw("NAME: value")
+
+RETRY: Final = Table(
+    what="retry",
+    keys={
+        "attempts": Count(1, 1_000),
+        "backoff": Duration(),
+        "on": Words("faults"),
+    },
+)
+RETRY_ON: Final = _words((Outcome.EXIT, Outcome.TIMEOUT, Outcome.IDLE, Outcome.LOST))
+_EXECUTION: Final[_Keys] = {"timeout": Duration(), "idle_timeout": Duration(), "retry": RETRY}
+
+PROMPT_FILE: Final = Table(what="a prompt", keys={"file": Raw("a path beside the plan")})
+WORKSPACE: Final = Table(what="workspace", keys={"copy": Raw("a folder")})
+VARIABLE: Final = Table(
+    what="a variable",
+    keys={"default": Raw("text"), "choices": Words("texts"), "required": Boolean()},
+)
+
+OUTPUT: Final = Table(
+    what="an output",
+    keys={
+        "path": Raw("a path or glob in the workspace, or run:name"),
+        "from": Choice(_words((OutputKind.STDOUT, OutputKind.ANSWER))),
+        "must": Choice(_words(Must)),
+        "schema": Raw("a JSON Schema file"),
+        "min_bytes": Count(0),
+    },
+    hints={"file": "write 'path'"},
+)
+INPUT: Final = Table(
+    what="an input",
+    keys={"path": Raw("a path or glob in the workspace")},
+    hints={"file": "write 'path'", "from": "write TASK.output as plain text, without a mapping"},
+)
+
+CHECK_KEYS: Final[_Keys] = {
+    "run": _RUN["run"],
+    "shell": _RUN["shell"],
+    "file": Raw("a path, or {path, min_bytes, contains, matches}"),
+    "json": Raw("a path, or {path, schema, expr}"),
+    "pytest": Raw("paths, or {paths, min}"),
+    "inputs": Words("files"),
+    "timeout": Duration(),
+}
+_INSIDE: Final = "stands inside of the check: {{{0}: {{path: …, {1}: …}}}}"
+CHECK: Final = Table(
+    what="a check",
+    keys=CHECK_KEYS,
+    hints={
+        "min_bytes": _INSIDE.format("file", "min_bytes"),
+        "contains": _INSIDE.format("file", "contains"),
+        "matches": _INSIDE.format("file", "matches"),
+        "schema": _INSIDE.format("json", "schema"),
+        "expr": _INSIDE.format("json", "expr"),
+        "path": "write {file: {path: …}} or {json: {path: …}}",
+        "min": "stands inside of the check: {pytest: {paths: […], min: 0.9}}",
+    },
+)
+FILE_CHECK: Final = Table(
+    what="a file check",
+    keys={"path": Raw(), "min_bytes": Count(0), "contains": Text(), "matches": Text()},
+)
+JSON_CHECK: Final = Table(what="a json check", keys={"path": Raw(), "schema": Raw(), "expr": Text()})
+PYTEST_CHECK: Final = Table(what="a pytest check", keys={"paths": Words("paths"), "min": Raw()})
+
+_GATE_KEYS: Final[_Keys] = {
+    "checks": Raw("a list of checks"),
+    "critics": Words("critics"),
+    "threshold": Raw("a number from 0 to 1"),
+    "combine": Choice(_words(Combine)),
+    "block_on": Choice(_words((Severity.CRITICAL, Severity.MAJOR))),
+    "min_iterations": Count(1, 1_000),
+    "max_iterations": Count(1, 1_000),
+    "refine": Raw("blamed or all"),
+    "on_exhausted": Choice(_words(OnExhausted)),
+}
+_GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau", "kind", "question", "options"})
+_GATE_HINTS: Final = {
+    "mode": "write it on the critic",
+    "timeout": "write it on the critic or the check",
+    "retry": "write it on the critic",
+    "criteria": "write them on the critic",
+    "iterations": "write 'max_iterations'",
+    "on_fail": "write 'on_exhausted'",
+    "depends_on": "write 'of' for what it judges",
+}
+DEFAULT_GATE: Final = Table(
+    what="defaults.gate",
+    keys=_GATE_KEYS,
+    later=_GATE_LATER,
+    hints={**_GATE_HINTS, "id": "write it on the gate"},
+)
+GATE: Final = Table(
+    what="a gate",
+    keys={
+        **_GATE_KEYS,
+        **_LABELS,
+        "id": Identifier(),
+        "of": Words("tasks, tracks, phases or gates"),
+        "aggregate": Choice(_words((Combine.MEAN, Combine.MIN))),
+        "needs": Words("ids"),
+        "rationale": Text(),
+    },
+    later=_GATE_LATER,
+    hints=_GATE_HINTS,
+)
+
+TASK: Final = Table(
+    what="a task",
+    keys={
+        **_RUN,
+        **_LABELS,
+        **_EXECUTION,
+        "agent": Raw("the name of an agent"),
+        "prompt": _PROMPT,
+        "needs": Words("ids"),
+        "inputs": Named("input", Raw("TASK.output, a list of them, or {path: …}"), ids=False),
+        "outputs": Named("output", Raw("a path, run:name, or a mapping"), ids=False),
+        "writes": Words("paths"),
+        "env": _ENV,
+        "cwd": Raw("a folder of the workspace"),
+        "workspace": Choice(("shared", "scratch"), later=("worktree",)),
+        "trigger_rule": Choice(_words(TriggerRule), later=("none_failed", "one_success")),
+        "resources": Counters(),
+        "mode": _MODE,
+        "gate": Either(GATE),
+        "estimate": Duration(),
+        "rationale": Text(),
+    },
+    later=frozenset({"ask", "matrix", "when", "recovery", "allow_failure", "sequence", "budget"}),
+    hints={
+        "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
+        "model": "options belong to an agent: write it under 'agents' and name that agent here",
+        "gates": "write 'gate': one gate per task",
+        "checks": "write it inside of 'gate'",
+        "critics": "write it inside of 'gate'",
+        "threshold": "write it inside of 'gate'",
+        "max_iterations": "write it inside of 'gate'",
+        "output": "write 'outputs: {NAME: path}'",
+        "input": "write 'inputs: {NAME: TASK.output}'",
+        "files": "write 'inputs' or 'outputs'",
+        "tasks": "a task has no tasks: write a track",
+    },
+)
+
+_GROUP_LATER: Final = frozenset({"needs", "when", "resources", "matrix", "sequence", "trigger_rule"})
+TASKS: Final = Named("task", TASK)
+GATES: Final = Named("gate", GATE)
+TRACK: Final = Table(
+    what="a track",
+    keys={"mode": _MODE, "rationale": Text(), "tasks": TASKS, "gate": Either(GATE)},
+    later=_GROUP_LATER,
+    hints={
+        "gates": "write 'gate' here, or 'gates' in the phase",
+        "tracks": "a track has no tracks",
+        "agents": "write 'tasks'",
+    },
+)
+TRACKS: Final = Named("track", TRACK)
+PHASE: Final = Table(
+    what="a phase",
+    keys={
+        "mode": _MODE,
+        "rationale": Text(),
+        "tracks": TRACKS,
+        "tasks": TASKS,
+        "gates": GATES,
+        "gate": Either(GATE),
+    },
+    later=_GROUP_LATER,
+    hints={"phases": "a phase has no phases: write tracks", "agents": "write 'tasks'"},
+)
+
+_COMMAND_AGENT: Final[_Keys] = {**_RUN, "kind": Raw("the name of a kind")}
+AGENT: Final = Table(
+    what="an agent of kind 'command'",
+    keys=_COMMAND_AGENT,
+    hints={"model": "a command has no options: name another kind", "prompt": "write it on the task"},
+)
+CRITIC: Final = Table(
+    what="a critic",
+    keys={
+        **_COMMAND_AGENT,
+        **_EXECUTION,
+        "agent": Raw("the name of an agent"),
+        "prompt": _PROMPT,
+        "criteria": Raw("criterion: weight"),
+        "mode": _MODE,
+        "env": _ENV,
+        "inputs": Words("files"),
+    },
+    later=frozenset({"after"}),
+    hints={
+        "threshold": "write it on the gate",
+        "model": "options belong to an agent: write it under 'agents' and name that agent here",
+        "checks": "write it on the gate",
+        "weights": "write 'criteria: {NAME: weight}'",
+    },
+)
+CROSS: Final = Table(
+    what="a cross_pollination edge",
+    keys={
+        "from": Raw("a task or gate"),
+        "to": Words("tasks"),
+        "artifacts": Words("outputs"),
+        "rationale": Text(),
+    },
+    later=frozenset({"when"}),
+    hints={"outputs": "write 'artifacts'"},
+)
+
+LANE: Final = Table(
+    what="a lane of 'execution'",
+    keys={"mode": _MODE, "tasks": Words("tasks"), "agents": Words("tasks"), "rationale": Text()},
+)
+
+PLAN: Final = Table(
+    what="the plan",
+    keys={
+        "orchharness": Raw("1"),
+        "plan": Identifier(),
+        "vars": Named("variable", Raw("a default, or {default, choices, required}"), ids=False),
+        "workspace": WORKSPACE,
+        "limits": Table(
+            what="limits",
+            keys={"parallel": Count(1, 10_000), "resources": Counters()},
+            later=frozenset({"budget"}),
+            hints={"max_parallel": "write 'parallel'", "timeout": "write it under 'defaults'"},
+        ),
+        "defaults": Table(
+            what="defaults",
+            keys={**_EXECUTION, "gate": DEFAULT_GATE},
+            hints={"threshold": "write it inside of 'gate'", "critics": "write it inside of 'gate'"},
+        ),
+        "agents": Named("agent", Raw("{kind, …options}")),
+        "critics": Named("critic", Raw("{run} or {agent, prompt}")),
+        "phases": Named("phase", PHASE),
+        "tracks": TRACKS,
+        "tasks": TASKS,
+        "gates": GATES,
+        "cross_pollination": Named("edge", CROSS),
+        "execution": Raw("lanes: {mode, tasks, rationale}"),
+        "rationale": Text(),
+    },
+    later=frozenset({"include"}),
+    hints={
+        "id": "write 'plan'",
+        "name": "write 'plan' for the id, 'title' for people",
+        "gate": "write it on a task, a track or a phase, or under 'gates'",
+        "mode": "write it on a phase, a track or a task",
+        "budget": "write it under 'limits' (not supported yet)",
+        "parallel": "write it under 'limits'",
+        "resources": "write it under 'limits'",
+        "timeout": "write it under 'defaults'",
+        "env": "write it on the tasks",
+    },
+)

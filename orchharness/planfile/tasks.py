@@ -1,0 +1,144 @@
+"""One task, once everything it names is known."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from orchharness.core.plan import Agent, Task, TriggerRule, is_template
+from orchharness.planfile.agents import COMMAND, known_agent
+from orchharness.planfile.checks import scope_of
+from orchharness.planfile.commands import read_command
+from orchharness.planfile.context import Context
+from orchharness.planfile.drafts import TaskDraft
+from orchharness.planfile.files import read_prompt
+from orchharness.planfile.gates import read_tags
+from orchharness.planfile.nodes import Node
+from orchharness.planfile.paths import workspace_path
+from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.settings import read_environment, read_retry
+from orchharness.planfile.templates import Scope, uses_of
+
+_NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
+_SAID_ALREADY: Final = frozenset({"ask", "command", "cmd", "script", "shell"})  # unknown keys, noted as such
+
+
+def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> None:
+    """Fill in who does the task; note when that is nobody, or two."""
+    fields = task.fields
+    if "run" in fields and "agent" in fields:
+        context.problems.add(
+            fields.key("agent"), f"task {task.id!r} has 'run' and 'agent': write one of them"
+        )
+    elif "agent" in fields:
+        name = known_agent(context, fields.at("agent"), agents)
+        if name is not None:
+            task.agent = agents[name]
+    elif not ({"run", *_SAID_ALREADY} & fields.node.entries.keys() or fields.broken):
+        context.problems.add(
+            task.key, f"task {task.id!r} does nothing: write 'run: the command' or 'agent: NAME'"
+        )
+
+
+def build_task(context: Context, draft: TaskDraft) -> Task:
+    """The task itself; what is wrong with it is noted."""
+    fields = draft.fields
+    agent = draft.agent
+    scope = scope_of([draft]) if draft.inputs or draft.outputs else _NO_ARTIFACTS
+    command = read_command(context, fields, scope) if "run" in fields or "shell" in fields else None
+    if agent is not None and agent.command is not None:
+        _check_agents_command(context, draft, agent, scope)
+    defaults = context.defaults
+    task = Task(
+        id=draft.id,
+        phase=draft.phase.id,
+        track=draft.track.id,
+        order=draft.order,
+        line=draft.key.line,
+        mode=draft.mode,
+        kind=agent.kind if agent else COMMAND,
+        agent=agent.id if agent else None,
+        command=agent.command if agent else command,
+        options=agent.options if agent else {},
+        prompt=read_prompt(context, fields.get("prompt"), scope),
+        needs=tuple(draft.needs),
+        inputs=tuple(draft.inputs),
+        outputs=draft.outputs,
+        writes=draft.writes,
+        env=_environment(context, draft, scope),
+        cwd=_folder(context, fields.get("cwd")),
+        scratch=fields.get("workspace") == "scratch",
+        timeout=fields.get("timeout", defaults.timeout),
+        idle_timeout=fields.get("idle_timeout", defaults.idle_timeout),
+        retry=read_retry(fields, defaults.retry, context.problems),
+        trigger_rule=TriggerRule(fields.get("trigger_rule", TriggerRule.ALL_SUCCESS)),
+        gate=draft.gate.id if draft.gate else None,
+        resources=_resources(context, draft),
+        estimate=fields.get("estimate"),
+        title=fields.get("title"),
+        rationale=fields.get("rationale"),
+        tags=read_tags(fields),
+    )
+    _warn(context, draft, task)
+    return task
+
+
+def _check_agents_command(context: Context, draft: TaskDraft, agent: Agent, scope: Scope) -> None:
+    """An agent's command may read inputs and outputs that not every task has."""
+    assert agent.command is not None
+    for word in agent.command.argv:
+        if not is_template(word):
+            continue
+        for use in sorted(uses_of(word), key=str):
+            fault = context.templates.fault(use, scope) if use.name in {"inputs", "outputs"} else ""
+            if fault:
+                what = f"agent {agent.id!r} reads {use.name}.{use.member}, which task {draft.id!r} does not declare"
+                context.problems.add(draft.fields.at("agent"), what)
+
+
+def _environment(context: Context, draft: TaskDraft, scope: Scope) -> dict[str, str]:
+    if "env" not in draft.fields:
+        return {}
+    values = read_environment(context, draft.fields)
+    for text in values.values():
+        context.templates.check(text, draft.fields.at("env"), scope)
+    return values
+
+
+def _folder(context: Context, node: Node | None) -> str:
+    if node is None:
+        return ""
+    try:
+        return workspace_path(context.templates.render(node, "a folder"), node, folder=True)
+    except FieldError as error:
+        context.problems.add(error.node, f"cwd: {error.message}")
+        return ""
+
+
+def _resources(context: Context, draft: TaskDraft) -> dict[str, int]:
+    taken: dict[str, int] = draft.fields.get("resources", {})
+    for name, amount in taken.items():
+        node = draft.fields.at("resources")
+        if name not in context.counters:
+            guess = context.problems.guess(name, context.counters)
+            what = f"unknown counter {name!r}{guess} (in limits.resources: {listed(context.counters)})"
+            context.problems.add(node, f"resources: {what}")
+        elif amount > context.counters[name]:
+            most = context.counters[name]
+            context.problems.add(
+                node,
+                f"resources: {draft.id!r} takes {amount} of {name!r}, but there are only {most}: it would wait for ever",
+            )
+    return taken
+
+
+def _warn(context: Context, draft: TaskDraft, task: Task) -> None:
+    problems, fields = context.problems, draft.fields
+    if draft.agent is not None and not draft.outputs:
+        problems.warn(
+            draft.key, f"task {task.id!r} has an agent but no outputs: nothing proves that it did its work"
+        )
+    if draft.agent is not None and draft.agent.is_model and "prompt" not in fields:
+        problems.warn(draft.key, f"task {task.id!r} gives the model {draft.agent.id!r} no prompt")
+    if task.timeout is not None and task.estimate is not None and task.timeout < task.estimate:
+        node = fields.at("timeout") if "timeout" in fields else fields.at("estimate")
+        problems.warn(node, f"task {task.id!r}: the timeout is below the estimate")

@@ -1,0 +1,149 @@
+"""Which tasks may write which files: an index over all `writes`, and the check that none are written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from orchharness.core.plan import Mode, Must, OutputKind, Task
+from orchharness.planfile.graph import Graph
+from orchharness.planfile.outputs import RUN
+from orchharness.planfile.paths import literal_prefix, may_meet
+
+MAX_PAIRS: Final = 500_000
+_Claim = tuple[Task, str]
+
+
+class WriteIndex:
+    """Patterns with the tasks that may write them, found by the folders they begin with."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.patterns: dict[str, list[Task]] = {}
+        self._at: dict[str, list[str]] = {}
+        self._below: dict[str, list[str]] = {}
+        for task in tasks:
+            for pattern in _claims(task):
+                self._add(pattern, task)
+
+    def writers(self, pattern: str) -> Iterator[_Claim]:
+        """The tasks that may write what the pattern means, each with its own pattern."""
+        prefix = literal_prefix(pattern)
+        near = [p for folder in _folders(prefix) for p in self._at.get(folder, ())] + self._below.get(
+            prefix, []
+        )
+        for other in near:
+            if may_meet(pattern, other):
+                for task in self.patterns[other]:
+                    yield task, other
+
+    def meeting_pairs(self) -> Iterator[tuple[str, str]]:
+        """Each two different patterns that may mean the same file, once."""
+        for pattern in self.patterns:
+            prefix = literal_prefix(pattern)
+            above = [other for folder in _folders(prefix) for other in self._at.get(folder, ())]
+            same = [other for other in self._at[prefix] if other < pattern]
+            for other in [*above, *same]:
+                if may_meet(pattern, other):
+                    yield other, pattern
+
+    def _add(self, pattern: str, task: Task) -> None:
+        known = self.patterns.setdefault(pattern, [])
+        known.append(task)
+        if len(known) > 1:
+            return
+        prefix = literal_prefix(pattern)
+        self._at.setdefault(prefix, []).append(pattern)
+        for folder in (*_folders(prefix), prefix):
+            self._below.setdefault(folder, []).append(pattern)
+
+
+class Concurrency:
+    """Whether two tasks can run at once."""
+
+    def __init__(self, graph: Graph, phases: Mapping[str, int], counters: Mapping[str, int]) -> None:
+        self._graph = graph
+        self._phases = phases
+        self._counters = counters
+
+    def at_once(self, one: Task, other: Task) -> bool:
+        """Whether nothing in the plan keeps them apart."""
+        if one is other or one.scratch or other.scratch or self._kept_apart(one, other):
+            return False
+        return not self.ordered(one, other)
+
+    def ordered(self, one: Task, other: Task) -> bool:
+        """Whether one of them waits for the other."""
+        first, second = sorted((one, other), key=lambda task: self._graph.place(task.id))
+        return self.is_before(first, second)
+
+    def is_before(self, first: Task, second: Task) -> bool:
+        """Whether `second` waits for `first`."""
+        if self._phases[first.phase] != self._phases[second.phase]:
+            return self._phases[first.phase] < self._phases[second.phase]
+        return self._graph.is_before(first.id, second.id)
+
+    def clashes(self, tasks: list[Task]) -> Iterator[tuple[Task, Task]]:
+        """Tasks with the same pattern that can run at once: for each task, the nearest before it."""
+        inside = sorted(tasks, key=lambda task: self._graph.place(task.id))
+        if self._counter_of_all(inside):
+            return
+        exempted = False
+        for place, later in enumerate(inside):
+            for earlier in reversed(inside[:place]):
+                if earlier.scratch or later.scratch or self._kept_apart(earlier, later):
+                    exempted = True
+                elif not self.ordered(earlier, later):
+                    yield earlier, later
+                    break
+                elif not exempted:
+                    break  # what comes before `earlier` is before `later`, too
+
+    def _kept_apart(self, one: Task, other: Task) -> bool:
+        if Mode.FOREGROUND in {one.mode, other.mode}:
+            return True
+        return any(
+            amount + other.resources.get(name, 0) > self._counters.get(name, 0)
+            for name, amount in one.resources.items()
+            if name in other.resources
+        )
+
+    def _counter_of_all(self, tasks: list[Task]) -> bool:
+        names = set(tasks[0].resources).intersection(*(task.resources for task in tasks))
+        return any(
+            all(2 * task.resources[name] > self._counters.get(name, 0) for task in tasks) for name in names
+        )
+
+
+def find_clashes(index: WriteIndex, concurrency: Concurrency) -> Iterator[tuple[_Claim, _Claim]]:
+    """Each two tasks that can run at once and may write the same file, with the patterns that meet."""
+    seen: set[tuple[str, str]] = set()
+    pairs = 0
+    for pattern, tasks in index.patterns.items():
+        if len(tasks) > 1:
+            for one, other in concurrency.clashes(tasks):
+                seen.add(_pair(one, other))
+                yield (one, pattern), (other, pattern)
+    for first, second in index.meeting_pairs():
+        for one in index.patterns[first]:
+            for other in index.patterns[second]:
+                pairs += 1
+                if pairs > MAX_PAIRS:
+                    return
+                if _pair(one, other) not in seen and concurrency.at_once(one, other):
+                    seen.add(_pair(one, other))
+                    yield (one, first), (other, second)
+
+
+def _claims(task: Task) -> list[str]:
+    runs = [RUN + o.path for o in task.outputs if o.kind is OutputKind.RUN and o.must is not Must.EXIST]
+    return [*(() if task.scratch else task.writes), *runs]
+
+
+def _folders(path: str) -> list[str]:
+    """The folders above a path, the workspace itself first."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(len(parts))] if path else []
+
+
+def _pair(one: Task, other: Task) -> tuple[str, str]:
+    return (one.id, other.id) if one.id < other.id else (other.id, one.id)

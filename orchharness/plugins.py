@@ -1,0 +1,286 @@
+"""The plugins of a session: who offered which kind, and calls that reach that plugin alone.
+
+Built-in kinds are plugins like any other, loaded by dotted name, so that nothing here depends on them.
+Once the kinds are known the set of plugins is closed: a plan was checked against exactly these.
+A hook that hangs is not interrupted here: whoever calls holds the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from orchharness import hookspecs
+from orchharness.core.acts import (
+    CriticRequest,
+    Evaluation,
+    Finished,
+    Handle,
+    Kind,
+    Lost,
+    Queued,
+    Running,
+    Unknown,
+)
+from orchharness.errors import PluginError
+from orchharness.hookspecs import HOOKS, PROJECT
+
+if TYPE_CHECKING:
+    from orchharness.core.acts import PollResult, SpawnRequest
+    from orchharness.core.events import Event
+    from orchharness.core.orchestrator import RunView
+
+BUILT_IN = ("orchharness.agents.builtin", "orchharness.critics.builtin")
+_NEEDED = {
+    "agent": ("orchharness_spawn", "orchharness_poll", "orchharness_cancel"),
+    "critic": ("orchharness_critic",),
+}
+_POLLED = (Queued, Running, Unknown, Finished, Lost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """A kind, and the hooks of the plugin that offered it."""
+
+    kind: Kind
+    plugin: str
+    hooks: Mapping[str, Callable[[Any], Any]]
+
+    def call(self, hook: str, argument: Any, expected: type | tuple[type, ...]) -> Any:
+        result = self.hooks[hook](argument)
+        if not isinstance(result, expected):
+            msg = f"plugin {self.plugin!r}: {hook} returned {result!r:.200}, which is not what the hook promises"
+            raise PluginError(msg)
+        return result
+
+
+class PluginHost:
+    """All plugins of this process. Cheap to make; kinds are asked for when they are first used."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._versions: dict[str, str] = {}
+        self._offers: dict[str, dict[str, _Offer]] | None = None
+        self._watchers: list[tuple[str, Callable[[Any, Any], Any]]] | None = None
+
+    @classmethod
+    def load(cls, extra: Iterable[object] = (), *, entry_points: bool = True) -> PluginHost:
+        """A host with the built-ins, the installed plugins (unless `entry_points` is False) and `extra`.
+
+        Raises:
+            PluginError: a plugin cannot be imported, or breaks the rules of the hooks.
+        """
+        from importlib import import_module
+
+        host = cls()
+        for name in BUILT_IN:
+            host.register(import_module(name), name)
+        if entry_points:
+            host._load_installed()
+        for plugin in extra:
+            host.register(plugin, str(getattr(plugin, "__name__", None) or type(plugin).__name__))
+        return host
+
+    def register(self, plugin: object, name: str) -> bool:
+        """Add a plugin; one without our hooks, or that is there already, is left out.
+
+        Returns:
+            Whether it was added.
+
+        Raises:
+            PluginError: its hooks are wrong, the name is taken, or plans have been read already.
+        """
+        hooks = [n for n in dir(plugin) if n.startswith("orchharness_") and _is_hook(plugin, n)]
+        if not hooks or self._manager.is_registered(plugin):
+            return False
+        if self._offers is not None:
+            msg = f"plugin {name!r} came after the plans were read; put its hooks into a conftest.py at the root"
+            raise PluginError(msg)
+        unmarked = [n for n in hooks if not hasattr(getattr(plugin, n), "orchharness_impl")]
+        if unmarked:
+            msg = f"plugin {name!r}: {unmarked[0]} is not marked; write @orchharness.hookimpl above it"
+            raise PluginError(msg)
+        try:
+            self._manager.register(plugin, name)
+        except ValueError as error:
+            msg = f"plugin {name!r} cannot be added: {error}"
+            raise PluginError(msg) from None
+        except pluggy.PluginValidationError as error:
+            msg = f"plugin {name!r} is not as the hooks ask: {error}"
+            raise PluginError(msg) from None
+        self._check(plugin, name)
+        self._watchers = None
+        return True
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The agent kinds, by name."""
+        return MappingProxyType({name: offer.kind for name, offer in self._offered()["agent"].items()})
+
+    @property
+    def critic_kinds(self) -> Mapping[str, Kind]:
+        """The critic kinds, by name."""
+        return MappingProxyType({name: offer.kind for name, offer in self._offered()["critic"].items()})
+
+    def versions(self) -> dict[str, str]:
+        """Plugin name -> version; a plugin that is a file without one gets the digest of the file."""
+        found = {"orchharness": _own_version()}
+        for name, plugin in self._manager.list_name_plugin():
+            if plugin is not None and name not in BUILT_IN:
+                found[name] = self._versions.get(name) or _version_of(plugin)
+        return found
+
+    def spawn(self, request: SpawnRequest) -> Handle:
+        """Start the act through the plugin of its kind. Whatever the plugin raises goes through."""
+        offer = self._offer("agent", request.kind)
+        handle: Handle = offer.call("orchharness_spawn", request, Handle)
+        if handle.kind != request.kind:
+            msg = f"plugin {offer.plugin!r}: the handle of a {request.kind!r} act says kind {handle.kind!r}"
+            raise PluginError(msg)
+        return handle
+
+    def poll(self, handle: Handle) -> PollResult:
+        """How the act is doing."""
+        result: PollResult = self._offer("agent", handle.kind).call("orchharness_poll", handle, _POLLED)
+        return result
+
+    def cancel(self, handle: Handle) -> bool:
+        """Ask for the end of the act's tree; True when nothing of it is left."""
+        result: bool = self._offer("agent", handle.kind).call("orchharness_cancel", handle, bool)
+        return result
+
+    def critic(self, request: CriticRequest) -> Evaluation:
+        """The evaluation of the critic of that kind, as it was meant."""
+        result: Evaluation = self._offer("critic", request.kind).call(
+            "orchharness_critic", request, Evaluation
+        )
+        return result
+
+    def update(self, event: Event, run: RunView) -> list[tuple[str, str]]:
+        """Tell every plugin that watches, in the order of registration.
+
+        Returns:
+            Plugin name and error text of each that raised.
+        """
+        if self._watchers is None:
+            impls = self._manager.hook.orchharness_update.get_hookimpls()
+            ordered = sorted(impls, key=lambda impl: impl.trylast - impl.tryfirst)
+            self._watchers = [(impl.plugin_name, _caller(impl, ("event", "run"))) for impl in ordered]
+        failed = []
+        for name, watch in self._watchers:
+            try:
+                watch(event, run)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - pytest's own `fail` and `skip` are no Exceptions
+                failed.append((name, f"{type(error).__name__}: {error}"))
+        return failed
+
+    def _offer(self, role: str, kind: str) -> _Offer:
+        offered = self._offered()[role]
+        if kind not in offered:
+            msg = f"unknown {role} kind {kind!r}; installed: {', '.join(sorted(offered))}"
+            raise PluginError(msg)
+        return offered[kind]
+
+    def _offered(self) -> dict[str, dict[str, _Offer]]:
+        if self._offers is None:
+            offers: dict[str, dict[str, _Offer]] = {"agent": {}, "critic": {}}
+            for impl in self._manager.hook.orchharness_agent_kinds.get_hookimpls():
+                for kind in _ask(impl):
+                    self._add(offers[kind.role], kind, impl)
+            self._offers = offers
+        return self._offers
+
+    def _add(self, offers: dict[str, _Offer], kind: Kind, impl: pluggy.HookImpl) -> None:
+        if kind.name in offers:
+            first = offers[kind.name].plugin
+            msg = f"{kind.role} kind {kind.name!r} is offered by plugin {first!r} and by plugin {impl.plugin_name!r}"
+            raise PluginError(msg)
+        hooks = {}
+        for hook in _NEEDED[kind.role]:
+            impls = getattr(self._manager.hook, hook).get_hookimpls()
+            mine = [i for i in impls if i.plugin is impl.plugin]
+            if not mine:
+                msg = f"plugin {impl.plugin_name!r} offers {kind.role} kind {kind.name!r} but does not implement {hook}"
+                raise PluginError(msg)
+            hooks[hook] = _caller(mine[0], ("handle" if hook in _NEEDED["agent"][1:] else "request",))
+        offers[kind.name] = _Offer(kind=kind, plugin=impl.plugin_name, hooks=hooks)
+
+    def _check(self, plugin: object, name: str) -> None:
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            mine = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
+            if not caller.has_spec() and not mine[0].optionalhook:
+                msg = f"plugin {name!r}: there is no hook {caller.name!r}; the hooks are {', '.join(HOOKS)}"
+                raise PluginError(msg)
+            if mine[0].hookwrapper or mine[0].wrapper:
+                msg = f"plugin {name!r}: {caller.name} is a hook wrapper; acts go to one plugin alone, write a plain hook"
+                raise PluginError(msg)
+
+    def _load_installed(self) -> None:
+        from importlib.metadata import entry_points
+
+        for entry in sorted(entry_points(group=PROJECT), key=lambda e: (e.name, e.value)):
+            source = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+            try:
+                plugin = entry.load()
+            except Exception as error:
+                msg = f"plugin {entry.name!r} of {source} cannot be imported: {type(error).__name__}: {error}"
+                raise PluginError(msg) from error
+            if self.register(plugin, entry.name) and entry.dist:
+                self._versions[entry.name] = entry.dist.version
+
+
+def _is_hook(plugin: object, name: str) -> bool:
+    value = getattr(plugin, name, None)
+    marked = hasattr(value, "orchharness_impl")
+    return marked or (name in HOOKS and callable(value) and not hasattr(value, "orchharness_spec"))
+
+
+def _caller(impl: pluggy.HookImpl, names: tuple[str, ...]) -> Callable[..., Any]:
+    """The function, called with all arguments by place; as in pluggy, it may take fewer of them."""
+    if tuple(impl.argnames) == names:
+        return impl.function
+    places = [names.index(name) for name in impl.argnames]
+    return lambda *arguments: impl.function(*(arguments[place] for place in places))
+
+
+def _ask(impl: pluggy.HookImpl) -> list[Kind]:
+    try:
+        kinds: list[Any] = list(impl.function())  # type: ignore[call-overload]
+    except Exception as error:
+        msg = f"plugin {impl.plugin_name!r} failed to say its kinds: {type(error).__name__}: {error}"
+        raise PluginError(msg) from error
+    for kind in kinds:
+        if not isinstance(kind, Kind) or kind.role not in _NEEDED:
+            msg = f"plugin {impl.plugin_name!r}: {kind!r:.200} is not a Kind of role 'agent' or 'critic'"
+            raise PluginError(msg)
+    return kinds
+
+
+def _own_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("orchharness")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _version_of(plugin: object) -> str:
+    version = getattr(plugin, "__version__", None)
+    path = getattr(plugin, "__file__", None)
+    if version is not None or path is None:
+        return str(version or "")
+    from hashlib import sha256
+    from pathlib import Path
+
+    try:
+        return f"sha256:{sha256(Path(path).read_bytes()).hexdigest()}"
+    except OSError:
+        return ""

@@ -1,0 +1,150 @@
+"""From a decided item to pytest's reports: one case per item, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+
+from orchharness.core.status import ItemStatus
+from orchharness.report.text import clean
+
+if TYPE_CHECKING:
+    from _pytest._io import TerminalWriter
+
+    from orchharness.core.orchestrator import Orchestrator
+    from orchharness.run.drive import PlanRun
+
+_MOST_FINDINGS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where pytest shows an item."""
+
+    item_id: str
+    nodeid: str
+    path: Path
+    location: tuple[str, int | None, str]
+    keywords: dict[str, Any]
+
+
+class ItemRepr(TerminalRepr):
+    """The text of a failure, with its first line for the short summary."""
+
+    def __init__(self, target: Target, text: str) -> None:
+        self.text = text
+        line = (target.location[1] or 0) + 1
+        self.reprcrash = ReprFileLocation(target.location[0], line, text.partition("\n")[0])
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Write the text."""
+        for line in self.text.splitlines():
+            tw.line(line)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def reports_of(target: Target, run: PlanRun, *, ended: bool) -> Iterable[pytest.TestReport]:
+    """The setup, call and teardown reports of the item as it stands.
+
+    `ended`: the run is over, so an item that still waits does so for a person.
+    """
+    status = run.run.status(target.item_id)
+    seconds = run.seconds.get(target.item_id, 0.0)
+    properties = _properties(status)
+
+    def report(when: str, outcome: str, longrepr: Any = None, duration: float = 0.0) -> pytest.TestReport:
+        start = status.started or 0.0
+        return pytest.TestReport(
+            target.nodeid,
+            target.location,
+            target.keywords,
+            outcome,  # type: ignore[arg-type]
+            longrepr,
+            when,  # type: ignore[arg-type]
+            duration=duration,
+            start=start,
+            stop=start + duration,
+            user_properties=properties,
+        )
+
+    state = status.state
+    if state in {"passed", "waived"}:
+        yield report("setup", "passed")
+        yield report("call", "passed", duration=seconds)
+    elif state == "skipped" or state == "paused" or (ended and state in {"waiting", "ready", "refining"}):
+        line = (target.location[1] or 0) + 1
+        reason = clean(status.reason) if state == "skipped" else _waits_for(status, run.run)
+        yield report("setup", "skipped", (str(target.path), line, f"Skipped: {reason}"))
+    elif state == "error":
+        yield report("setup", "failed", ItemRepr(target, failure_text(status, run)), seconds)
+    else:
+        yield report("setup", "passed")
+        yield report("call", "failed", ItemRepr(target, failure_text(status, run)), seconds)
+    yield report("teardown", "passed")
+
+
+def _waits_for(status: ItemStatus, run: Orchestrator) -> str:
+    if status.state == "paused":
+        return f"paused: {clean(status.reason)}"
+    paused = [g.id for g in run.gates.values() if g.state == "paused"]
+    return f"paused: waits for {', '.join(paused)}"
+
+
+def _properties(status: ItemStatus) -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = [("state", status.state)]
+    if status.iteration:
+        found.append(("iterations", status.iteration))
+    if status.score is not None:
+        found.append(("score", status.score))
+    if status.threshold is not None:
+        found.append(("threshold", status.threshold))
+    return found
+
+
+def failure_text(status: ItemStatus, run: PlanRun) -> str:
+    """Why the item is not green, for people: the reason, the findings, where the log is."""
+    reason = clean(status.reason) or status.state
+    lines = [f"{status.id} {status.state}: {reason}" if status.state == "lost" else reason]
+    gate = run.run.gates.get(status.id)
+    if gate is not None:
+        scores = run.scores.get(status.id, [])
+        if len(scores) > 1:
+            lines.append(f"scores: {' → '.join(scores)} (threshold {status.threshold})")
+        findings = gate.verdict.findings if gate.verdict else ()
+        lines += [_finding(f) for f in findings[:_MOST_FINDINGS]]
+        if len(findings) > _MOST_FINDINGS:
+            lines.append(f"… and {len(findings) - _MOST_FINDINGS} more findings in the report")
+    lines += [f"warning: {clean(w)}" for w in status.warnings]
+    if status.act and run.directory is not None:
+        lines.append(f"logs: {run.directory.act(status.act)}")
+    return "\n".join(lines)
+
+
+def _finding(finding: Any) -> str:
+    where = f"{clean(str(finding['where']))}: " if finding.get("where") else ""
+    fix = f" → {clean(str(finding['fix']))}" if finding.get("fix") else ""
+    return f"  {finding['severity']}: {where}{clean(finding['what'])}{fix}"
+
+
+def emit(config: pytest.Config, target: Target, run: PlanRun, *, ended: bool = False) -> None:
+    """Tell pytest about the item: one logstart, its reports, one logfinish."""
+    hook = config.hook
+    hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
+    for report in reports_of(target, run, ended=ended):
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=target.nodeid, location=target.location)
+
+
+def emit_late(config: pytest.Config, target: Target, text: str) -> None:
+    """Tell pytest that something was wrong with an item that is reported already: an error at its teardown."""
+    report = pytest.TestReport(
+        target.nodeid, target.location, target.keywords, "failed", ItemRepr(target, text), "teardown"
+    )
+    config.hook.pytest_runtest_logreport(report=report)

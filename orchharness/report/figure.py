@@ -1,0 +1,74 @@
+"""What the timeline's picture consists of. All numbers are pixels; every text is for people, not yet escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WIDTH = 1160.0
+PAD = 10.0  # left and right of the plot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A drawn act (or, for a gate without acts, its verdict). `label` is empty where there is no room."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str  # task, critic or verdict
+    shade: int  # 1, 2, 3 (and later iterations)
+    ok: bool
+    running: bool
+    critical: bool
+    label: str
+    label_x: float
+    label_end: bool  # the label ends at label_x
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A track, or (with very many) a phase."""
+
+    name: str
+    detail: str
+    y: float
+    height: float
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """A cross-pollination edge that was used. The name's place is None where it would cover something."""
+
+    name: str
+    path: str
+    head: str
+    place: tuple[float, float, float] | None  # middle x, middle y, width
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gridline:
+    """A time on the axis."""
+
+    x: float
+    label: str
+    end: bool  # the label ends at x
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """The whole picture, in pixels."""
+
+    width: float
+    height: float
+    axis: float
+    lanes: tuple[Lane, ...]
+    grid: tuple[Gridline, ...]
+    arrows: tuple[Arrow, ...]
+    thin: bool
+    bare: bool  # without tooltips
+    bars: int
+    notes: tuple[str, ...]

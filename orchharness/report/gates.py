@@ -1,0 +1,278 @@
+"""The gates of a run: scores over the rounds, criteria and findings by iteration, and what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchharness.core.plan import Gate, Plan
+from orchharness.report.history import Act, History, ItemPast, Round
+from orchharness.report.text import clean, duration, entries, line, mapping, number, plural, short
+
+_SEVERITIES = ("critical", "major", "minor")
+_FINDINGS = 100  # shown per gate
+CHART_WIDTH, CHART_HEIGHT = 300.0, 112.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 46.0, 18.0, 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A score in the chart; `text_y` is the baseline of its number."""
+
+    x: float
+    y: float
+    text_y: float
+    score: str
+    name: str
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Scores against the threshold, in pixels."""
+
+    width: float
+    height: float
+    points: tuple[Point, ...]
+    line: str
+    threshold_y: float
+    threshold: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriterionRow:
+    """One criterion of one critic: its score in each iteration, and why, the last time."""
+
+    critic: str
+    name: str
+    weight: str
+    scores: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRow:
+    """What a critic found."""
+
+    iteration: int
+    critic: str
+    severity: str
+    task: str
+    where: str
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRow:
+    """An artifact that was judged, at its digest."""
+
+    iteration: int
+    artifact: str
+    path: str
+    short: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateView:
+    """One gate, ready to be shown."""
+
+    id: str
+    title: str
+    state: str
+    reason: str
+    judges: str
+    of: str
+    threshold: str
+    scores: tuple[str, ...]
+    rounds: tuple[Round, ...]
+    iterations: tuple[int, ...]
+    time: str
+    chart: Chart | None
+    criteria: tuple[CriterionRow, ...]
+    findings: tuple[FindingRow, ...]
+    more_findings: int
+    judged: tuple[JudgedRow, ...]
+    warnings: tuple[str, ...]
+    open: bool  # shown unfolded
+
+
+def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bool = False) -> GateView:
+    """The view of one gate; `limit` bounds each text. Brief: no details of a gate that passed at once."""
+    past = history.items.get(gate.id) or ItemPast()
+    acts = [act for act in past.acts if act.outcome == "success"]
+    if brief and past.state == "passed" and len(past.rounds) == 1:
+        acts = []
+    iterations = tuple(sorted({act.iteration for act in acts}))
+    findings = list(_findings(acts, limit))
+    return GateView(
+        id=gate.id,
+        title=line(gate.title),
+        state=past.state,
+        reason="" if past.rounds and past.rounds[-1].reason == past.reason else past.reason,
+        judges=line(_judges(plan, gate)),
+        of=line(_of(gate), 600),
+        threshold=str(gate.threshold) if _has_score(plan, gate) else "",
+        scores=tuple(r.score for r in past.rounds if r.score is not None),
+        rounds=tuple(past.rounds),
+        iterations=iterations,
+        time=duration(sum(act.seconds for act in past.acts)) if past.acts else "",
+        chart=_chart(gate, past.rounds) if acts or not brief else None,
+        criteria=tuple(_criteria(plan, gate, acts, iterations, limit)),
+        findings=tuple(findings[:_FINDINGS]),
+        more_findings=max(0, len(findings) - _FINDINGS),
+        judged=tuple(_judged(acts)),
+        warnings=tuple(past.warnings),
+        open=past.state in {"failed", "error", "paused", "waived", "refining"} or len(past.rounds) > 1,
+    )
+
+
+def _has_score(plan: Plan, gate: Gate) -> bool:
+    return bool(gate.of_gates) or any(plan.critics[c].criteria for c in gate.critics if c in plan.critics)
+
+
+def _judges(plan: Plan, gate: Gate) -> str:
+    if gate.of_gates:
+        return (
+            f"{gate.aggregate.value if gate.aggregate else 'scores'} of {plural(len(gate.of_gates), 'gate')}"
+        )
+    parts = [plural(len(gate.checks), "check")] if gate.checks else []
+    parts += [critic for critic in gate.critics if critic in plan.critics]
+    how = f" ({gate.combine.value})" if len(gate.critics) > 1 else ""
+    return ", ".join(parts) + how
+
+
+def _of(gate: Gate) -> str:
+    members = gate.of or gate.of_gates
+    more = f" and {len(members) - 8} more" if len(members) > 8 else ""
+    return ", ".join(members[:8]) + more
+
+
+def _chart(gate: Gate, rounds: Sequence[Round]) -> Chart | None:
+    scored = [(r, value) for r in rounds if (value := _value(r.score)) is not None]
+    if not scored:
+        return None
+    threshold = float(gate.threshold)
+    least = min(threshold, *(value for _, value in scored))
+    floor = next((f for f in (0.8, 0.5) if least >= f + 0.02), 0.0)
+
+    def place(value: float) -> float:
+        share = (value - floor) / (1 - floor)
+        return round(_TOP + (1 - share) * (CHART_HEIGHT - _TOP - _BOTTOM), 1)
+
+    points = tuple(_points(scored, threshold, place(threshold), place))
+    path = "L".join(f"{p.x} {p.y}" for p in points)
+    words = ", ".join(f"{p.name} {p.score}" for p in points)
+    return Chart(
+        width=CHART_WIDTH,
+        height=CHART_HEIGHT,
+        points=points,
+        line=f"M{path}" if len(points) > 1 else "",
+        threshold_y=place(threshold),
+        threshold=str(gate.threshold),
+        title=f"Scores of {gate.id}: {words}; threshold {gate.threshold}",
+    )
+
+
+def _points(
+    scored: Sequence[tuple[Round, float]], threshold: float, level: float, place: Any
+) -> Iterable[Point]:
+    room = CHART_WIDTH - _LEFT - _RIGHT
+    step = room / max(3, len(scored))
+    crowded = len(scored) > 6
+    for number_, (r, value) in enumerate(scored):
+        y = place(value)
+        below = value < threshold and y - level > 4
+        last = number_ == len(scored) - 1
+        yield Point(
+            x=round(_LEFT + step * (number_ + 0.5), 1),
+            y=y,
+            text_y=min(y + 15, CHART_HEIGHT - _BOTTOM + 8) if below else y - 7,
+            score=r.score or "" if not crowded or last else "",
+            name=f"i{r.iteration}",
+            reached=value >= threshold,
+        )
+
+
+def _value(score: str | None) -> float | None:
+    try:
+        value = float(score) if score is not None else None
+    except ValueError:
+        return None
+    return value if value is not None and 0 <= value <= 1 else None
+
+
+def _criteria(
+    plan: Plan, gate: Gate, acts: Sequence[Act], iterations: Sequence[int], limit: int
+) -> Iterable[CriterionRow]:
+    for critic_id in gate.critics:
+        critic = plan.critics.get(critic_id)
+        if critic is None:
+            continue
+        answers = {act.iteration: _criteria_of(act) for act in acts if act.critic == critic_id}
+        for name, weight in critic.criteria.items():
+            last = mapping(answers[max(answers)].get(name)) if answers else {}
+            yield CriterionRow(
+                critic=critic_id,
+                name=line(name, 80),
+                weight=str(weight),
+                scores=tuple(_score(answers.get(i, {}), name) for i in iterations),
+                why=clean(last.get("why"), limit),
+            )
+
+
+def _criteria_of(act: Act) -> Mapping[str, Any]:
+    return mapping(mapping(act.result.get("evaluation")).get("criteria"))
+
+
+def _score(criteria: Mapping[str, Any], name: str) -> str:
+    entry = criteria.get(name)
+    value = entry.get("score") if isinstance(entry, Mapping) else entry
+    score = number(value)
+    return line(value, 12) if score is None else f"{score:.2f}"
+
+
+def _findings(acts: Sequence[Act], limit: int) -> Iterable[FindingRow]:
+    for act in reversed(acts):
+        found = entries(mapping(act.result.get("evaluation")).get("findings"))
+        for finding in sorted(found, key=lambda f: _rank(f.get("severity"))):
+            yield FindingRow(
+                iteration=act.iteration,
+                critic=line(act.critic),
+                severity=line(finding.get("severity"), 20),
+                task=line(finding.get("task"), 80),
+                where=line(finding.get("where"), 200),
+                what=clean(finding.get("what"), limit),
+                fix=clean(finding.get("fix"), limit),
+            )
+
+
+def worst_finding(past: ItemPast) -> str:
+    """What is worst in the last judgement of a gate, with its place; empty where nothing was found."""
+    judged = [act for act in past.acts if act.critic is not None and act.outcome == "success"]
+    found = next(iter(_findings(judged[-1:], 400)), None)
+    return "" if found is None else ": ".join(part for part in (found.where, line(found.what, 400)) if part)
+
+
+def _rank(severity: Any) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def _judged(acts: Sequence[Act]) -> Iterable[JudgedRow]:
+    seen: set[tuple[int, str, str, str]] = set()
+    for act in acts:
+        for artifact, files in mapping(act.result.get("artifacts")).items():
+            for file in entries(files):
+                key = (act.iteration, artifact, str(file.get("path")), str(file.get("sha256")))
+                if key not in seen and len(seen) < _FINDINGS:
+                    seen.add(key)
+                    yield JudgedRow(
+                        iteration=act.iteration,
+                        artifact=line(artifact, 120),
+                        path=line(file.get("path"), 300),
+                        short=short(file.get("sha256")),
+                        sha256=line(file.get("sha256"), 80),
+                    )

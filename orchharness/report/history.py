@@ -1,0 +1,210 @@
+"""What the records tell: acts with their times, and how each item went. The transitions are the truth for states.
+
+A record this version does not know is passed over, so that a newer journal of the same major version can be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchharness.core.plan import Plan
+from orchharness.report.text import entries, line, mapping, moment, number
+
+RUNNING = "running"
+_VERDICTS = frozenset({"passed", "refining", "failed", "error", "paused", "waived"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One spawn. `begun` and `over` are places in the journal; `end` of a running act is the report's horizon."""
+
+    name: str
+    item: str  # the task, or the gate a critic judges for
+    critic: str | None
+    iteration: int
+    attempt: int
+    begun: int
+    over: int | None
+    start: float
+    end: float
+    outcome: str
+    result: Mapping[str, Any]  # the record of its end, empty while it runs
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or takes already."""
+        return self.end - self.start
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded, or may still."""
+        return self.outcome in {"success", RUNNING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One verdict of a gate, `refining` included; `score` is the decimal as text."""
+
+    iteration: int
+    state: str
+    score: str | None
+    reason: str
+    at: float
+
+
+@dataclass(slots=True)
+class ItemPast:
+    """How one item stands and came there."""
+
+    state: str = "waiting"
+    reason: str = ""
+    iteration: int = 0
+    warnings: list[str] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class History:
+    """A run, as far as its journal tells. `state` is `running` when it has no end."""
+
+    run: str = ""
+    plan: str = ""
+    digest: str = ""
+    selected: tuple[str, ...] = ()
+    header: Mapping[str, Any] = field(default_factory=dict)
+    started: float = 0.0
+    last: float = 0.0  # time of the last record
+    horizon: float = 0.0  # where the picture ends
+    state: str = RUNNING
+    reason: str = ""
+    finished: bool = False
+    notes: list[str] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
+    items: dict[str, ItemPast] = field(default_factory=dict)
+
+
+def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> History:
+    """The history of a run. `now` ends what has no end, unless nothing was heard for long: then it is cut."""
+    history = History(selected=(*plan.tasks, *plan.gates), started=now, last=now)
+    open_acts: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    for place, record in enumerate(records):
+        at = number(record.get("at"))
+        if at is not None:
+            history.last = at
+            history.started = history.started if place else at
+        _run_event(history, record)
+        _act_event(history, open_acts, place, record)
+        for transition in entries(record.get("then")):
+            _transition(history, transition, history.last)
+    ended = max((act.end for act in history.acts), default=history.last)
+    history.horizon = max(history.last, ended)
+    if not history.finished and records:
+        history.horizon = _cut(history, now)
+    for name, (place, record) in open_acts.items():
+        history.acts.append(_act(name, place, record, None, {}, history.horizon))
+    history.acts.sort(key=lambda act: act.begun)
+    for act in history.acts:
+        history.items.setdefault(act.item, ItemPast()).acts.append(act)
+    return history
+
+
+def _cut(history: History, now: float) -> float:
+    heard = history.horizon - history.started
+    return max(history.horizon, min(now, history.horizon + max(60.0, 3 * heard)))
+
+
+def _run_event(history: History, record: Mapping[str, Any]) -> None:
+    match record.get("event"):
+        case "RunStarted":
+            history.run = line(record.get("run"))
+            history.plan = line(record.get("plan"))
+            history.digest = line(record.get("digest"))
+            history.selected = tuple(str(item) for item in record.get("selected", ()))
+            history.header = mapping(record.get("header"))
+        case "RunFinished":
+            history.finished = True
+            history.state = line(record.get("state"))
+            history.reason = line(record.get("reason"), 1000)
+        case "StopRequested":
+            how = "running acts were ended" if record.get("cancel") else "running acts were let finish"
+            why = line(record.get("reason"), 500)
+            history.notes.append(f"Stopped at {moment(history.last)}: {why} ({how}).")
+        case "GateInputsChanged":
+            gates, paths = (line(", ".join(map(str, record.get(k, ()))), 1000) for k in ("gates", "paths"))
+            history.notes.append(f"Files that judge {gates} changed while the run went on: {paths}.")
+        case "HookFailed":
+            hook, plugin = line(record.get("hook")), line(record.get("plugin"))
+            history.notes.append(f"{hook} of plugin {plugin} raised: {line(record.get('error'), 1000)}")
+        case _:
+            pass
+    if history.finished and record.get("event") not in {"RunFinished", "HookFailed"}:
+        history.finished, history.state, history.reason = False, RUNNING, ""  # the run was resumed
+
+
+def _act_event(
+    history: History,
+    open_acts: dict[str, tuple[int, Mapping[str, Any]]],
+    place: int,
+    record: Mapping[str, Any],
+) -> None:
+    name = str(record.get("act"))
+    match record.get("event"):
+        case "TaskStarted" | "JudgementStarted":
+            open_acts.setdefault(name, (place, record))  # asked for again after a crash: it is one act
+        case "TaskFinished" | "JudgementFinished":
+            begun, start = open_acts.pop(name, (place, record))
+            history.acts.append(_act(name, begun, start, place, record, history.last))
+        case _:
+            pass
+
+
+def _act(
+    name: str,
+    begun: int,
+    start: Mapping[str, Any],
+    over: int | None,
+    result: Mapping[str, Any],
+    horizon: float,
+) -> Act:
+    begin = number(result.get("started"))
+    begin = (number(start.get("at")) or 0.0) if begin is None else begin
+    seconds = number(result.get("seconds"))
+    critic = start.get("critic")
+    return Act(
+        name=name,
+        item=str(start.get("task") or start.get("gate")),
+        critic=None if critic is None else str(critic),
+        iteration=int(number(start.get("iteration")) or 1),
+        attempt=int(number(start.get("attempt")) or 1),
+        begun=begun,
+        over=over,
+        start=begin,
+        end=max(begin, horizon if seconds is None else begin + seconds),
+        outcome=RUNNING if over is None else line(result.get("outcome")),
+        result=result,
+    )
+
+
+def _transition(history: History, transition: Mapping[str, Any], at: float) -> None:
+    past = history.items.setdefault(str(transition.get("item")), ItemPast())
+    past.state = line(transition.get("state"), 40)
+    past.reason = line(transition.get("reason"), 1000)
+    past.iteration = max(past.iteration, int(number(transition.get("iteration")) or 0))
+    warnings = transition.get("warnings")
+    past.warnings += (
+        [line(warning, 1000) for warning in warnings] if isinstance(warnings, list | tuple) else []
+    )
+    score = transition.get("score")
+    if past.state in _VERDICTS:
+        past.rounds.append(
+            Round(
+                iteration=int(number(transition.get("iteration")) or past.iteration or 1),
+                state=past.state,
+                score=None if score is None else line(score, 20),
+                reason=past.reason,
+                at=at,
+            )
+        )

@@ -1,0 +1,190 @@
+"""The tables of the report: tasks, artifacts, and acts that did not succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from orchharness.core.plan import Task
+from orchharness.report.history import Act, History, ItemPast
+from orchharness.report.text import clean, duration, entries, line, mapping, short, size
+
+FILES = 6  # of one task and direction, shown in its row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """A file of a task."""
+
+    name: str
+    path: str
+    short: str
+    sha256: str
+    note: str  # how it was made, or whose it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One task, ready to be shown."""
+
+    id: str
+    title: str
+    state: str
+    reason: str
+    agent: str
+    iterations: int
+    acts: int
+    time: str
+    detail: str
+    summary: str
+    inputs: tuple[FileRow, ...]
+    more_inputs: int
+    outputs: tuple[FileRow, ...]
+    more_outputs: int
+    first: str  # the lane's name where a new one begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRow:
+    """One version of one file: who made it, and who read it."""
+
+    name: str
+    path: str
+    short: str
+    sha256: str
+    size: str
+    how: str
+    producer: str
+    iteration: int
+    consumers: str
+    superseded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TroubleRow:
+    """An act that did not succeed, or was not the first attempt."""
+
+    act: str
+    item: str
+    critic: str
+    attempt: int
+    outcome: str
+    detail: str
+    exit: str
+    time: str
+
+
+Row = TypeVar("Row")
+
+
+def bounded(rows: Sequence[Row], most: int, matters: Sequence[bool]) -> tuple[list[Row], int]:
+    """At most `most` rows in their order: those that matter first, then the latest; and how many were left out."""
+    if len(rows) <= most:
+        return list(rows), 0
+    order = sorted(range(len(rows)), key=lambda n: (not matters[n], -n))
+    return [rows[n] for n in sorted(order[:most])], len(rows) - most
+
+
+def task_row(task: Task, past: ItemPast, limit: int, first: str) -> TaskRow:
+    """The row of one task; `limit` bounds each text."""
+    done = [act for act in past.acts if act.over is not None]
+    last: Mapping[str, Any] = done[-1].result if done else {}
+    inputs = list(_files(last.get("inputs"), "item"))
+    outputs = list(_files(last.get("outputs"), "how"))
+    return TaskRow(
+        id=task.id,
+        title=line(task.title),
+        state=past.state,
+        reason=past.reason,
+        agent=line(
+            f"{task.agent} ({task.kind})" if task.agent and task.agent != task.kind else task.kind, 120
+        ),
+        iterations=max((act.iteration for act in past.acts), default=0),
+        acts=len(past.acts),
+        time=duration(sum(act.seconds for act in past.acts)) if past.acts else "",
+        detail=clean(last.get("detail"), limit),
+        summary=clean(last.get("summary"), limit),
+        inputs=tuple(inputs[:FILES]),
+        more_inputs=max(0, len(inputs) - FILES),
+        outputs=tuple(outputs[:FILES]),
+        more_outputs=max(0, len(outputs) - FILES),
+        first=line(first),
+    )
+
+
+def _files(named: Any, note: str) -> Iterable[FileRow]:
+    for name, files in mapping(named).items():
+        for file in entries(files):
+            yield FileRow(
+                name=line(name, 80),
+                path=line(file.get("path"), 300),
+                short=short(file.get("sha256")),
+                sha256=line(file.get("sha256"), 80),
+                note=line(file.get(note), 80),
+            )
+
+
+def artifacts(history: History) -> list[ArtifactRow]:
+    """Every version of every output that an act wrote, in the order they were made."""
+    readers = _readers(history)
+    made = list(_made(history))
+    newest = {(act.item, name, str(file.get("path"))): n for n, (act, name, file) in enumerate(made)}
+    return [
+        ArtifactRow(
+            name=line(f"{act.item}.{name}", 160),
+            path=line(file.get("path"), 300),
+            short=short(file.get("sha256")),
+            sha256=line(file.get("sha256"), 80),
+            size=size(file.get("size")),
+            how=line(file.get("how"), 20),
+            producer=act.item,
+            iteration=act.iteration,
+            consumers=", ".join(readers.get((act.item, str(file.get("sha256"))), ())),
+            superseded=newest[act.item, name, str(file.get("path"))] != n,
+        )
+        for n, (act, name, file) in enumerate(made)
+    ]
+
+
+def _made(history: History) -> Iterable[tuple[Act, str, Mapping[str, Any]]]:
+    seen = set()
+    for act in sorted(history.acts, key=lambda a: (a.over is None, a.over)):
+        for name, files in mapping(act.result.get("outputs")).items():
+            for file in entries(files):
+                key = (act.item, name, str(file.get("path")), str(file.get("sha256")))
+                if key not in seen:
+                    seen.add(key)
+                    yield act, name, file
+
+
+def _readers(history: History) -> dict[tuple[str, str], dict[str, None]]:
+    """(producer, digest) -> who read it, in order."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for act in history.acts:
+        for files in mapping(act.result.get("inputs")).values():
+            for file in entries(files):
+                found.setdefault((str(file.get("item")), str(file.get("sha256"))), {})[act.item] = None
+        for artifact, files in mapping(act.result.get("artifacts")).items():
+            for file in entries(files):
+                key = (str(artifact).partition(".")[0], str(file.get("sha256")))
+                found.setdefault(key, {})[act.item] = None
+    return found
+
+
+def troubles(history: History, limit: int) -> list[TroubleRow]:
+    """Acts that did not succeed, and further attempts."""
+    return [
+        TroubleRow(
+            act=line(act.name, 120),
+            item=act.item,
+            critic=line(act.critic),
+            attempt=act.attempt,
+            outcome=act.outcome,
+            detail=clean(act.result.get("detail"), limit),
+            exit=line(act.result.get("exit"), 12),
+            time=duration(act.seconds),
+        )
+        for act in history.acts
+        if not act.ok or act.attempt > 1
+    ]

@@ -1,0 +1,140 @@
+"""Where a run lives: below the user's state folder, linked from the project root as `.orchharness`.
+
+Coding agents run `git clean -fdx` and can write anywhere below their workspace, so nothing of a run but its
+link is kept there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchharness.errors import OrchError
+
+LINK = ".orchharness"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The folder of one run; every path of it comes from here."""
+
+    root: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.root.name
+
+    @property
+    def journal(self) -> Path:
+        """The truth."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def state(self) -> Path:
+        """The view for people."""
+        return self.root / "ORCHESTRATION.yaml"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def store(self) -> Path:
+        """Artifacts by digest."""
+        return self.root / "store"
+
+    @property
+    def definitions(self) -> Path:
+        """The frozen copies of what defines the plan and its gates."""
+        return self.root / "definitions"
+
+    @property
+    def workspace(self) -> Path:
+        """The fresh copy of `workspace: {copy}`."""
+        return self.root / "workspace"
+
+    @property
+    def dispatch(self) -> Path:
+        """What xdist workers are to execute next."""
+        return self.root / "dispatch"
+
+    def act(self, act: str) -> Path:
+        """The folder of one act."""
+        return self.root / "acts" / act
+
+    def files(self, task: str) -> Path:
+        """The `run:` outputs of one task."""
+        return self.root / "files" / task
+
+    def scratch(self, task: str) -> Path:
+        """The workspace of a task with `workspace: scratch`."""
+        return self.root / "scratch" / task
+
+
+def project_home(root: Path, option: str | None = None) -> Path:
+    """The folder of all runs of the project: `option` (relative to the root), or one in the user's state folder."""
+    if option:
+        return root / Path(option).expanduser()
+    base = os.environ.get("XDG_STATE_HOME") or ""
+    state = Path(base) if Path(base).is_absolute() else Path("~/.local/state").expanduser()
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    return state / "orchharness" / f"{root.name or 'root'}-{digest}"
+
+
+def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory:
+    """A new, empty run directory.
+
+    Raises:
+        OrchError: it cannot be made; the message names the folder and the option that puts it elsewhere.
+    """
+    # Two plan files may have one id: the digest of the path keeps their runs apart.
+    folder = home / f"{plan_id}-{hashlib.sha256(os.fsencode(plan_path)).hexdigest()[:6]}"
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    root = folder / f"{stamp}-{secrets.token_hex(3)}"
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        root.mkdir(mode=0o700)
+        (root / "acts").mkdir(mode=0o700)
+        _point(folder / "latest", root.name)
+    except OSError as error:
+        msg = f"the run directory {root} cannot be made: {error.strerror}; --orch-dir FOLDER puts runs elsewhere"
+        raise OrchError(msg) from None
+    return RunDirectory(root)
+
+
+def link(root: Path, home: Path) -> None:
+    """Make `.orchharness` in the project root point at the runs; a root that cannot be written is no error."""
+    target = root / LINK
+    with suppress(OSError):
+        if target.is_symlink() and target.readlink() == home:
+            return
+        if target.exists() and not target.is_symlink():
+            return  # somebody's own file or folder: not ours to touch
+        _point(target, str(home))
+        _ignore(root)
+
+
+def _point(path: Path, target: str) -> None:
+    """Make the symbolic link point there, replacing an older one at once."""
+    spare = path.with_name(f"{path.name}.{os.getpid()}")
+    spare.unlink(missing_ok=True)
+    spare.symlink_to(target)
+    spare.replace(path)
+
+
+def _ignore(root: Path) -> None:
+    """Keep git from showing the link, in the clone's own exclude file; the repository's files are not touched."""
+    info = root / ".git" / "info"
+    exclude = info / "exclude"
+    text = exclude.read_text() if exclude.exists() else ""
+    if info.parent.is_dir() and LINK not in text.split():
+        info.mkdir(exist_ok=True)
+        exclude.write_text(f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{LINK}\n")

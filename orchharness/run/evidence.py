@@ -1,0 +1,171 @@
+"""What is looked at before an act and after it: evidence for tasks, untouched inputs for judges."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchharness.core.acts import Finished, Outcome
+from orchharness.core.plan import EMPTY
+from orchharness.errors import OrchError
+from orchharness.run.act import ActRequest
+
+_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_TAIL = 2000  # bytes of a log that a message shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is known of an act that is over."""
+
+    outcome: Outcome
+    detail: str = ""
+    exit: int | None = None
+    outputs: Mapping[str, Any] = field(default=EMPTY)
+    changed: bool = True
+    evaluation: Mapping[str, Any] = field(default=EMPTY)
+    summary: str | None = None
+
+
+def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:
+    """The environment with `${NAME}` of the caller's filled in, for these entries.
+
+    Raises:
+        OrchError: the caller's environment has no such variable.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            msg = f"the environment has no {match[1]!r}, which the plan's env asks for"
+            raise OrchError(msg)
+        return found
+
+    return {**env, **{name: _NAMED.sub(value, env[name]) for name in secret}}
+
+
+def before_task(request: ActRequest) -> dict[str, Any]:
+    """The snapshot of everything the task may write or must produce; stored, so that any process can compare."""
+    if not request.outputs and not request.writes:
+        return {}
+    from orchharness.workspace.declared import Declared, watched
+    from orchharness.workspace.snapshots import snapshot
+
+    path = Path(request.folder) / "snapshot.json"
+    if path.exists():  # the act was spawned before, by a process that is gone
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        return found
+    declared = [Declared.from_record(o) for o in request.outputs]
+    seen = snapshot(request.workspace, watched(declared, request.writes), skip=request.run_folder)
+    part = path.with_suffix(".part")
+    part.write_bytes(json.dumps(seen).encode("utf-8", "surrogateescape"))
+    part.rename(path)
+    return seen
+
+
+def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any]) -> Finding:
+    """The evidence of a task's act; what the agent says of itself can make it fail, never pass.
+
+    Raises:
+        OrchError: evidence cannot be looked at.
+        OSError: the disk fails.
+    """
+    if not answer.ok:
+        said = answer.detail or (f"exit status {answer.exit}" if answer.exit else "the agent did not succeed")
+        return Finding(
+            outcome=Outcome.EXIT, detail=_with_tail(request, said), exit=answer.exit, summary=answer.summary
+        )
+    if not request.outputs and not request.writes:
+        return Finding(
+            outcome=Outcome.SUCCESS, detail=answer.detail, exit=answer.exit, summary=answer.summary
+        )
+    from orchharness.workspace.declared import Declared
+    from orchharness.workspace.evidence import collect
+    from orchharness.workspace.store import Store
+
+    evidence = collect(
+        request.workspace,
+        [Declared.from_record(o) for o in request.outputs],
+        request.writes,
+        before,
+        iteration=request.iteration,
+        answer=answer.answer,
+        store=Store(Path(request.store)),
+        earlier=request.earlier,
+        skip=request.run_folder,
+    )
+    return Finding(
+        outcome=Outcome.SUCCESS if evidence.ok else Outcome.EVIDENCE,
+        detail=evidence.detail or "\n".join(filter(None, [answer.detail, *evidence.warnings])),
+        exit=answer.exit,
+        outputs=evidence.outputs,
+        changed=evidence.changed,
+        summary=answer.summary,
+    )
+
+
+def before_critic(request: ActRequest) -> dict[str, Any]:
+    """Refuse to judge when what judges is not what it was.
+
+    Raises:
+        OrchError: gate inputs, or what the checks will read, changed.
+    """
+    _refuse_changed(request)
+    return {}
+
+
+def _refuse_changed(request: ActRequest) -> None:
+    from orchharness.workspace.gate_inputs import Frozen, changed, tests_changed
+    from orchharness.workspace.snapshots import verify
+
+    wrong = changed([Frozen.from_record(f) for f in request.frozen])
+    for watched in request.watched:
+        wrong += tests_changed(Path(request.workspace), watched["paths"], watched["seen"], skip=Path(request.run_folder))
+    if wrong:
+        msg = f"gate inputs changed: {', '.join(dict.fromkeys(wrong))}"
+        raise OrchError(msg)
+    touched = verify(request.staged) + verify(request.live)
+    if touched:
+        names = ", ".join(os.path.relpath(p, request.workspace) if p in request.live else p for p in touched)
+        msg = f"what is judged was changed while it was judged: {names}"
+        raise OrchError(msg)
+
+
+def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any]) -> Finding:
+    """The evaluation a critic left, if what it judged and what judges are still the same bytes.
+
+    Raises:
+        OrchError: they are not.
+    """
+    del before
+    _refuse_changed(request)
+    if not answer.ok:
+        said = answer.detail or f"exit status {answer.exit}"
+        return Finding(outcome=Outcome.EXIT, detail=_with_tail(request, said), exit=answer.exit)
+    try:
+        evaluation = json.loads((Path(request.folder) / "evaluation.json").read_bytes())
+    except (OSError, ValueError) as error:
+        return Finding(
+            outcome=Outcome.ERROR, detail=f"the critic left no evaluation: {error}", exit=answer.exit
+        )
+    return Finding(outcome=Outcome.SUCCESS, exit=answer.exit, evaluation=evaluation)
+
+
+def _with_tail(request: ActRequest, said: str) -> str:
+    """The message with the end of what the act printed on stderr, or else on stdout."""
+    for name in ("stderr.log", "stdout.log"):
+        try:
+            with Path(request.folder, name).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL))
+                text = file.read().decode(errors="replace").strip()
+        except OSError:
+            continue
+        if text:
+            return f"{said}\n{text}"
+    return said

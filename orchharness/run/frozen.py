@@ -1,0 +1,148 @@
+"""What judges is frozen when the run starts: gates use the copies, and a changed original is an error.
+
+Gate inputs are the plan, the files that define critics, and the files that check and critic commands name.
+A word of a command that is the declared output of a task is what is judged, not what judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchharness.core.plan import CheckKind, OutputKind, is_template
+from orchharness.errors import OrchError
+
+if TYPE_CHECKING:
+    from orchharness.core.plan import Command, Gate, Plan
+    from orchharness.workspace.gate_inputs import Frozen
+
+
+class FrozenInputs:
+    """The gate inputs of one run."""
+
+    def __init__(
+        self, plan: Plan, root: Path, workspace: Path, target: Path, conftests: Sequence[str] = ()
+    ) -> None:
+        """Freeze everything the plan's gates rely on.
+
+        Raises:
+            OSError: a file cannot be read, or the copy not written.
+        """
+        self._workspace = workspace
+        self._run = target.parent  # is skipped when it lies inside the workspace
+        self._of: dict[str, tuple[str, ...]] = {}
+        self._frozen: dict[str, Frozen] = {}
+        self._watched: dict[str, tuple[dict[str, Any], ...]] = {}
+        judging = {g.id: g for g in plan.gates.values() if g.checks or g.critics}
+        if not judging:
+            return
+        from orchharness.workspace.gate_inputs import freeze
+
+        self._plan, self._root = plan, root
+        self._products = [o.path for t in plan.tasks.values() for o in t.outputs if o.kind is OutputKind.FILE]
+        always = [plan.path, *plan.definitions, *conftests]
+        for gate in judging.values():
+            self._of[gate.id] = tuple(dict.fromkeys([*always, *self._files_of(gate)]))
+            self._watched[gate.id] = tuple(self._tests_of(gate))
+        wanted = dict.fromkeys(path for paths in self._of.values() for path in paths)
+        frozen = freeze([Path(p) for p in wanted], target)
+        self._frozen = frozen
+
+    def of(self, gate: str) -> tuple[tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]]:
+        """The gate's frozen files and watched tests, as JSON."""
+        paths = self._of.get(gate, ())
+        return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
+
+    def substitute(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """The command with every frozen file replaced by its copy."""
+        if not argv or not self._frozen:
+            return argv
+        from orchharness.workspace.gate_inputs import substitute
+
+        return substitute(argv, self._frozen, (self._workspace, Path(self._plan.path).parent, self._root))
+
+    def changed(self) -> dict[str, list[str]]:
+        """Gate -> its inputs that are not what they were, for gates that have any."""
+        if not self._frozen:
+            return {}
+        from orchharness.workspace.gate_inputs import changed, tests_changed
+
+        wrong = set(changed(list(self._frozen.values())))
+        found: dict[str, list[str]] = {}
+        for gate, paths in self._of.items():
+            bad = [p for p in paths if p in wrong]
+            for watched in self._watched[gate]:
+                bad += tests_changed(self._workspace, watched["paths"], watched["seen"], skip=self._run)
+            if bad:
+                found[gate] = list(dict.fromkeys(bad))
+        return found
+
+    def _files_of(self, gate: Gate) -> list[str]:
+        found: list[str] = []
+        here = Path(self._plan.path).parent
+        for check in gate.checks:
+            found += check.inputs
+            found += self._words(check.command, (self._workspace,))
+        for name in gate.critics:
+            critic = self._plan.critics[name]
+            found += [*critic.inputs, *self._words(critic.command, (here, self._root))]
+            if critic.agent is not None:
+                found += self._words(self._plan.agents[critic.agent].command, (here, self._root))
+        return found
+
+    def _words(self, command: Command | None, bases: Sequence[Path]) -> list[str]:
+        if command is None or command.shell:
+            return []
+        from orchharness.workspace.gate_inputs import command_files
+
+        words = [w for w in (self._known(word) for word in command.argv) if w is not None]
+        return [str(p) for p in command_files(words, list(bases)) if not self._is_product(p)]
+
+    def _known(self, word: str) -> str | None:
+        """The word, rendered with what is known before anything runs; None when it needs more."""
+        if not is_template(word):
+            return word
+        from orchharness.workspace.templates import render
+
+        known = {
+            "vars": dict(self._plan.vars),
+            "plan_dir": str(Path(self._plan.path).parent),
+            "root": str(self._root),
+        }
+        try:
+            return render(word, known)
+        except OrchError:
+            return None
+
+    def _is_product(self, path: Path) -> bool:
+        try:
+            relative = path.relative_to(self._workspace)
+        except ValueError:
+            return False
+        return any(fnmatch(str(relative), pattern) for pattern in self._products)
+
+    def _tests_of(self, gate: Gate) -> list[dict[str, Any]]:
+        from orchharness.workspace.gate_inputs import watch_tests
+
+        found = []
+        for check in gate.checks:
+            paths = _test_paths(check.kind, check.options, check.command)
+            if paths is not None:
+                found.append({"paths": paths, "seen": watch_tests(self._workspace, paths, skip=self._run)})
+        return found
+
+
+def _test_paths(kind: CheckKind, options: Mapping[str, Any], command: Command | None) -> list[str] | None:
+    """The paths whose tests a check runs: a `pytest` check, or a command that is pytest."""
+    if kind is CheckKind.PYTEST:
+        paths = options.get("paths", ["."])
+        return [paths] if isinstance(paths, str) else list(paths)
+    if command is None or command.shell:
+        return None
+    names = [Path(w).name for w in command.argv[:4]]
+    if not any(n in {"pytest", "py.test"} for n in names):
+        return None
+    after = command.argv[names.index("pytest" if "pytest" in names else "py.test") + 1 :]
+    return [w for w in after if not w.startswith("-") and not is_template(w)] or ["."]

@@ -1,0 +1,1 @@
+"""Bytes on disk around an act: snapshots, evidence, the store, staged copies. No processes, no journal."""

@@ -1,0 +1,286 @@
+"""The file: self-contained, inert whatever the data holds, small and quick even for large plans."""
+
+import re
+import stat
+import time
+from decimal import Decimal
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from report_builder import T0, Run, feat_005, gate, plan_of, task, wide
+
+from orchharness.core.plan import Critic, Edge
+from orchharness.report import build, render, write_report
+
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)>\" onmouseover=alert(1) x='' "
+    "</title></style></svg><svg onload=alert(1)>{{ 7*7 }}{% raw %}\x1b[31m&lt;\u202e javascript:alert(1)"
+)
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page(plan, records, now=99999.0):
+    return Page(render(build(plan, records, now=T0 + now)))
+
+
+def hostile_run() -> Run:
+    h = HOSTILE
+    critic = Critic(id="c", kind="command", criteria={h: Decimal(1)})
+    tasks = [task("A", h, title=h, agent=h, kind=h, gate="G-A"), task("B", needs=("A",))]
+    plan = plan_of(
+        tasks,
+        [gate("G-A", title=h, of=("A",), critics=("c",))],
+        critics={"c": critic},
+        title=h,
+        description=h,
+        warnings=(h,),
+        protocol={h: h},
+        edges=(Edge(id=h, source="A", targets=("B",), artifacts=(h,)),),
+    )
+    run = Run(plan)
+    run.records[0] |= {"run": h, "digest": h, "header": {"engine": h, h: h, "format": h}}
+    files = {h: [{"path": h, "sha256": h, "size": h, "how": h, "item": h}]}
+    run.start(0, "A")
+    run.end(
+        1,
+        "A",
+        1,
+        outcome=h,
+        state=h,
+        detail=h,
+        exit=h,
+        outputs=files,
+        inputs=files,
+        summary=h,
+        usage={h: h},
+        reason=h,
+    )
+    run.judge(1, "G-A", "c")
+    finding = dict.fromkeys(("severity", "task", "where", "what", "fix"), h)
+    run.judged(
+        2,
+        "G-A",
+        "c",
+        1,
+        evaluation={"criteria": {h: {"score": h, "why": h}}, "findings": [finding]},
+        artifacts=files,
+        then=[("G-A", "failed", {"score": h, "reason": h, "warnings": [h]}), ("B", "skipped", {"reason": h})],
+    )
+    run.start(3, "B")
+    run.event(3, "HookFailed", hook=h, plugin=h, error=h)
+    run.event(3, "GateInputsChanged", gates=[h], paths=[h])
+    run.event(3, "StopRequested", reason=h, cancel=False, interrupted=True)
+    run.finish(4, h, h)
+    return run
+
+
+def test_hostile_text_stays_text_in_every_field():
+    run = hostile_run()
+    hostile = page(run.plan, run.records)
+    harmless = {
+        tag for name in ({}, {"fail": True}, {"until": 3000}) for tag, _ in page(*feat_005(**name)).tags
+    }
+
+    assert {tag for tag, _ in hostile.tags} <= harmless
+    assert not {tag for tag, _ in hostile.tags} & {
+        "script",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "link",
+        "base",
+    }
+    names = {name for _, attrs in hostile.tags for name in attrs}
+    assert not [name for name in names if name.startswith("on")]
+    assert "<script>alert(1)</script>" in hostile.text
+    assert "{{ 7*7 }}" in hostile.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", hostile.text)
+
+
+def test_hostile_text_gets_into_no_address_and_no_style():
+    run = hostile_run()
+    for tag, attrs in page(run.plan, run.records).tags:
+        assert (attrs.get("href") or "#").startswith("#"), tag
+        assert "style" not in attrs
+        assert re.fullmatch(r"[\w\s-]*", attrs.get("class") or "")
+        assert re.fullmatch(r"[\w%.-]*", attrs.get("id") or "")
+
+
+@pytest.mark.parametrize("made", [{}, {"fail": True}, {"until": 3000}, {"until": -1}])
+def test_the_markup_is_balanced(made):
+    found = page(*feat_005(**made))
+
+    assert found.wrong == []
+    assert found.open == []
+
+
+def test_the_file_asks_for_nothing_from_outside():
+    text = render(build(*feat_005(), now=T0 + 99999))
+
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", text)
+    assert "@import" not in text
+    assert "<script" not in text
+
+
+def test_the_content_policy_allows_inline_style_only():
+    policy = next(
+        a["content"] for t, a in page(*feat_005()).tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def test_ids_are_unique_and_every_link_has_a_target():
+    tags = page(*feat_005(fail=True)).tags
+    ids = [a["id"] for _, a in tags if "id" in a]
+
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for t, a in tags if t == "a"} <= set(ids)
+    assert {ref for _, a in tags if "aria-labelledby" in a for ref in a["aria-labelledby"].split()} <= set(
+        ids
+    )
+
+
+def test_headings_and_tables_can_be_read_aloud():
+    found = page(*feat_005(fail=True))
+    levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
+
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    assert all("scope" in a for t, a in found.tags if t == "th")
+    assert all("aria-label" in a or "aria-hidden" in a for t, a in found.tags if t == "svg")
+
+
+def test_a_verdict_is_never_colour_alone():
+    text = render(build(*feat_005(fail=True), now=T0 + 99999))
+
+    assert re.search(
+        r'<span class="state s-failed"><span class="icon" aria-hidden="true">✕</span>failed</span>', text
+    )
+
+
+def test_a_selection_of_what_must_be_seen(tmp_path):
+    text = page(*feat_005(fail=True)).text
+
+    for seen in (
+        "Skill compliance",
+        "G-029",
+        "0.708",
+        "0.883 < 0.90, and no iteration is left",
+        "CP-2",
+        "EN-027.definitions",
+        "SKILL.md",
+        "Use Task tool with run_in_background: true",
+        "plans/feat-005.plan.yaml",
+        "orchharness 0.1.0",
+        "ts-parser",
+    ):
+        assert seen in text
+
+
+def test_long_text_is_folded():
+    plan, records = feat_005()
+    text = render(build(plan, records, now=T0 + 99999))
+
+    assert '<details class="long"><summary>Traceback (most recent call last):' in text
+
+
+def test_the_report_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "report.html"
+    target.write_text("old")
+    write_report(*feat_005(), target, now=T0 + 99999, warnings=["a torn tail"])
+
+    assert "a torn tail" in target.read_text(encoding="utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
+    target = tmp_path / "report.html"
+    target.write_text("old")
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+
+    with pytest.raises(OSError, match="No space"):
+        write_report(*feat_005(), target, now=T0 + 99999)
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert target.read_text() == "old"
+
+
+def test_compiled_templates_are_kept_in_a_private_folder(own_cache):
+    render(build(*feat_005(), now=T0 + 99999))
+    folder = own_cache / "orchharness"
+
+    assert list(folder.glob("*.cache"))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_cache_others_can_write_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "orchharness").mkdir()
+    (tmp_path / "orchharness").chmod(0o777)
+    render(build(*feat_005(), now=T0 + 99999))
+
+    assert list((tmp_path / "orchharness").iterdir()) == []
+
+
+@pytest.mark.parametrize("cache", ["/proc/nowhere", "relative"])
+def test_a_cache_that_cannot_be_made_is_done_without(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", cache)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert render(build(*feat_005(), now=T0 + 99999)).startswith("<!doctype html>")
+
+
+def test_a_broken_cache_is_done_without(own_cache):
+    text = render(build(*feat_005(), now=T0 + 99999))
+    for file in (own_cache / "orchharness").iterdir():
+        file.write_bytes(file.read_bytes()[:40])
+
+    assert render(build(*feat_005(), now=T0 + 99999)) == text
+
+
+def test_two_thousand_tasks_stay_small_and_quick():
+    plan, records = wide(2000)
+    start = time.perf_counter()
+    text = render(build(plan, records, now=T0 + 99999))
+    seconds = time.perf_counter() - start
+
+    assert len(text.encode()) < 3_000_000
+    assert seconds < 4  # 0.5 s on an idle machine; the limit only catches a blunder
+    assert "more gates are left out here" in text
