@@ -185,13 +185,13 @@ def from_record(record: Mapping[str, Any]) -> Event:
     if kind is None:
         msg = f"unknown event {record.get('event')!r}"
         raise JournalError(msg)
-    values = {key: record[key] for key, _ in _FIELDS[kind.__name__] if key in record}
-    for key in _TUPLES & values.keys():
-        values[key] = tuple(values[key])
-    if "outcome" in values:
-        values["outcome"] = Outcome(values["outcome"])
     try:
+        values = {key: record[key] for key, _ in _FIELDS[kind.__name__] if key in record}
+        for key in _TUPLES & values.keys():
+            values[key] = tuple(values[key])
+        if "outcome" in values:
+            values["outcome"] = Outcome(values["outcome"])
         return kind(**values)  # type: ignore[no-any-return]
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         msg = f"record of {kind.__name__}: {error}"
         raise JournalError(msg) from None

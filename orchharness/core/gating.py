@@ -6,16 +6,18 @@ never a score.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from statistics import median
+from decimal import Decimal, localcontext
 from typing import Any
 
 from orchharness.core.plan import Combine, Critic, Gate, Severity
 
 TOLERANCE = Decimal("0.01")
 CHECKS = "checks"
+_PRECISION = 60  # digits: exact for every score that is written with less than that
+_SHOWN, _LISTED, _HEADLINE = 80, 5, 160
 _RANK = {Severity.CRITICAL: 0, Severity.MAJOR: 1, Severity.MINOR: 2}
 
 
@@ -52,61 +54,91 @@ def as_text(score: Decimal) -> str:
     return f"{cut:.2f}" if isinstance(exponent, int) and exponent > -2 else f"{cut:f}"
 
 
+def _shown(value: Any) -> str:
+    """What a critic said, short enough for a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _listed(names: Sequence[Any]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(_shown(n) for n in names[:_LISTED]) + more
+
+
+def headline(text: str) -> str:
+    """The first line with something in it, cut, fit for a reason."""
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in lines if line), "?")[:_HEADLINE]
+
+
 def _number(value: Any, what: str) -> Decimal:
     """The value as a decimal from 0 to 1.
 
     Raises:
         NotAnEvaluationError: it is not a finite number in that range.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        msg = f"{what} is {value!r}, not a number"
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        msg = f"{what} is {_shown(value)}, not a number"
         raise NotAnEvaluationError(msg)
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        msg = f"{what} is {value!r}, not a number"
-        raise NotAnEvaluationError(msg) from None
-    if not number.is_finite() or not 0 <= number <= 1:
-        msg = f"{what} is {value!r}, not from 0 to 1"
+    finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    if not finite or not 0 <= value <= 1:
+        msg = f"{what} is {_shown(value)}, not from 0 to 1"
         raise NotAnEvaluationError(msg)
-    return number
+    return value if isinstance(value, Decimal) else Decimal(str(value))  # str: 0.1 is what was written
 
 
 def _scores(critic: Critic, criteria: Any) -> dict[str, Decimal]:
     """Criterion -> score, one for every criterion of the critic and no other."""
     if not isinstance(criteria, Mapping):
-        msg = f"`criteria` is {type(criteria).__name__}, not a mapping"
+        msg = f"`criteria` is {_shown(criteria)}, not a mapping"
         raise NotAnEvaluationError(msg)
     missing = [name for name in critic.criteria if name not in criteria]
-    unknown = [str(name) for name in criteria if name not in critic.criteria]
+    unknown = [name for name in criteria if name not in critic.criteria]
     if missing or unknown:
-        parts = [f"no score for {', '.join(missing)}"] if missing else []
-        parts += [f"unknown criterion {', '.join(unknown)}"] if unknown else []
+        parts = [f"no score for {_listed(missing)}"] if missing else []
+        parts += [f"unknown criterion {_listed(unknown)}"] if unknown else []
         raise NotAnEvaluationError("; ".join(parts))
     found = {}
     for name in critic.criteria:
         entry = criteria[name]
         value = entry.get("score") if isinstance(entry, Mapping) else entry
-        found[name] = _number(value, f"the score of {name}")
+        found[name] = _number(value, f"the score of {name!r}")
     return found
 
 
 def _findings(critic: str, findings: Any) -> tuple[Mapping[str, Any], ...]:
     """The findings with their critic's name, each with a severity and what it is."""
     if not isinstance(findings, list | tuple):
-        msg = f"`findings` is {type(findings).__name__}, not a list"
+        msg = f"`findings` is {_shown(findings)}, not a list"
         raise NotAnEvaluationError(msg)
-    known = {str(s) for s in Severity}
     result = []
     for number, finding in enumerate(findings, 1):
         if not isinstance(finding, Mapping) or not isinstance(finding.get("what"), str):
-            msg = f"finding {number} is not a mapping with a text `what`"
+            msg = f"finding {number} is {_shown(finding)}, not a mapping with a text `what`"
             raise NotAnEvaluationError(msg)
-        if finding.get("severity") not in known:
-            msg = f"finding {number} has severity {finding.get('severity')!r}, not critical, major or minor"
+        severity = finding.get("severity")
+        if not isinstance(severity, str) or severity not in tuple(Severity):
+            msg = f"finding {number} has severity {_shown(severity)}, not critical, major or minor"
             raise NotAnEvaluationError(msg)
         result.append({**finding, "critic": critic})
     return tuple(result)
+
+
+def _held(evaluation: Mapping[str, Any]) -> bool | None:
+    passed = evaluation.get("passed")
+    if passed is not None and not isinstance(passed, bool):
+        msg = f"`passed` is {_shown(passed)}, not true or false"
+        raise NotAnEvaluationError(msg)
+    return passed
+
+
+def _must_be_mapping(evaluation: Any) -> None:
+    if not isinstance(evaluation, Mapping):
+        msg = f"it is {_shown(evaluation)}, not a mapping"
+        raise NotAnEvaluationError(msg)
 
 
 def judge_checks(evaluation: Mapping[str, Any]) -> Judged:
@@ -115,8 +147,9 @@ def judge_checks(evaluation: Mapping[str, Any]) -> Judged:
     Raises:
         NotAnEvaluationError: it does not say whether they hold.
     """
-    passed = evaluation.get("passed")
-    if not isinstance(passed, bool):
+    _must_be_mapping(evaluation)
+    passed = _held(evaluation)
+    if passed is None:
         msg = "the checks did not say whether they hold"
         raise NotAnEvaluationError(msg)
     findings = _findings(CHECKS, evaluation.get("findings", ()))
@@ -126,35 +159,46 @@ def judge_checks(evaluation: Mapping[str, Any]) -> Judged:
 def judge(critic: Critic, evaluation: Mapping[str, Any]) -> Judged:
     """The critic's evaluation, checked, with the score the engine computes: the weighted sum of the criteria.
 
+    A critic without criteria may say that what it judged does not hold (`passed: false`); one with criteria is
+    taken by its scores alone.
+
     Raises:
         NotAnEvaluationError: the answer is not an evaluation for this critic's criteria.
     """
+    _must_be_mapping(evaluation)
     scores = _scores(critic, evaluation.get("criteria", {}))
     findings = _findings(critic.id, evaluation.get("findings", ()))
-    score = sum((critic.criteria[n] * s for n, s in scores.items()), Decimal(0)) if scores else None
-    warnings = []
-    total = evaluation.get("total")
-    if total is not None and score is not None:
-        try:
-            stated = _number(total, "the stated total")
-        except NotAnEvaluationError as error:
-            warnings.append(f"{critic.id}: {error}; the computed score is {as_text(score)}")
-        else:
-            if abs(stated - score) > TOLERANCE:
-                warnings.append(
-                    f"{critic.id} states a total of {total}, the computed score is {as_text(score)}"
-                )
-    return Judged(critic=critic.id, score=score, findings=findings, warnings=tuple(warnings))
+    if not scores:
+        return Judged(critic=critic.id, score=None, findings=findings, passed=_held(evaluation))
+    with localcontext(prec=_PRECISION):
+        score = sum((critic.criteria[n] * s for n, s in scores.items()), Decimal(0))
+    note = _total_note(critic.id, evaluation.get("total"), score)
+    return Judged(critic=critic.id, score=score, findings=findings, warnings=(note,) if note else ())
+
+
+def _total_note(critic: str, total: Any, score: Decimal) -> str | None:
+    """What is wrong with the total the critic stated itself, if anything."""
+    if total is None:
+        return None
+    try:
+        stated = _number(total, "the stated total")
+    except NotAnEvaluationError as error:
+        return f"{critic}: {error}; the computed score is {as_text(score)}"
+    if abs(stated - score) <= TOLERANCE:
+        return None
+    return f"{critic} states a total of {_shown(total)}, the computed score is {as_text(score)}"
 
 
 def _combined(how: Combine, scores: Sequence[Decimal]) -> Decimal:
-    match how:
-        case Combine.ALL | Combine.MIN:
-            return min(scores)
-        case Combine.MEAN:
-            return sum(scores, Decimal(0)) / len(scores)
-        case Combine.MEDIAN:
-            return Decimal(median(scores))
+    with localcontext(prec=_PRECISION):
+        match how:
+            case Combine.ALL | Combine.MIN:
+                return min(scores)
+            case Combine.MEAN:
+                return sum(scores, Decimal(0)) / len(scores)
+            case Combine.MEDIAN:
+                low, high = (len(scores) - 1) // 2, len(scores) // 2
+                return (sorted(scores)[low] + sorted(scores)[high]) / 2
 
 
 def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:
@@ -167,23 +211,21 @@ def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:
     def verdict(passed: bool, reason: str) -> Verdict:
         return Verdict(passed=passed, score=score, reason=reason, findings=findings, warnings=warnings)
 
-    if any(j.passed is False for j in judged):
-        failed = [
-            f"check failed: {f['what'].splitlines()[0] if f['what'] else '?'}"
-            for f in findings
-            if f["critic"] == CHECKS
-        ]
-        return verdict(False, failed[0] if failed else "a check failed")
+    unmet = [j for j in judged if j.passed is False]
+    if unmet:
+        who = "check failed" if unmet[0].critic == CHECKS else f"{unmet[0].critic} does not hold"
+        what = [f": {headline(f['what'])}" for f in unmet[0].findings[:1]]
+        return verdict(False, who + "".join(what))
     if score is not None and score < gate.threshold:
         return verdict(False, f"{as_text(score)} < {as_text(gate.threshold)}")
     if gate.block_on is not None:
         limit = _RANK[gate.block_on]
         worst = [f for f in findings if _RANK[Severity(f["severity"])] <= limit]
         if worst:
-            return verdict(False, f"{worst[0]['severity']} finding: {worst[0]['what']}"[:200])
-    return verdict(
-        True, f"{as_text(score)} ≥ {as_text(gate.threshold)}" if score is not None else "all checks hold"
-    )
+            return verdict(False, f"{worst[0]['severity']} finding: {headline(worst[0]['what'])}")
+    if score is not None:
+        return verdict(True, f"{as_text(score)} ≥ {as_text(gate.threshold)}")
+    return verdict(True, "no finding blocks" if gate.critics else "all checks hold")
 
 
 def aggregate(gate: Gate, scores: Mapping[str, Decimal | None]) -> Verdict:

@@ -18,8 +18,8 @@ from orchharness.core.plan import Mode, OnExhausted
 from orchharness.core.records import GateRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, evaluation_of
+from orchharness.core.scheduling import backoff
 from orchharness.core.status import SUCCESS, GateState
-from orchharness.core.working import backoff
 
 INPUTS_CHANGED = "gate inputs changed"
 
@@ -58,7 +58,7 @@ class Judging:
             self.end(record, GateState.SKIPPED, cause)
         elif record.gate.of_gates and record.can_reopen:
             self.end(record, GateState.FAILED, cause)
-        elif record.state in SUCCESS and not all(self._ledger.needs.settled.get(t) for t in record.gate.of):
+        elif record.state in SUCCESS:
             # Its verdict stands for the iteration it judged, but what it judged came to nothing.
             self._ledger.settle(record.id, ok=False, root=cause)
 
@@ -172,7 +172,7 @@ class Judging:
             # An answer that is no evaluation is a fault of execution of the judge, like an exit status.
             kind = "exit" if event.outcome in {Outcome.SUCCESS, Outcome.ERROR} else str(event.outcome)
             if kind in retry.on and attempt < retry.attempts:
-                wait = backoff(retry.backoff, attempt)
+                wait = backoff(retry, attempt)
                 ticket = self._ledger.ticket(record.id, event.critic)
                 self._ledger.queue.offer(ticket, event.at + wait if wait else None)
                 return

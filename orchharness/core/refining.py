@@ -148,7 +148,8 @@ class Refining:
             record.refinement.fresh = True
             for other in self._ledger.over.get(task.id, ()):
                 if other is not record:
-                    other.stale = other.stale or other.can_reopen
+                    relied_on = self._ledger.needs.settled.get(other.id, True)  # True: it is paused
+                    other.stale = other.stale or (other.can_reopen and relied_on)
                     other.refinement.fresh = True  # parked: it has not seen these bytes
         if own is not None and own is not record:
             if task.changed and own.state in SUCCESS:
@@ -182,6 +183,7 @@ class Refining:
 
     def _lost(self, task: str, reason: str) -> None:
         for record in self._ledger.over.get(task, ()):
+            record.stale = False  # there is nothing to judge again
             if record.turn:
                 _doom(record, reason)
 

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchharness.core.plan import EMPTY
+from orchharness.core.plan import EMPTY, Retry
+
+_MAX_DOUBLINGS = 32  # beyond that it is for ever anyway, and later no float
 
 Track = tuple[str, str]
 Rank = tuple[int, float, int, str, int]
@@ -39,6 +41,11 @@ class Ticket:
     def place(self) -> Rank:
         """What the queue sorts by; no two tickets have the same."""
         return (self.rank, self.tail, self.order, self.name, self.turn)
+
+
+def backoff(retry: Retry, attempt: int) -> float:
+    """Seconds to wait after that attempt before the next one: doubling each time."""
+    return retry.backoff * float(2 ** min(attempt - 1, _MAX_DOUBLINGS))
 
 
 class _Lane(NamedTuple):

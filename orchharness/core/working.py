@@ -14,9 +14,9 @@ from orchharness.core.plan import TriggerRule
 from orchharness.core.records import TaskRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, replaced
+from orchharness.core.scheduling import backoff
 from orchharness.core.status import TaskState
 
-_MAX_DOUBLINGS = 32  # of a back-off: beyond that it is for ever anyway
 _ENDINGS = {Outcome.CANCELLED: TaskState.CANCELLED, Outcome.LOST: TaskState.LOST}
 
 
@@ -98,7 +98,7 @@ class Working:
         elif event.outcome in retry.on and record.attempt < retry.attempts:
             reason = f"{event.detail or event.outcome}; attempt {record.attempt} of {retry.attempts}"
             self._ledger.move(record, TaskState.READY, reason)
-            wait = backoff(retry.backoff, record.attempt)
+            wait = backoff(retry, record.attempt)
             self._ledger.queue.offer(self._ledger.ticket(event.task), event.at + wait if wait else None)
         else:
             self._failed(
@@ -126,8 +126,3 @@ class Working:
         self._ledger.settle(record.id, ok=False, root=f"{record.id} {state}")
         if record.refined_by is not None:
             self._refining.did_not_come_back(record)
-
-
-def backoff(first: float, attempt: int) -> float:
-    """Seconds to wait after that attempt: doubling."""
-    return first * 2 ** min(attempt - 1, _MAX_DOUBLINGS)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
 from orchharness.core.plan import is_template
 from orchharness.planfile.context import Context
-from orchharness.planfile.nodes import Mapping, Node
+from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.schema import PROMPT_FILE
 from orchharness.planfile.templates import ANY_SCOPE, Scope
 from orchharness.planfile.values import text_of
 
 MAX_BYTES: Final = 5 << 20
+_FROM_VARIABLE: Final = re.compile(r"\s*\{\{\s*vars\.([A-Za-z_]\w*)\s*\}\}", re.ASCII)
 _TEXT_SUFFIXES: Final = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".rst")
 
 
@@ -25,7 +27,10 @@ def definition(context: Context, node: Node, what: str = "a file beside the plan
         FieldError: there is no such file.
     """
     text = context.templates.render(node, what)
-    return _record(context, node, text)
+    folder = folder_of(context, node)
+    if folder is context.plan_dir and text.startswith(("/", "~")):
+        raise FieldError(node, f"{text!r} is absolute: write it relative to the plan file")
+    return _record(context, node, text, folder)
 
 
 def read_prompt(context: Context, node: Node | None, scope: Scope = ANY_SCOPE) -> str | None:
@@ -49,6 +54,12 @@ def check_schema_is_usable(node: Node) -> None:
         raise FieldError(node, "a schema needs the package jsonschema: pip install 'orchharness[schema]'")
 
 
+def folder_of(context: Context, node: Node) -> Path:
+    """What a path is relative to: where the command was typed, if it begins with a variable given there."""
+    match = _FROM_VARIABLE.match(node.text) if isinstance(node, Scalar) else None
+    return context.cwd if match and match.group(1) in context.given else context.plan_dir
+
+
 def existing_file(folder: Path, text: str) -> Path | None:
     """The file of that name in the folder, if the text names one."""
     if not text.strip() or "\n" in text or len(text) > 1_024:
@@ -65,12 +76,12 @@ def absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
 
 
-def _record(context: Context, node: Node, text: str) -> str:
-    if existing_file(context.plan_dir, text) is None:
+def _record(context: Context, node: Node, text: str, folder: Path) -> str:
+    if existing_file(folder, text) is None:
         raise FieldError(
             node, f"there is no file {text!r} beside the plan (paths here are relative to the plan file)"
         )
-    path = absolute(context.plan_dir / text)
+    path = absolute(folder / text)
     context.definitions[path] = None
     return path
 
@@ -87,7 +98,7 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
     if not text.strip():
         raise FieldError(node, "prompt: the text is empty")
     if existing_file(context.plan_dir, text) is not None:
-        return _read(Path(_record(context, node, text)), node), f"{text}: "
+        return _read(Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
     if text.endswith(_TEXT_SUFFIXES) and not any(c.isspace() for c in text) and not is_template(text):
         raise FieldError(
             node, f"prompt: {text!r} looks like a file, but there is none of that name beside the plan"

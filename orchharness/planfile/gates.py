@@ -10,7 +10,7 @@ from typing import Any, Final
 from orchharness.core.plan import Combine, Critic, Gate, OnExhausted, Refine, Severity
 from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
-from orchharness.planfile.drafts import GateDraft, TaskDraft
+from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
@@ -221,8 +221,3 @@ def _refine(context: Context, node: Node | None) -> Refine:
         )
     context.problems.add(node, f"refine: {what}")
     return Refine.BLAMED
-
-
-def producing_agents(gate: GateDraft) -> dict[str, TaskDraft]:
-    """The agents whose work the gate judges, each with one of the tasks."""
-    return {task.agent.id: task for task in gate.members if task.agent is not None}

@@ -1,19 +1,14 @@
-"""Checks over the whole plan: cycles, files that two tasks write at once, files that nobody makes, own judges."""
+"""Checks over the whole plan: cycles, files that two tasks write at once, input files that nobody makes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
-from orchharness.core.plan import Command, Critic, Gate, Must, OutputKind, Task
-from orchharness.planfile.checks import command_words
+from orchharness.core.plan import OutputKind, Task
 from orchharness.planfile.context import Context
-from orchharness.planfile.files import existing_file
-from orchharness.planfile.gates import producing_agents
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
-from orchharness.planfile.nodes import Node
-from orchharness.planfile.paths import matches_something, may_meet
+from orchharness.planfile.paths import matches_something
 from orchharness.planfile.writes import Concurrency, WriteIndex, find_clashes
 
 
@@ -78,78 +73,3 @@ def _file_fault(context: Context, task: Task, pattern: str, index: WriteIndex, a
     if not made and not matches_something(context.base, pattern):
         return f"{pattern!r} matches nothing in the workspace, and no task writes it"
     return ""
-
-
-def with_gate_inputs(
-    context: Context, gates: Mapping[str, Gate], tasks: Mapping[str, Task], index: WriteIndex, names: Names
-) -> dict[str, tuple[str, ...]]:
-    """For every check command, by gate and place, the files that its words name (`G-1:0` → absolute paths)."""
-    found: dict[str, tuple[str, ...]] = {}
-    for gate in gates.values():
-        members = [tasks[name] for name in gate.of]
-        for place, check in enumerate(gate.checks):
-            if check.command is None:
-                continue
-            node = names.gates[gate.id].key
-            found[f"{gate.id}:{place}"] = tuple(
-                _pinned(context, check.command, members, index, node, f"a check of its gate {gate.id!r}")
-            )
-    return found
-
-
-def critic_inputs(context: Context, critic: Critic, index: WriteIndex) -> tuple[str, ...]:
-    """The files that a critic's command names and nobody writes, after those that it lists."""
-    if critic.command is None:
-        return critic.inputs
-    named = _pinned(context, critic.command, [], index, None, "")
-    return tuple(dict.fromkeys([*critic.inputs, *named]))
-
-
-def warn_of_own_judges(
-    context: Context, gates: Mapping[str, Gate], critics: Mapping[str, Critic], names: Names
-) -> None:
-    """Warn of critics that are the agent whose work they judge."""
-    for gate in gates.values():
-        agents = producing_agents(names.gates[gate.id]) if gate.critics else {}
-        for name in gate.critics:
-            agent = critics[name].agent
-            if agent is not None and agent in agents:
-                what = f"critic {name!r} of gate {gate.id!r} is the agent {agent!r} itself, which does task {agents[agent].id!r}"
-                context.problems.warn(names.gates[gate.id].key, what)
-
-
-def _pinned(
-    context: Context, command: Command, members: list[Task], index: WriteIndex, node: Node | None, judge: str
-) -> Iterator[str]:
-    """Files that a judge's command names: gate inputs, which no member may write."""
-    for word in command_words(context, command):
-        path = existing_file(context.base, word)
-        if path is None:
-            continue
-        inside = _inside(context.base, path)
-        # What the workspace is copied from stays as it is, whatever is written in the copy.
-        original = inside is None or (context.copied and Path(word).is_absolute())
-        writers = [] if original or inside is None else list(index.writers(inside))
-        own = [writer for writer, _ in writers if any(writer is member for member in members)]
-        if not writers:
-            yield str(path)
-        elif own and inside is not None and not any(_is_output(writer, inside) for writer in own):
-            context.problems.add(
-                node,
-                f"task {own[0].id!r} may write {inside!r}, which {judge} uses: take the file out of its 'writes', "
-                "or keep what judges outside of what it may write",
-            )
-
-
-def _inside(base: Path, path: Path) -> str | None:
-    try:
-        return path.relative_to(base).as_posix()
-    except ValueError:
-        return None
-
-
-def _is_output(task: Task, path: str) -> bool:
-    return any(
-        o.kind is OutputKind.FILE and o.must is not Must.EXIST and may_meet(path, o.path)
-        for o in task.outputs
-    )

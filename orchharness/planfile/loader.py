@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,8 @@ from orchharness.planfile.files import absolute
 from orchharness.planfile.gates import add_judged, build_gate, check_scores, resolve_members
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.inputs import read_inputs
-from orchharness.planfile.lint import (
-    check_cycles,
-    check_files,
-    check_writes,
-    critic_inputs,
-    warn_of_own_judges,
-    with_gate_inputs,
-)
+from orchharness.planfile.judges import Judges
+from orchharness.planfile.lint import check_cycles, check_files, check_writes
 from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.problems import FieldError
@@ -65,7 +59,6 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         _check_files(context, parts, graph)
     if context.problems:
         return None
-    warn_of_own_judges(context, parts.gates, parts.critics, parts.names)
     limits: Fields | None = fields.get("limits")
     return Plan(
         id=fields.get("plan") or _default_id(path),
@@ -163,15 +156,15 @@ def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
     if index.patterns:
         check_writes(context, index, at, parts.names)
     check_files(context, parts.tasks, index, at, parts.names)
-    named = with_gate_inputs(context, parts.gates, parts.tasks, index, parts.names)
-    for gate in [gate for gate in parts.gates.values() if gate.checks]:
-        checks = tuple(
-            replace(check, inputs=tuple(dict.fromkeys([*check.inputs, *named.get(f"{gate.id}:{place}", ())])))
-            for place, check in enumerate(gate.checks)
-        )
-        parts.gates[gate.id] = replace(gate, checks=checks)
-    for name, critic in parts.critics.items():
-        parts.critics[name] = replace(critic, inputs=critic_inputs(context, critic, index))
+    judges = Judges(
+        context=context,
+        gates=parts.gates,
+        critics=parts.critics,
+        index=index,
+        names=parts.names,
+    )
+    judges.pin()
+    judges.warn()
 
 
 def _groups(phases: list[PhaseDraft]) -> dict[str, tuple[str, ...]]:

@@ -93,13 +93,14 @@ def _output(context: Context, task: TaskDraft, name: str, node: Node) -> Output:
     must = fields.get("must")
     is_model = task.agent is not None and task.agent.is_model
     kind, path = _where(context, task, fields, place)
-    if must is not None and kind in {OutputKind.STDOUT, OutputKind.ANSWER}:
+    is_file = kind in {OutputKind.FILE, OutputKind.RUN}
+    if must is not None and not is_file:
         raise FieldError(fields.key("must"), "'must' is for files: leave it out")
     return Output(
         name=name,
         kind=kind,
         path=path,
-        must=Must(must) if must else (Must.CHANGE if is_model else Must.WRITTEN),
+        must=Must(must) if must else (Must.CHANGE if is_model and is_file else Must.WRITTEN),
         schema=_schema(context, fields),
         min_bytes=fields.get("min_bytes", 1),
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from orchharness.core.plan import LANGUAGE_VERSION, Retry
 from orchharness.planfile.context import Context, Defaults
-from orchharness.planfile.files import absolute
+from orchharness.planfile.files import absolute, folder_of
 from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems, listed
 from orchharness.planfile.schema import RETRY_ON, VARIABLE
@@ -18,7 +18,6 @@ from orchharness.planfile.values import mapping_of, text_of
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CALLERS: Final = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
-_FROM_VARIABLE: Final = re.compile(r"\s*\{\{\s*vars\.([A-Za-z_]\w*)\s*\}\}", re.ASCII)
 
 
 def check_version(plan: Fields, problems: Problems) -> None:
@@ -101,15 +100,14 @@ def read_copy(context: Context, plan: Fields) -> str | None:
         return None
     node = fields.at("copy")
     text = context.templates.render(node, "a folder")
-    match = _FROM_VARIABLE.match(node.text) if isinstance(node, Scalar) else None
-    folder = context.cwd if match and match.group(1) in context.given else context.plan_dir
+    folder = folder_of(context, node)
     path = absolute(folder / text)
     try:
         found = Path(path).is_dir()
     except (OSError, ValueError):
         found = False
     if not found:
-        where = "where the command was typed" if folder is context.cwd and match else "the plan file"
+        where = "where the command was typed" if folder is context.cwd else "the plan file"
         raise FieldError(node, f"copy: there is no folder {text!r} (relative to {where})")
     return path
 

@@ -21,7 +21,7 @@ from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartJudgement, StartTask
 from orchharness.core.status import OVER, RunState, Transition
 from orchharness.errors import JournalError, OrchError
-from orchharness.journal import FORMAT, Journal, RunLock, StateFile
+from orchharness.journal import FORMAT, Journal, RunLock, StateFile, read_journal
 from orchharness.run import directory as places
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
@@ -194,7 +194,8 @@ class PlanRun:
             from orchharness.report import write_report
 
             self._state.flush(now, force=True)
-            write_report(self.plan, self.directory.journal, self.directory.report, now=now)
+            records = read_journal(self.directory.journal).records
+            write_report(self.plan, records, self.directory.report, now=now, warnings=self.warnings)
         except Exception as error:  # noqa: BLE001 - the views can be made again; what happened must not be lost
             self.warnings.append(f"the report could not be written: {type(error).__name__}: {error}")
 

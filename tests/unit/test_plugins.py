@@ -315,7 +315,7 @@ def test_a_watcher_that_comes_later_is_told_too():
     told, loaded = [], host()
 
     assert loaded.update("e", "r") == []
-    loaded.register(plugin(update=lambda event: told.append(event)), "mine")
+    loaded.register(plugin(update=lambda event: told.append(event)), "mine")  # noqa: PLW0108 - a hook needs names
     assert loaded.update("f", "r") == []
     assert told == ["f"]
 

@@ -6,13 +6,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from orchharness import CriticRequest, Evaluation, Handle, Kind, LocalProcess, PollResult, SpawnRequest, hookimpl
+from orchharness import (
+    CriticRequest,
+    Evaluation,
+    Handle,
+    Kind,
+    LocalProcess,
+    PollResult,
+    SpawnRequest,
+    hookimpl,
+)
 
 
 def _options(name: str) -> type[Any]:
     from orchharness_example import options  # imports pydantic, so only when a plan uses the kind
 
-    return getattr(options, name)
+    model: type[Any] = getattr(options, name)
+    return model
 
 
 @hookimpl

@@ -600,3 +600,80 @@ def test_a_plan_is_read_from_its_file(project):
     plan = read_plan(project / "ci.plan.yaml", root=project, kinds={}, critic_kinds={})
 
     assert list(plan.tasks) == ["lint", "types"]
+
+
+def test_all_outputs_of_a_track_are_one_input(read):
+    plan = read("""\
+orchharness: 1
+phases:
+  p: {tracks: {t: {tasks: {a: {run: x, outputs: {o: o.md}}}}, u: {tasks: {b: {run: x, outputs: {o: p.md}}}}}}
+  q: {tracks: {t: {tasks: {c: {run: x, inputs: {one: p/t.*, all: p.*, own: u.*}}}}}}
+""")
+    a, b = Source(item="a", output="o"), Source(item="b", output="o")
+
+    assert plan.tasks["c"].inputs == (
+        Input(name="one", sources=(a,), gathered=True),
+        Input(name="all", sources=(a, b), gathered=True),
+        Input(name="own", sources=(b,), gathered=True),
+    )
+
+
+def test_a_schema_needs_the_package_that_checks_it(problems, project, monkeypatch):
+    (project / "s.json").write_text("{}")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    text = "orchharness: 1\ntasks: {a: {run: x, outputs: {o: {path: o.json, schema: s.json}}}}\n"
+
+    assert problems(text) == [
+        "2:57: output 'o': a schema needs the package jsonschema: pip install 'orchharness[schema]'"
+    ]
+
+
+def test_a_schema_is_kept_by_its_absolute_path(read, project):
+    pytest.importorskip("jsonschema")
+    (project / "s.json").write_text("{}")
+    plan = read("orchharness: 1\ntasks: {a: {run: x, outputs: {o: {path: o.json, schema: s.json}}}}\n")
+
+    assert plan.tasks["a"].outputs[0].schema == str(project / "s.json")
+    assert plan.definitions == (str(project / "s.json"),)
+
+
+def test_a_definition_is_relative_to_the_plan_or_to_where_its_variable_was_typed(read, problems, project):
+    text = "orchharness: 1\nvars: {p: rubrics/guide.md, audience: x}\ntasks: {a: {run: x, prompt: {file: '{{ vars.p }}'}}}\n"
+
+    assert read(text).tasks["a"].prompt == "Judge {{ vars.audience }}.\n"
+    assert read(text, variables={"p": "guide.md"}, cwd=project / "rubrics").definitions == (
+        str(project / "rubrics/guide.md"),
+    )
+    assert problems(text.replace("rubrics/guide.md", "/etc/passwd")) == [
+        "3:37: '/etc/passwd' is absolute: write it relative to the plan file"
+    ]
+
+
+def test_a_problem_in_a_prompt_names_its_file(problems, project):
+    (project / "rubrics/bad.md").write_text("Line one\n{{ vars.nobody }}\n")
+
+    assert problems("orchharness: 1\ntasks: {a: {run: x, prompt: rubrics/bad.md}}\n") == [
+        "2:29: rubrics/bad.md: template: no 'nobody' in vars (there: none)"
+    ]
+
+
+def test_a_task_may_not_write_what_its_critic_uses(problems):
+    text = """\
+orchharness: 1
+critics: {c: {run: [python, tests/judge.py]}}
+tasks: {a: {run: x, writes: ["tests/**"], gate: {critics: [c]}}, b: {run: x, needs: [a]}}
+"""
+
+    assert problems(text) == [
+        "3:43: task 'a' may write 'tests/judge.py', which critic 'c' of its gate 'G-a' uses: "
+        "take the file out of its 'writes', or keep what judges outside of what it may write"
+    ]
+
+
+def test_warnings_have_a_place_and_are_no_problems(read):
+    plan = read("orchharness: 1\nagents: {w: {kind: claude}}\ntasks: {a: {agent: w}}\n")
+
+    assert plan.warnings == (
+        "x.plan.yaml:3:9: task 'a' gives the model 'w' no prompt",
+        "x.plan.yaml:3:9: task 'a' has an agent but no outputs: nothing proves that it did its work",
+    )

@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there(project):
     [
         (b"orchharness: 1\ntasks: \xff\n", "2:8: this is not UTF-8: save the file as UTF-8"),
         (b"a: \0\0", "1:4: this is no text file: it holds NUL bytes"),
-        (b"\x89PNG\r\n\x1a\n\0", "3:2: this is no text file: it holds NUL bytes"),
+        (b"\x89PNG\r\n\x1a\n\0", "3:1: this is no text file: it holds NUL bytes"),
         (b"# " + b"x" * (5 << 20), "larger than 5 MiB: a plan is a text that people read"),
         (b"a: " + b"[" * 50_000, "1:103: nested more than 100 deep"),
         (b"{a: " * 50_000, "1:401: nested more than 100 deep"),
@@ -78,7 +78,7 @@ def test_aliases_cannot_grow_without_bound(problems):
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
 
-    assert problems(bomb) == ["7:12: the aliases of this file stand for too much: write less with them"]
+    assert problems(bomb) == ["6:15: the aliases of this file stand for too much: write less with them"]
 
 
 def test_aliases_cannot_be_nested_too_deeply(problems):
@@ -232,4 +232,18 @@ def test_a_template_of_a_path_cannot_grow_without_bound(problems):
 
     assert problems(f'{ONE}tasks: {{a: {{run: x, cwd: "{text}"}}}}\n') == [
         "2:26: cwd: template: replace makes too much of it"
+    ]
+
+
+def test_yaml_without_its_c_parser_gives_the_same(read, problems, monkeypatch):
+    import yaml
+
+    text = f"{ONE}tasks:\n  a: {{run: [echo, 1:30], needs: [b]}}\n  b: {{run: 'x'}}\n"
+    with_c = read(text)
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+
+    assert read(text) == with_c
+    assert problems(b"a: " + b"[" * 50_000) == ["1:103: nested more than 100 deep"]
+    assert problems(f'{ONE}tasks: {{a: {{run: "\\uD800"}}}}\n') == [
+        "2:18: this text holds half of a character (a lone surrogate)"
     ]

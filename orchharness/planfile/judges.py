@@ -1,0 +1,104 @@
+"""What judges rely on: the files that check and critic commands name, and who may change them.
+
+Files that nobody writes are inputs of the gate: they are pinned when the run starts. What a task may write and
+declares as its output is what is judged. What it may write besides is a fault: it could change its own judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from orchharness.core.plan import Command, Critic, Gate, Must, OutputKind, Task
+from orchharness.planfile.checks import command_words
+from orchharness.planfile.context import Context
+from orchharness.planfile.files import absolute, existing_file
+from orchharness.planfile.names import Names
+from orchharness.planfile.paths import may_meet
+from orchharness.planfile.writes import WriteIndex
+
+
+class _File(NamedTuple):
+    """A file that a command names; `inside`: its path in the workspace, where tasks may write it."""
+
+    path: str
+    inside: str | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+class Judges:
+    """The gates and critics of a plan, with what tasks may write."""
+
+    context: Context
+    gates: dict[str, Gate]
+    critics: dict[str, Critic]
+    index: WriteIndex
+    names: Names
+
+    def pin(self) -> None:
+        """Add the files that the commands name to the inputs of the checks and critics; note own judges."""
+        files = {name: self._files(critic.command) for name, critic in self.critics.items()}
+        for name, critic in self.critics.items():
+            self.critics[name] = replace(critic, inputs=self._pinned(critic.inputs, files[name]))
+        for gate in list(self.gates.values()):
+            for name in gate.critics:
+                self._refuse_writers(gate, files[name], f"critic {name!r} of its gate {gate.id!r}")
+            if gate.checks:
+                self._pin_checks(gate)
+
+    def warn(self) -> None:
+        """Warn of critics that are the agent whose work they judge."""
+        for gate in self.gates.values():
+            members = self.names.gates[gate.id].members if gate.critics else []
+            agents = {member.agent.id: member for member in members if member.agent is not None}
+            for name in gate.critics:
+                agent = self.critics[name].agent
+                if agent is not None and agent in agents:
+                    what = f"the agent {agent!r} itself, which does task {agents[agent].id!r}"
+                    node = self.names.gates[gate.id].key
+                    self.context.problems.warn(node, f"critic {name!r} of gate {gate.id!r} is {what}")
+
+    def _pin_checks(self, gate: Gate) -> None:
+        checks = []
+        for check in gate.checks:
+            files = self._files(check.command)
+            self._refuse_writers(gate, files, f"a check of its gate {gate.id!r}")
+            checks.append(replace(check, inputs=self._pinned(check.inputs, files)))
+        self.gates[gate.id] = replace(gate, checks=tuple(checks))
+
+    def _files(self, command: Command | None) -> list[_File]:
+        base, found = self.context.base, []
+        for word in command_words(self.context, command):
+            path = existing_file(base, word)
+            if path is None:
+                continue
+            path = Path(absolute(path))
+            # What the workspace is copied from stays as it is, whatever is written in the copy.
+            original = self.context.copied and Path(word).is_absolute()
+            inside = path.relative_to(base).as_posix() if path.is_relative_to(base) and not original else None
+            found.append(_File(str(path), inside))
+        return found
+
+    def _pinned(self, listed: tuple[str, ...], files: list[_File]) -> tuple[str, ...]:
+        unwritten = (f.path for f in files if f.inside is None or not any(self.index.writers(f.inside)))
+        return tuple(dict.fromkeys([*listed, *unwritten]))
+
+    def _refuse_writers(self, gate: Gate, files: list[_File], judge: str) -> None:
+        for _, inside in files:
+            writers = {task.id: task for task, _ in self.index.writers(inside)} if inside else {}
+            own = [name for name in gate.of if name in writers] if writers else []
+            if inside is None or not own or any(_is_output(writers[name], inside) for name in own):
+                continue
+            self.context.problems.add(
+                self.names.gates[gate.id].key,
+                f"task {own[0]!r} may write {inside!r}, which {judge} uses: take the file out of its 'writes', "
+                "or keep what judges outside of what it may write",
+            )
+
+
+def _is_output(task: Task, path: str) -> bool:
+    return any(
+        o.kind is OutputKind.FILE and o.must is not Must.EXIST and may_meet(path, o.path)
+        for o in task.outputs
+    )
