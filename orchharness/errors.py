@@ -12,10 +12,10 @@ Our errors print a message; everything else is a bug and prints a traceback.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from orchharness.record import record
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(kw_only=False, order=True)
 class Location:
     """A place in a file: line and column count from 1; 0 means the file as a whole."""
 
@@ -27,7 +27,7 @@ class Location:
         return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(kw_only=False, order=True)
 class Problem:
     """One thing that is wrong at one place; `source` is the line it is on, when there is one."""
 

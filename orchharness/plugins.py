@@ -8,7 +8,6 @@ A hook that hangs is not interrupted here: whoever calls holds the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from orchharness.core.acts import (
 )
 from orchharness.errors import PluginError
 from orchharness.hookspecs import HOOKS, PROJECT
+from orchharness.record import record
 
 if TYPE_CHECKING:
     from orchharness.core.acts import PollResult, SpawnRequest
@@ -42,7 +42,7 @@ _NEEDED = {
 _POLLED = (Queued, Running, Unknown, Finished, Lost)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Offer:
     """A kind, and the hooks of the plugin that offered it."""
 

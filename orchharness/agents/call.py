@@ -12,14 +12,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from orchharness.record import record
 
 _SUMMARY = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Act:
     """What the function is about. Several paths are a list; names are in lower case."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from orchharness.core.acts import Finished
 from orchharness.core.plan import EMPTY
+from orchharness.record import record
 
 RESULT = "agent-result.json"
 LIMIT = 1 << 20  # bytes of an answer or a result file that are read
@@ -23,7 +24,7 @@ _GOOD = frozenset(
 _COUNTS = ("input_tokens", "output_tokens")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AgentResult:
     """What the agent left in `ORCH_RESULT`. `fault` says what is wrong with it."""
 

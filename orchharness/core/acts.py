@@ -7,11 +7,12 @@ An *act* is one spawn: a task's iteration, or one critic's judgement. Each has a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal
 
 from orchharness.core.plan import EMPTY
+from orchharness.record import record
 
 API_VERSION = 1
 
@@ -29,7 +30,7 @@ class Outcome(StrEnum):
     ERROR = "error"  # could not be started or judged at all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kind:
     """One kind of agent or critic a plugin offers.
 
@@ -43,7 +44,7 @@ class Kind:
     is_model: bool = False  # a language model: its outputs must change by default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpawnRequest:
     """Everything a spawn plugin needs; templates are rendered. Paths are absolute. JSON types only.
 
@@ -66,7 +67,7 @@ class SpawnRequest:
     api: int = API_VERSION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Handle:
     """How to find a spawned act again, from any process. `data` holds JSON types."""
 
@@ -75,26 +76,26 @@ class Handle:
     api: int = API_VERSION
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Queued:
     """Accepted by its engine, not running yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Running:
     """Alive. `life` is any value that changes when the act shows a sign of life beyond its output."""
 
     life: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Unknown:
     """The engine gives no answer now: ask again later, nothing is lost."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Finished:
     """Over. `ok` is the agent's own word for success: it can make the task fail, never pass."""
 
@@ -107,7 +108,7 @@ class Finished:
     usage: Mapping[str, Any] = field(default=EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Lost:
     """Gone without an exit status."""
 
@@ -117,7 +118,7 @@ class Lost:
 PollResult = Queued | Running | Unknown | Finished | Lost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CriticRequest:
     """What a critic judges and how. Everything in `folder` is the act's own; `artifacts` are read-only copies.
 
@@ -146,7 +147,7 @@ class CriticRequest:
     api: int = API_VERSION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Evaluation:
     """What a critic answers, as it said it; the gate checks and computes.
 

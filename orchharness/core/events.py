@@ -7,15 +7,16 @@ passed in, never read here. `to_record`/`from_record` are inverse.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from orchharness.core.acts import Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import JournalError
+from orchharness.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunStarted:
     """The first record. `selected` are the items this run is about; `header` holds versions, plugins, paths, vars."""
 
@@ -27,7 +28,7 @@ class RunStarted:
     header: Mapping[str, Any] = field(default=EMPTY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TaskStarted:
     """An act for a task is about to be spawned (journalled before it is)."""
 
@@ -39,7 +40,7 @@ class TaskStarted:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TaskFinished:
     """An act of a task is over, and its evidence was looked at.
 
@@ -63,7 +64,7 @@ class TaskFinished:
     usage: Mapping[str, Any] = field(default=EMPTY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class JudgementStarted:
     """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks."""
 
@@ -76,7 +77,7 @@ class JudgementStarted:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class JudgementFinished:
     """A critic's act is over. `evaluation` is what it answered, as it was said; empty unless the outcome is success.
 
@@ -96,7 +97,7 @@ class JudgementFinished:
     usage: Mapping[str, Any] = field(default=EMPTY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GateInputsChanged:
     """Files that judge are not what they were when the run started: no verdict of these gates can be believed."""
 
@@ -105,7 +106,7 @@ class GateInputsChanged:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StopRequested:
     """Nothing new starts from here on. `reason` is for people: `Ctrl-C`, `-x`, a full disk."""
 
@@ -115,7 +116,7 @@ class StopRequested:
     interrupted: bool  # the run ends as `interrupted` (a person or signal), else as what its items say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HookFailed:
     """A hook that only watches raised; the run goes on."""
 
@@ -125,7 +126,7 @@ class HookFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunFinished:
     """The last record."""
 

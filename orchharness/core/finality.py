@@ -22,7 +22,7 @@ class Finality:
         self._family: dict[str, str] = {}  # gate that may refine -> its family
         self._undecided: dict[str, int] = {}  # family -> how many of those are not settled
         self._settled: set[str] = set()
-        self._found: list[str] = []
+        self._candidates: list[str] = []  # looked at when they are taken: by then everything has followed
         for gate in gates.values():
             if gate.owner is not None:
                 self._cover(gate.id, gate.owner)
@@ -50,23 +50,29 @@ class Finality:
             self._undecided[family] -= 1
             if not self._undecided[family]:
                 self._release(family)
-        if not self._holders[item]:
-            self._report(item)
+        self._candidates.append(item)
+
+    def reopened(self, item: str) -> None:
+        """The item was decided and is not any more: it waits for a person now."""
+        if item in self._settled:
+            self._settled.discard(item)
+            if item in self._family:
+                self._undecided[self._family[item]] += 1
 
     def take(self) -> list[str]:
         """The items that became final since the last call, in order."""
-        found, self._found = self._found, []
+        found: list[str] = []
+        for item in self._candidates:
+            if not self._holders[item] and item in self._settled:
+                self._holders[item] = -1  # never again
+                found.append(item)
+        self._candidates.clear()
         return found
 
     def _release(self, holder: str) -> None:
         for item in self._covers.pop(holder, ()):
             self._holders[item] -= 1
-            if not self._holders[item] and item in self._settled:
-                self._report(item)
-
-    def _report(self, item: str) -> None:
-        self._holders[item] = -1  # never again
-        self._found.append(item)
+            self._candidates.append(item)
 
 
 def _families(gates: Iterable[Gate]) -> dict[str, list[Gate]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
 
 from orchharness.core.plan import Combine, Critic, Gate, Severity
+from orchharness.record import record
 
 TOLERANCE = Decimal("0.01")
 CHECKS = "checks"
@@ -25,7 +25,7 @@ class NotAnEvaluationError(Exception):
     """The critic's answer cannot be read as an evaluation; the message says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Judged:
     """One critic's evaluation after checking: score is None when it has no criteria."""
 
@@ -36,7 +36,7 @@ class Judged:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Verdict:
     """Whether the gate's demands are met, and why or why not."""
 

@@ -40,7 +40,9 @@ class Judging:
 
     def needs_over(self, record: GateRecord) -> None:
         """Everything the gate needs is settled: it judges, or is skipped."""
-        if record.state != GateState.WAITING:  # an error already: what judges was changed
+        if record.state != GateState.WAITING:  # an error already, what judges was changed: nobody judges
+            if record.gate.owner is not None:
+                self._ledger.queue.release(record.gate.owner)
             return
         cause = self._ledger.needs.cause(record.id)
         if cause is not None:
@@ -229,6 +231,7 @@ class Judging:
                 self.end(record, GateState.WAIVED, f"accepted by the plan: {reason}")
             case OnExhausted.ASK:
                 self._close(record, GateState.PAUSED, reason)
+                self._ledger.finality.reopened(record.id)
 
     def _close(self, record: GateRecord, state: GateState, reason: str) -> None:
         for critic in record.open:

@@ -12,7 +12,7 @@ Replaying a journal's events in order gives the same object.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 from orchharness.core import events as ev
@@ -24,11 +24,12 @@ from orchharness.core.records import Findings, GateRecord, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import OVER, ItemStatus, RunState, Transition
 from orchharness.core.working import Working
+from orchharness.record import record
 
 _BAD = ("failed", "error", "lost")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StartTask:
     """Spawn the task's agent."""
 
@@ -38,7 +39,7 @@ class StartTask:
     act: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StartJudgement:
     """Spawn the critic (`checks` for the gate's checks)."""
 
@@ -49,7 +50,7 @@ class StartJudgement:
     act: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CancelAct:
     """End the act and everything it started."""
 

@@ -8,10 +8,12 @@ Text that is still a template (it holds `{{`, `{%` or `{#`) is rendered when the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from orchharness.record import record
 
 LANGUAGE_VERSION = 1
 
@@ -112,7 +114,7 @@ class CheckKind(StrEnum):
     PYTEST = "pytest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Command:
     """What to execute: words (templates, each rendered to exactly one argument), or one shell text."""
 
@@ -120,7 +122,7 @@ class Command:
     shell: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Retry:
     """Faults of execution are tried again: `attempts` in all, `backoff` seconds before the second, doubling."""
 
@@ -129,7 +131,7 @@ class Retry:
     on: frozenset[str] = frozenset({"exit", "timeout", "idle", "lost"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Output:
     """An artifact a task must produce. `path` is a workspace path or glob, or the name after `run:`."""
 
@@ -141,7 +143,7 @@ class Output:
     min_bytes: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Source:
     """Where one input comes from: an output of a task, or (`output` is None) the evaluation of a gate."""
 
@@ -149,7 +151,7 @@ class Source:
     output: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Input:
     """An input of a task: released artifacts (`sources`), or plain files of the workspace (`files`)."""
 
@@ -159,7 +161,7 @@ class Input:
     files: str | None = None  # workspace path or glob: no edge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Task:
     """One piece of work for one agent.
 
@@ -197,7 +199,7 @@ class Task:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Check:
     """One deterministic check. `options` holds the keys of its kind as written.
 
@@ -213,7 +215,7 @@ class Check:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Critic:
     """Who judges. `criteria` maps a criterion to its weight (they sum to exactly 1), or is empty: findings only."""
 
@@ -232,7 +234,7 @@ class Critic:
     retry: Retry = Retry()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Gate:
     """Turns artifacts into a verdict. Either `of` (tasks) or `of_gates` is not empty, never both."""
 
@@ -259,7 +261,7 @@ class Gate:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Track:
     """Tasks and gates that belong together; `items` in plan order."""
 
@@ -271,7 +273,7 @@ class Track:
     rationale: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Phase:
     """Tracks that may run at once; `items` are all its tasks and gates in plan order."""
 
@@ -283,7 +285,7 @@ class Phase:
     rationale: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Agent:
     """A named agent: a kind and its options, for tasks and for critics of kind `agent`."""
 
@@ -294,7 +296,7 @@ class Agent:
     is_model: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Edge:
     """A named cross-pollination edge."""
 
@@ -304,7 +306,7 @@ class Edge:
     artifacts: tuple[str, ...] = ()  # empty: order only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Plan:
     """The whole plan. Mappings keep plan order. Paths are absolute."""
 

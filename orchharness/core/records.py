@@ -10,6 +10,7 @@ from typing import Any
 from orchharness.core.gating import Judged, Verdict, as_text
 from orchharness.core.plan import EMPTY, Gate, Task
 from orchharness.core.status import SUCCESS, GateState, ItemStatus, TaskState
+from orchharness.record import record
 
 T, G = TaskState, GateState
 _ENDED = {G.PASSED, G.FAILED, G.WAIVED, G.PAUSED}
@@ -40,7 +41,7 @@ TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Findings:
     """What a gate tells the tasks it refines."""
 
@@ -146,6 +147,7 @@ class GateRecord:
     turn: int = 0  # which opening this is, over all gates; 0: it is not at work
     queued: bool = False  # could judge, but another gate is at work on the same tasks
     stale: bool = False  # what it judged was replaced since
+    bereft: bool = False  # a member was lost in refinement: there is nothing to judge again
     sender: str | None = None  # the wider gate for whose refinement it judges again
     started: float | None = None
     ended: float | None = None

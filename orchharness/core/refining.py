@@ -49,8 +49,11 @@ class Refining:
     # ---- one gate at work over a task ------------------------------------------------------------
 
     def open(self, record: GateRecord) -> None:
-        """The gate can judge: at once, or when no other gate is at work on its tasks."""
-        record.queued = any(other.turn for other in self._sharing(record))
+        """The gate can judge: at once, or when no other gate is at work on its tasks.
+
+        One that lost a member stays queued: it hears in a moment that what it needs is no success any more.
+        """
+        record.queued = record.bereft or any(other.turn for other in self._sharing(record))
         if not record.queued:
             self._start(record)
 
@@ -148,8 +151,7 @@ class Refining:
             record.refinement.fresh = True
             for other in self._ledger.over.get(task.id, ()):
                 if other is not record:
-                    relied_on = self._ledger.needs.settled.get(other.id, True)  # True: it is paused
-                    other.stale = other.stale or (other.can_reopen and relied_on)
+                    other.stale = other.stale or (other.can_reopen and not other.bereft)
                     other.refinement.fresh = True  # parked: it has not seen these bytes
         if own is not None and own is not record:
             if task.changed and own.state in SUCCESS:
@@ -183,7 +185,7 @@ class Refining:
 
     def _lost(self, task: str, reason: str) -> None:
         for record in self._ledger.over.get(task, ()):
-            record.stale = False  # there is nothing to judge again
+            record.bereft, record.stale = True, False
             if record.turn:
                 _doom(record, reason)
 

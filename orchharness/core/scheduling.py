@@ -11,10 +11,11 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from orchharness.core.plan import EMPTY, Retry
+from orchharness.record import record
 
 _MAX_DOUBLINGS = 32  # beyond that it is for ever anyway, and later no float
 
@@ -22,7 +23,7 @@ Track = tuple[str, str]
 Rank = tuple[int, float, int, str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Ticket:
     """A place in the queue: judgements and refinement first, then the longest rest of the plan, then plan order."""
 

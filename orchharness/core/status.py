@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal
 
 from orchharness.core.plan import EMPTY
+from orchharness.record import record
 
 
 class TaskState(StrEnum):
@@ -53,7 +54,7 @@ SUCCESS = frozenset({"passed", "waived"})
 OVER = frozenset({"passed", "failed", "skipped", "cancelled", "lost", "error", "waived"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Transition:
     """One item went from one state to another. `score` is the decimal as text; warnings are for people."""
 
@@ -79,7 +80,7 @@ class Transition:
         return record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ItemStatus:
     """Everything the state file says about one task or gate. Times are seconds since the epoch."""
 

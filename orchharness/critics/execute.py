@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 
 _LINES = 20
 _CHARACTERS = 2000
@@ -16,7 +16,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Job:
     """What to run. With `shell`, `argv` is one text. `log` takes stdout, and stderr as well if `apart` is False."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 
 _BROKEN = 2  # exit statuses from here on: interrupted, internal error, usage error, nothing collected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Counts:
     """Tests by result. A skipped or expectedly failing test has not passed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from orchharness.core.acts import CriticRequest
 from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
+from orchharness.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Asked:
     """A request, and the paths of the conftest files whose hooks the session had."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,13 +16,14 @@ from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ratio, text_of
+from orchharness.record import record
 
 _NOT_OVER_GATES: Final = ("checks", "critics", "refine", "combine", "block_on", "min_iterations")
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
 _REFINE_LATER: Final = frozenset({"resume", "fresh"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Laid:
     """The keys of a gate laid over those of `defaults.gate`."""
 

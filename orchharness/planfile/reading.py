@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +21,12 @@ from orchharness.planfile.shapes import Fields
 from orchharness.planfile.source import SourceError, read_tree
 from orchharness.planfile.templates import Templates
 from orchharness.planfile.values import describe
+from orchharness.record import record
 
 MAX_TASKS: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Places:
     """Where a plan is read: its file, the project's root, and where the command was typed."""
 

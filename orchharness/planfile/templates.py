@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,6 +15,7 @@ from orchharness.core.plan import is_template
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.problems import FieldError, Problems, listed
 from orchharness.planfile.values import text_of
+from orchharness.record import record
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -61,7 +61,7 @@ class TemplateError(Exception):
     """A template that cannot be parsed or rendered; the message says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Scope:
     """What a template may read besides the variables. None: the members are not known here, so not checked."""
 
@@ -73,7 +73,7 @@ class Scope:
 ANY_SCOPE: Final = Scope()
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Templates:
     """The templates of one plan; `variables` holds the final values."""
 

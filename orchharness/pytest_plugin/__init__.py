@@ -6,13 +6,15 @@ Everything else is in the modules beside this one, imported when the first plan 
 
 from __future__ import annotations
 
+import os
+import sys
 from fnmatch import fnmatch
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from orchharness.pytest_plugin.collector import PlanFile
@@ -20,7 +22,25 @@ if TYPE_CHECKING:
 DEFAULT_GLOBS = ["*.plan.yaml", "*.plan.yml"]
 PAUSED_STATUS = 7  # 0 to 6 are pytest's
 PLANS: pytest.StashKey[Any] = pytest.StashKey()  # the session's `Plans`, once there is a plan
+LATE: pytest.StashKey[list[object]] = pytest.StashKey()  # plugins with our hooks that came after the start
+RUNS: pytest.StashKey[str] = pytest.StashKey()  # where runs are kept, when an option says so
 SCHEDULER: pytest.StashKey[Any] = pytest.StashKey()  # the xdist scheduler, in the controller
+
+
+class _AsTheyAre:
+    """Imports our modules as Python does, from their ordinary bytecode.
+
+    pytest rewrites the asserts of every module of a plugin's distribution. For ours that would mean compiling
+    all of them at every start where its own bytecode cannot be kept (measured: 0.4 s).
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The ordinary place of one of our modules."""
+        return PathFinder.find_spec(name, path, target) if name.startswith("orchharness.") else None
+
+
+sys.meta_path.insert(0, _AsTheyAre)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +78,47 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse malformed options; workers leave Ctrl-C to the orchestrator.
+
+    Raises:
+        UsageError: an `--orch-var` is not NAME=VALUE.
+    """
+    for text in config.option.orch_var:
+        if text.find("=") < 1:
+            msg = f"--orch-var {text}: write NAME=VALUE"
+            raise pytest.UsageError(msg)
+    config.stash[LATE] = []
+    folder = config.option.orch_dir or config.getini("orch_dir")
+    if folder:
+        config.stash[RUNS] = os.path.normpath(config.rootpath / os.path.expanduser(folder))  # noqa: PTH111
+    if is_worker(config) and config.workerinput.get("orch_plans"):  # type: ignore[attr-defined]
+        from orchharness.pytest_plugin.worker import ignore_interrupts
+
+        ignore_interrupts()
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Hooks in plugins that come late are told so, never ignored."""
+    config = manager.get_plugin("pytestconfig")
+    late = None if config is None else config.stash.get(LATE, None)
+    if late is not None and any(name.startswith("orchharness_") for name in dir(plugin)):
+        late.append(plugin)
+        plans = config.stash.get(PLANS, None)  # type: ignore[union-attr]
+        if plans is not None:
+            plans.register_late(plugin)
+
+
+# ---- collecting --------------------------------------------------------------------------------
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Runs that are kept inside the project hold copies of plans and workspaces: those are not the project's."""
+    if collection_path.name == ".orchharness" or str(collection_path) == config.stash.get(RUNS, None):
+        return True
+    return None
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PlanFile | None:
     """Plan files are collected as tracks of items."""
     if not is_plan(parent.config, file_path.name):
@@ -68,41 +129,38 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PlanFile |
     return file
 
 
-def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Hooks in conftests and installed plugins reach orchharness; late ones are told so, never ignored."""
-    config = getattr(manager, "_orch_config", None)
-    plans = config.stash.get(PLANS, None) if config is not None else None
-    if plans is not None:
-        plans.register_late(plugin)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let late plugins find the session; workers leave Ctrl-C to the orchestrator."""
-    config.pluginmanager._orch_config = config  # type: ignore[attr-defined]  # noqa: SLF001
-    if is_worker(config) and config.workerinput.get("orch_plans"):  # type: ignore[attr-defined]
-        from orchharness.pytest_plugin.worker import ignore_interrupts
-
-        ignore_interrupts()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+# Not in `pytest_collection_modifyitems`: `--lf` and `--sw` drop items after every implementation of it.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Pull in what the chosen items need; in a worker, add the item that is never run."""
-    if not any(hasattr(item, "plan_file") for item in items):
+    if PLANS not in session.config.stash or not any(hasattr(item, "plan_file") for item in session.items):
         return
-    from orchharness.pytest_plugin.collector import pull_in
+    from orchharness.pytest_plugin.collector import exempt_from_timeout, settle
 
-    pull_in(session, items)
+    settle(session, session.items)
     if is_worker(session.config):
         from orchharness.pytest_plugin.worker import park
 
-        park(session, items)
+        exempt_from_timeout(session.items)
+        park(session, session.items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say which items were pulled in, and which were left out."""
+    plans = config.stash.get(PLANS, None)
+    return [] if plans is None else list(plans.terminal.take_notes())
+
+
+# ---- running -----------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Sessions with plan items are run by our loop; ordinary tests first, by the stock one."""
-    if is_worker(session.config) or not any(hasattr(item, "plan_file") for item in session.items):
+    config = session.config
+    if is_worker(config) or PLANS not in config.stash:
+        return None
+    if not any(hasattr(item, "plan_file") for item in session.items):
         return None
     from orchharness.pytest_plugin.loop import run_session
 
@@ -113,16 +171,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     """Plan items are reported when they are decided, and executed in xdist workers."""
     run = getattr(item, "orch_protocol", None)
-    return None if run is None else bool(run())
+    return None if run is None else run() or None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End what an interrupt left open, and give a paused run its exit status."""
+    """Give a paused run its exit status."""
     config = session.config
-    scheduler = config.stash.get(SCHEDULER, None)
-    if scheduler is not None:
-        scheduler.session_over()
     plans = config.stash.get(PLANS, None)
     if plans is not None and plans.paused and session.exitstatus in {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
         session.exitstatus = PAUSED_STATUS
@@ -169,13 +224,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.stash[SCHEDULER] = scheduler = PlanScheduling(config, log)
     return scheduler
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    """A paused run ends with its own exit status, also where pytest computes it from the session."""
-    status = yield
-    plans = config.stash.get(PLANS, None)
-    if plans is not None and plans.paused and status == 0:
-        return PAUSED_STATUS
-    return status

@@ -5,12 +5,13 @@ Collection depends on the plan only, never on a journal or a clock: all xdist wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.mark.structures import Mark
+from _pytest.skipping import evaluate_skip_marks
 
 from orchharness.core import graph
 from orchharness.errors import OrchError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
     from orchharness.core.plan import Gate, Plan, Task
+    from orchharness.pytest_plugin.plans import Plans
 
 
 class PlanFile(pytest.File):
@@ -27,8 +29,8 @@ class PlanFile(pytest.File):
 
     plan: Plan
 
-    def collect(self) -> Iterator[TrackNode]:
-        """One collector per track.
+    def collect(self) -> Iterable[TrackNode]:
+        """One collector per track, gates that stand on their own in one of the phase's name.
 
         Raises:
             PlanError: the plan is wrong; no item of it is run.
@@ -38,21 +40,17 @@ class PlanFile(pytest.File):
         for phase in self.plan.phases:
             grouped = {item for track in phase.tracks for item in track.items}
             for track in phase.tracks:
-                yield self.track(phase.id, track.id, track.items)
+                self._track(phase.id, track.id, track.items)
             rest = tuple(i for i in phase.items if i not in grouped)
             if rest:
-                yield self.track(phase.id, phase.id, rest)
+                self._track(phase.id, phase.id, rest)
+        return self.tracks.values()
 
-    def track(self, phase: str, track: str, items: tuple[str, ...]) -> TrackNode:
-        """The collector of a track, made once."""
+    def _track(self, phase: str, track: str, items: tuple[str, ...]) -> None:
         node = self.tracks.get((phase, track))
         if node is None:
-            node = TrackNode.from_parent(self, name=track)
-            self.tracks[(phase, track)] = node
-            node.ids = items
-        else:
-            node.ids = (*node.ids, *items)
-        return node
+            node = self.tracks[(phase, track)] = TrackNode.from_parent(self, name=track)
+        node.ids += items
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException]) -> str | TerminalRepr:
         """Our errors are messages; everything else is a bug and has a traceback."""
@@ -86,9 +84,6 @@ class PlanItem(pytest.Item):
         item.item_id = item_id
         item.plan_file = file = track.parent  # type: ignore[assignment]
         spec = file.plan.item(item_id)
-        # pytest-timeout must not end an item that waits for hours: time limits are the plan's.
-        item.own_markers.append(Mark("timeout", (0,), {}, _ispytest=True))
-        item.keywords["timeout"] = True
         for tag in spec.tags:
             item.own_markers.append(Mark(tag, (), {}, _ispytest=True))
             item.keywords[tag] = True
@@ -119,31 +114,64 @@ class PlanItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
 
-def pull_in(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add, in place, what the chosen items need; the plan's items end up in plan order where its first one was."""
-    files: dict[PlanFile, list[PlanItem]] = {}
+def settle(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Settle, in place, which plan items are run: the chosen ones and what they need, each once.
+
+    A chosen item that a skip mark excludes is left out, unless another needs it. Where something was added, the
+    plan's items stand in plan order in the place of its first one.
+    """
+    plans = plans_of(session.config)
+    files: dict[Path, list[PlanItem]] = {}
     for item in items:
         if isinstance(item, PlanItem):
-            files.setdefault(item.plan_file, []).append(item)
-    plans = plans_of(session.config)
-    for file, chosen in files.items():
-        ids = {i.item_id for i in chosen}
-        if len(ids) == len(file.plan.tasks) + len(file.plan.gates):
-            continue
-        wanted = graph.closure(file.plan, ids)
-        added = sorted(wanted - ids, key=lambda i: file.plan.item(i).order)
-        if not added:
-            continue
-        have = {i.item_id: i for i in chosen}
-        for item_id in added:
-            have[item_id] = _item_of(file, item_id)
-        ordered = sorted(have.values(), key=lambda i: i.spec.order)
-        at = items.index(chosen[0])
-        items[at:at] = ordered
-        kept = set(map(id, ordered))
-        seen: set[int] = set()
-        items[:] = [i for i in items if id(i) not in kept or not (id(i) in seen or seen.add(id(i)))]
-        plans.terminal.pulled_in(file.nodeid, added, len(ids))
+            files.setdefault(item.path, []).append(item)
+    settled = {path: _settled(chosen, plans) for path, chosen in files.items()}
+    found: list[pytest.Item] = []
+    for item in items:
+        if isinstance(item, PlanItem):
+            found += settled.pop(item.path, ())
+        else:
+            found.append(item)
+    items[:] = found
+
+
+def _settled(chosen: list[PlanItem], plans: Plans) -> list[PlanItem]:
+    file = chosen[0].plan_file
+    have: dict[str, PlanItem] = {}
+    for item in chosen:  # with --keep-duplicates there may be two of a name
+        have.setdefault(item.item_id, item)
+    excluded = {i.item_id: reason for i in have.values() if (reason := _skip_reason(i)) is not None}
+    wanted = [i for i in have if i not in excluded]
+    if len(wanted) == len(file.plan.tasks) + len(file.plan.gates):
+        return list(have.values())
+    needed = graph.closure(file.plan, wanted)
+    left_out = [have.pop(i) for i in excluded if i not in needed]
+    if left_out:
+        file.config.hook.pytest_deselected(items=left_out)
+        plans.terminal.left_out(file.nodeid, {i.item_id: excluded[i.item_id] for i in left_out})
+    added = sorted(needed - set(wanted), key=lambda i: file.plan.item(i).order)
+    if not added:
+        return list(have.values())
+    plans.terminal.pulled_in(file.nodeid, added, len(wanted))
+    have |= {i: _item_of(file, i) for i in added if i not in have}
+    return sorted(have.values(), key=lambda i: i.spec.order)
+
+
+def _skip_reason(item: PlanItem) -> str | None:
+    """Why a conftest or plugin wants the item skipped; a tag of the plan called `skip` is only a tag."""
+    marks = item.own_markers[len(item.spec.tags) :]
+    if not any(m.name in {"skip", "skipif"} for m in marks):
+        return None
+    found = evaluate_skip_marks(item)
+    return None if found is None else found.reason
+
+
+def exempt_from_timeout(items: Iterable[pytest.Item]) -> None:
+    """pytest-timeout must not end an item that works for hours: time limits are the plan's."""
+    mark = Mark("timeout", (0,), {}, _ispytest=True)
+    for item in items:
+        if isinstance(item, PlanItem):
+            item.own_markers.insert(0, mark)
 
 
 def _item_of(file: PlanFile, item_id: str) -> PlanItem:

@@ -21,7 +21,7 @@ from _pytest.main import pytest_runtestloop as stock_loop
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, plans_of
-from orchharness.pytest_plugin.reports import Target, emit, emit_late
+from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
 from orchharness.run.drive import PlanRun
 from orchharness.run.runner import Runner
 
@@ -150,24 +150,7 @@ class LocalLoop:
 
     def _refused(self, file: PlanFile, text: str) -> None:
         """The run could not be started: its first item is an error, the others were not run."""
-        for number, item in enumerate(self.items[file].values()):
-            target = self.targets[file][item.item_id]
-            hook = self.config.hook
-            hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
-            longrepr: Any = (
-                text if not number else (str(item.path), 0, "Skipped: the run could not be started")
-            )
-            for when, outcome in (("setup", "failed" if not number else "skipped"), ("teardown", "passed")):
-                report = pytest.TestReport(
-                    target.nodeid,
-                    target.location,
-                    target.keywords,
-                    outcome,  # type: ignore[arg-type]
-                    longrepr if when == "setup" else None,
-                    when,  # type: ignore[arg-type]
-                )
-                hook.pytest_runtest_logreport(report=report)
-            hook.pytest_runtest_logfinish(nodeid=target.nodeid, location=target.location)
+        emit_refused(self.config, list(self.targets[file].values()), text)
 
     def _turn(self, file: PlanFile) -> None:
         run = self.live[file]

@@ -9,7 +9,7 @@ import pytest
 
 from orchharness.errors import Location, OrchError, PlanError, Problem
 from orchharness.plugins import PluginHost
-from orchharness.pytest_plugin import PLANS, is_worker
+from orchharness.pytest_plugin import LATE, PLANS, is_worker
 from orchharness.pytest_plugin.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -37,50 +37,49 @@ class Plans:
         self.host = PluginHost.load()
         self.conftests: list[str] = []
         self._read: dict[Path, Plan] = {}
+        self._refuse_late_conftests()
         for plugin in config.pluginmanager.get_plugins():
             self._bridge(plugin)
 
     def _bridge(self, plugin: object) -> None:
         """Offer a pytest plugin's orchharness hooks to the host."""
-        names = plugin.__dict__ if isinstance(plugin, type(pytest)) else dir(type(plugin))
-        if not any(n.startswith(HOOK_PREFIX) for n in names):
+        if not any(n.startswith(HOOK_PREFIX) for n in dir(plugin)):
             return
-        path = getattr(plugin, "__file__", None)
         name = self.config.pluginmanager.get_name(plugin) or repr(plugin)
-        if self.host.register(plugin, name) and path and Path(path).name == "conftest.py":
-            self.conftests.append(str(Path(path).resolve()))
+        conftest = _conftest(plugin)
+        if self.host.register(plugin, name) and conftest:
+            self.conftests.append(conftest)
+
+    def _refuse_late_conftests(self) -> None:
+        """Only conftests that pytest loads at its start are there in every process of a session.
+
+        Raises:
+            OrchError: another one has hooks.
+        """
+        for plugin in self.config.stash.get(LATE, ()):
+            path = _conftest(plugin)
+            if path is not None:
+                msg = (
+                    f"{path} has orchharness hooks, but pytest loads it too late for them; "
+                    "move them to the conftest.py of the root folder, or name its folder on the command line"
+                )
+                raise OrchError(msg)
 
     def register_late(self, plugin: object) -> None:
         """A plugin that came while plans are being read.
 
         Raises:
-            UsageError: it has hooks, and comes too late for them, or only a worker would have them.
+            CollectError: it has hooks, and comes too late for them.
         """
         try:
-            known = len(self.conftests)
+            self._refuse_late_conftests()
             self._bridge(plugin)
         except OrchError as error:
-            raise pytest.UsageError(str(error)) from None
-        if is_worker(self.config) and len(self.conftests) > known:
-            allowed = self.config.workerinput["orch_conftests"]  # type: ignore[attr-defined]
-            if self.conftests[-1] not in allowed:
-                msg = f"{self.conftests[-1]}: orchharness hooks must be in a conftest.py of the root or of an argument"
-                raise pytest.UsageError(msg)
+            raise pytest.Collector.CollectError(str(error)) from None
 
     def variables(self) -> dict[str, str]:
-        """What `--orch-var` gave.
-
-        Raises:
-            OrchError: one is not NAME=VALUE.
-        """
-        found = {}
-        for text in self.config.getoption("orch_var"):
-            name, sign, value = text.partition("=")
-            if not sign or not name:
-                msg = f"--orch-var {text}: write NAME=VALUE"
-                raise OrchError(msg)
-            found[name] = value
-        return found
+        """What `--orch-var` gave."""
+        return dict(text.split("=", 1) for text in self.config.getoption("orch_var"))
 
     def read(self, path: Path, text: bytes | None = None) -> Plan:
         """The plan in that file, read once; in a worker, as the controller read it.
@@ -122,3 +121,9 @@ class Plans:
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
         )
+
+
+def _conftest(plugin: object) -> str | None:
+    """The absolute path of a plugin that is a conftest."""
+    path = getattr(plugin, "__file__", None)
+    return str(Path(path).resolve()) if path and Path(path).name == "conftest.py" else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from orchharness.core.status import ItemStatus
+from orchharness.record import record
 from orchharness.report.text import clean
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_FINDINGS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Target:
     """Where pytest shows an item."""
 
@@ -148,3 +148,18 @@ def emit_late(config: pytest.Config, target: Target, text: str) -> None:
         target.nodeid, target.location, target.keywords, "failed", ItemRepr(target, text), "teardown"
     )
     config.hook.pytest_runtest_logreport(report=report)
+
+
+def emit_refused(config: pytest.Config, targets: Sequence[Target], text: str) -> None:
+    """Tell pytest that a run could not be started: its first item is an error, the others were not run."""
+    hook = config.hook
+    for number, target in enumerate(targets):
+        hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
+        outcome: Any = "skipped" if number else "failed"
+        why: Any = (str(target.path), 0, "Skipped: the run could not be started") if number else text
+        for report in (
+            pytest.TestReport(target.nodeid, target.location, target.keywords, outcome, why, "setup"),
+            pytest.TestReport(target.nodeid, target.location, target.keywords, "passed", None, "teardown"),
+        ):
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=target.nodeid, location=target.location)

@@ -1,103 +1,117 @@
 """The controller's side of xdist: the orchestrator decides, workers execute, one act at a time each.
 
-The scheduler is driven by worker events alone; what must happen at a time (a retry that is due) is brought in
-by a timer that asks a worker to give nothing back: the answer enters here, on the main thread.
+Rules that hold here:
+  * Ordinary tests run first, file by file, as they do without xdist; then the plans.
+  * The scheduler is driven by worker events alone. What must happen at a time (a retry that is due) is brought in
+    by a timer that asks a worker to give nothing back: the answer enters here, on the main thread.
+  * Whatever an event was, all that follows from it is done before it is left: there may be no next event.
+  * xdist may shut workers down and replace them on its own; an act whose worker is gone is given to another.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, MutableSequence, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchharness.core.acts import Handle, Outcome
-from orchharness.errors import OrchError
-from orchharness.pytest_plugin import is_plan
+from orchharness.pytest_plugin import SCHEDULER
+from orchharness.pytest_plugin.controller import Job, LivePlans
+from orchharness.pytest_plugin.dispatch import DISPATCH, Dispatch
 from orchharness.pytest_plugin.plans import plans_of
-from orchharness.pytest_plugin.reports import Target, emit, emit_late
-from orchharness.pytest_plugin.scan import plan_texts
+from orchharness.pytest_plugin.signals import DetachError, Signals
 from orchharness.pytest_plugin.worker import PARKED
-from orchharness.run.act import ActResult, read_result
-from orchharness.run.drive import PlanRun
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-    from orchharness.core.plan import Plan
-    from orchharness.run.act import ActRequest
-
-_DISPATCH: pytest.StashKey[Path] = pytest.StashKey()
 _MOST_DEATHS = 2  # workers one act may take with it
+_SHORTEST = 0.02  # seconds of the timer
 
 
 def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
     """Tell a worker the plans and where to look for work; also one that replaces a dead one."""
     config = node.config
-    if _DISPATCH not in config.stash:
-        home = plans_of(config).surroundings().home
-        folder = home / f"dispatch-{secrets.token_hex(6)}"
-        folder.mkdir(parents=True, mode=0o700)
-        config.stash[_DISPATCH] = folder
+    if DISPATCH not in config.stash:
+        config.stash[DISPATCH] = Dispatch()
+        config.pluginmanager.register(Controller(config), "orchharness-controller")
     node.workerinput["orch_plans"] = dict(texts)
     node.workerinput["orch_conftests"] = list(plans_of(config).conftests)
-    node.workerinput["orch_dispatch"] = str(config.stash[_DISPATCH])
+    node.workerinput["orch_dispatch"] = str(config.stash[DISPATCH].folder)
 
 
-class _LivePlan:
-    """A plan file of the session: its run, and where its items stand in the collection."""
+class Controller:
+    """What surrounds xdist's loop in a session with plan files: signals, and an end that leaves nothing open."""
 
-    def __init__(self, plan: Plan, path: Path) -> None:
-        self.plan = plan
-        self.path = path
-        self.index: dict[str, int] = {}
-        self.targets: dict[str, Target] = {}
-        self.unreported: dict[str, None] = {}
-        self.run: PlanRun | None = None
-        self.over = False
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.signals = Signals()
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Run the workers, then end what is still open."""
+        with self.signals:
+            try:
+                result = yield
+            except BaseException as error:
+                self._failed(error)
+                if session.shouldfail and type(error).__module__.startswith("xdist."):
+                    # what `-x` is without workers: the tests failed, nobody interrupted anything
+                    raise session.Failed(session.shouldfail) from None
+                raise
+            finally:
+                self._config.stash[DISPATCH].close()
+        scheduler = self._config.stash.get(SCHEDULER, None)
+        if scheduler is not None and not scheduler.handed_over:
+            scheduler.end(session)
+        return result
 
-class _Job:
-    """An act given to a worker."""
-
-    def __init__(self, live: _LivePlan, request: ActRequest) -> None:
-        self.live, self.request = live, request
-        self.deaths = 0
-
-    @property
-    def index(self) -> int:
-        return self.live.index[self.request.item]
+    def _failed(self, error: BaseException) -> None:
+        scheduler = self._config.stash.get(SCHEDULER, None)
+        if scheduler is None or scheduler.handed_over:
+            return
+        # a worker that was not told to start its act yet will not find it any more
+        self._config.stash[DISPATCH].close()
+        if isinstance(error, DetachError):
+            scheduler.live.detach()
+            raise KeyboardInterrupt("the terminal went away; agents go on") from None
+        scheduler.interrupt("interrupted" if isinstance(error, KeyboardInterrupt) else "internal error")
 
 
 class PlanScheduling:
     """Implements xdist's scheduling protocol; hands over to a stock scheduler when no plan item was collected."""
 
-    def __init__(self, config: pytest.Config, log: Any) -> None:
+    def __init__(self, config: pytest.Config, log: Any, live: LivePlans | None = None) -> None:
+        from xdist.workermanage import parse_tx_spec_config
+
         self.config, self.log = config, log
-        self.plans = plans_of(config)
+        self.live = live or LivePlans(config)
         self.collection: list[str] | None = None
-        self._wanted = len(config.getvalue("tx") or [])
-        self._nodes: dict[WorkerController, list[str] | None] = {}
+        self._dispatch: Dispatch = config.stash[DISPATCH]
+        controller = config.pluginmanager.get_plugin("orchharness-controller")
+        self._signals: Signals = controller.signals if controller else Signals()
+        self._wanted = len(parse_tx_spec_config(config))
+        self._nodes: dict[WorkerController, bool] = {}  # whether it has told its collection
+        self._gone: set[WorkerController] = set()  # could not be reached; xdist will say that it is down
         self._stock: Any = None
-        self._lives: list[_LivePlan] = []
         self._ordinary: deque[list[int]] = deque()
-        self._busy: dict[WorkerController, _Job | list[int]] = {}
-        self._queue: deque[_Job] = deque()
+        self._busy: dict[WorkerController, Job | list[int]] = {}
+        self._queue: deque[Job] = deque()
         self._tracks: dict[WorkerController, tuple[str, str]] = {}
         self._timer: threading.Timer | None = None
-        self._stopped = ""
         self._started = False
+        self._forsaken = False  # no worker is left that could do anything
 
     # ---- xdist's protocol --------------------------------------------------------------------
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether a stock scheduler does everything."""
+        return self._stock is not None
 
     @property
     def nodes(self) -> list[WorkerController]:
@@ -109,58 +123,98 @@ class PlanScheduling:
         """Whether every first worker has told its collection."""
         if self._stock:
             return bool(self._stock.collection_is_completed)
-        told = [c for c in self._nodes.values() if c is not None]
-        return self._started or len(told) >= max(1, self._wanted)
+        return self._started or sum(self._nodes.values()) >= self._wanted
 
     @property
     def has_pending(self) -> bool:
         """Whether anything is left to give out."""
-        return bool(self._stock.has_pending) if self._stock else not self.tests_finished and self._started
+        return bool(self._stock.has_pending) if self._stock else self._started and not self.tests_finished
 
     @property
     def tests_finished(self) -> bool:
-        """True exactly when every item is over."""
+        """True exactly when every item is over, or nobody is left to do anything."""
         if self._stock:
             return bool(self._stock.tests_finished)
-        if not self._started or self._busy or self._ordinary:
-            return False
-        return all(live.over for live in self._lives)
+        if self._forsaken:
+            return True
+        return self._started and not (self._busy or self._queue or self._ordinary) and self.live.over
 
     def add_node(self, node: WorkerController) -> None:
         """A worker is ready; it collects next."""
         if self._stock:
             self._stock.add_node(node)
         else:
-            self._nodes[node] = None
+            self._nodes[node] = False
 
     def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
-        """A worker tells its collection: the first decides, the others must be the same."""
+        """A worker tells its collection: the first decides, the others must be the same.
+
+        Raises:
+            Interrupted: collection failed; as without xdist, nothing is run then.
+            UsageError: this kind of distribution cannot run plans, or the workers' collections differ.
+        """
         if self._stock:
             self._stock.add_node_collection(node, collection)
             return
         ids = list(collection)
         if self.collection is None:
-            self.collection = ids
-            if not ids or not ids[-1].endswith(f"::{PARKED}"):
+            self._refuse_broken()
+            if not any(i.endswith(f"::{PARKED}") for i in ids):
                 self._hand_over(node, ids)
                 return
+            self._refuse_distribution()
+            for note in self._dispatch.notes(node):
+                plans_of(self.config).terminal.note(note)
+            self.collection = ids
         elif ids != self.collection:
-            node.shutdown()
-            self._nodes.pop(node, None)
-            msg = (
-                f"{node.gateway.id} collected other items than the first worker; plans must not depend on it"
-            )
-            raise OrchError(msg)
-        self._nodes[node] = ids
-        # xdist has counted the parked item too
-        session: Any = self.config.pluginmanager.get_plugin("session")
-        if session is not None:
-            session.testscollected = len(ids) - 1
+            self._differs(node, ids)
+            return
+        self._nodes[node] = True
+        self._uncount_parked(collection)
+
+    def _uncount_parked(self, collection: Sequence[str]) -> None:
+        """Xdist has counted the parked item, and goes on counting what is in its list."""
+        assert self.collection is not None
+        if isinstance(collection, MutableSequence):
+            collection.pop()
+        if self._session is not None:
+            self._session.testscollected = len(self.collection) - 1
+
+    def _refuse_broken(self) -> None:
+        session = self._session
+        if session is not None and session.testsfailed:
+            if not self.config.getvalue("continue_on_collection_errors"):
+                errors = "error" if session.testsfailed == 1 else "errors"
+                raise pytest.Session.Interrupted(f"{session.testsfailed} {errors} during collection")
+
+    def _refuse_distribution(self) -> None:
+        how = self.config.getvalue("dist")
+        if how in {"each", "loadgroup"}:
+            msg = f"plans cannot be run with --dist {how}: write --dist load, or leave --dist out"
+            raise pytest.UsageError(msg)
+
+    def _differs(self, node: WorkerController, ids: list[str]) -> None:
+        assert self.collection is not None
+        node.shutdown()
+        del self._nodes[node]
+        name = node.gateway.id
+        where, mine, others = _first_difference(ids, self.collection)
+        what = f"worker {name} collected {mine} where the first worker collected {others} (item {where})"
+        if not self._started:
+            msg = f"{what}; collection must not depend on time, chance or the worker. No plan was started"
+            raise pytest.UsageError(msg)
+        # A file was edited while the session goes on: the workers that know the old one finish it.
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"{what}; it is not used")
+        self._forsaken = not self._nodes
 
     def _hand_over(self, node: WorkerController, ids: list[str]) -> None:
-        """No plan item: the stock scheduler does everything."""
-        scheduler = self.config.pluginmanager.get_plugin("dsession")
-        self._stock = scheduler.pytest_xdist_make_scheduler(config=self.config, log=self.log)
+        """No plan item: the stock scheduler, or another plugin's, does everything."""
+        from orchharness import pytest_plugin
+
+        make = self.config.pluginmanager.subset_hook_caller("pytest_xdist_make_scheduler", [pytest_plugin])
+        self._stock = make(config=self.config, log=self.log)
         for other in self._nodes:
             self._stock.add_node(other)
         self._stock.add_node_collection(node, ids)
@@ -170,10 +224,12 @@ class PlanScheduling:
         if self._stock:
             self._stock.schedule()
             return
-        if not self._started:
-            self._started = True
-            self._sort_out()
-        self._go_on()
+        with self._signals.held():
+            if not self._started:
+                assert self.collection is not None
+                self._ordinary.extend(self.live.sort_out(self.collection[:-1]))
+                self._started = True
+            self._go_on()
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         """A worker has run an index: an act's result is in its folder."""
@@ -183,15 +239,16 @@ class PlanScheduling:
         assert self.collection is not None
         if item_index == len(self.collection) - 1:
             return
-        work = self._busy.get(node)
-        if isinstance(work, _Job):
-            del self._busy[node]
-            self._take(work)
-        elif work is not None:
-            work.remove(item_index)
-            if not work:
+        with self._signals.held():
+            work = self._busy.get(node)
+            if isinstance(work, Job):
                 del self._busy[node]
-        self._go_on()
+                self.live.take(work)
+            elif work is not None:
+                work.remove(item_index)
+                if not work:
+                    del self._busy[node]
+            self._go_on()
 
     def mark_test_pending(self, item: str) -> None:
         """Only stock schedulers are asked to run a crashed test again."""
@@ -202,60 +259,41 @@ class PlanScheduling:
         """A worker gave back what it was asked for: here always nothing, at a time that was asked for."""
         if self._stock:
             self._stock.remove_pending_tests_from_node(node, indices)
-        else:
+            return
+        with self._signals.held():
             self._go_on()
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """A worker is gone; its act goes on and is given to another, unless it took too many with it."""
+        """A worker is gone; its act goes on and is given to another, unless it took too many with it.
+
+        Returns:
+            The ordinary test that it ran, which failed by that.
+        """
         if self._stock:
             crashed: str | None = self._stock.remove_node(node)
             return crashed
-        self._nodes.pop(node)
-        work = self._busy.pop(node, None)
-        if isinstance(work, _Job):
+        del self._nodes[node]
+        self._gone.discard(node)
+        with self._signals.held():
+            lost = self._take_back(self._busy.pop(node, None))
+            self._go_on()
+        return lost
+
+    def _take_back(self, work: Job | list[int] | None) -> str | None:
+        if isinstance(work, Job):
             work.deaths += 1
-            if work.deaths >= _MOST_DEATHS:
-                self._give_up(work)
-            else:
+            if work.deaths < _MOST_DEATHS:
                 self._queue.appendleft(work)
-            return None
-        if work:
+            else:
+                self.live.fail(work, f"{work.deaths} workers died while they executed it")
+        elif work:
             assert self.collection is not None
             if work[1:]:
                 self._ordinary.appendleft(work[1:])
             return self.collection[work[0]]
         return None
 
-    # ---- the session -------------------------------------------------------------------------
-
-    def _sort_out(self) -> None:
-        """Which index is which item; the plans are read here, from the bytes the workers had."""
-        assert self.collection is not None
-        lives: dict[str, _LivePlan] = {}
-        batches: dict[str, list[int]] = {}
-        for index, nodeid in enumerate(self.collection[:-1]):
-            file, _, rest = nodeid.partition("::")
-            if not is_plan(self.config, Path(file).name):
-                batches.setdefault(file, []).append(index)
-                continue
-            live = lives.get(file)
-            if live is None:
-                path = self.config.rootpath / file
-                plan = self.plans.read(path, plan_texts(self.config).get(str(path)))
-                lives[file] = live = _LivePlan(plan, path)
-            item_id = rest.rpartition("::")[2]
-            live.index[item_id] = index
-            live.unreported[item_id] = None
-            spec = live.plan.item(item_id)
-            live.targets[item_id] = Target(
-                item_id=item_id,
-                nodeid=nodeid,
-                path=live.path,
-                location=(file, spec.line - 1, item_id),
-                keywords={item_id: 1},
-            )
-        self._lives = list(lives.values())
-        self._ordinary.extend(batches.values())
+    # ---- giving out work ---------------------------------------------------------------------
 
     @property
     def _session(self) -> Any:
@@ -263,200 +301,108 @@ class PlanScheduling:
 
     def _free(self) -> list[WorkerController]:
         return [
-            n for n, c in self._nodes.items() if c is not None and n not in self._busy and not n.shutting_down
+            n
+            for n, collected in self._nodes.items()
+            if collected and n not in self._busy and n not in self._gone and not n.shutting_down
         ]
 
     def _go_on(self) -> None:
-        """Give work to free workers until there is none, or no worker is free."""
+        """Do all that follows, and give work to free workers."""
         if not self._started:
             return
-        while True:
-            self._watch_session()
-            self._begin_more()
-            self._turns()
-            if not self._end_over():
-                break
+        self.live.watch()
+        if self.live.stopped:
+            self._ordinary.clear()
+        if not self._ordinary and not any(isinstance(w, list) for w in self._busy.values()):
+            self._queue.extend(self.live.advance(len(self._free()) - len(self._queue)))
         self._give_out()
         self._set_timer()
 
-    def _watch_session(self) -> None:
-        """DSession's own `-x` does not see the controller's reports."""
-        session = self._session
-        reason = session.shouldfail or session.shouldstop if session is not None else ""
-        if reason and not self._stopped:
-            self._stop(str(reason))
-
-    def _stop(self, reason: str) -> None:
-        self._stopped = reason
-        self._ordinary.clear()
-        for live in self._lives:
-            if live.run is not None and not live.over:
-                live.run.stop(reason, cancel=False)
-            elif live.run is None:
-                live.over = True
-
-    def _begin_more(self) -> None:
-        root_busy = any(v.run is not None and not v.over and v.plan.copy is None for v in self._lives)
-        for live in self._lives:
-            if live.run is not None or live.over or (live.plan.copy is None and root_busy):
-                continue
-            root_busy = root_busy or live.plan.copy is None
-            self._begin(live)
-
-    def _begin(self, live: _LivePlan) -> None:
-        run = PlanRun(live.plan, list(live.index), self.plans.surroundings(), self.plans.terminal.moved)
-        live.run = run
-        try:
-            run.begin()
-        except OrchError as error:
-            run.close()
-            live.over = True
-            emit_late(self.config, next(iter(live.targets.values())), str(error))
-            return
-        self.plans.terminal.began(run)
-
-    def _turns(self) -> None:
-        """Ask each plan what to do with the workers that are free beyond the work already queued."""
-        for live in self._lives:
-            run = live.run
-            if run is None or live.over:
-                continue
-            if run.broken and not self._stopped:
-                self._stop(run.broken)
-            room = len(self._free()) - len(self._queue) - len(self._ordinary)
-            turn = run.turn(max(0, room))
-            for request in turn.start:
-                self._queue.append(_Job(live, request))
-            for result in turn.failed:
-                self._decided(live, run.finished(result))
-
     def _give_out(self) -> None:
-        """Acts first, then ordinary tests; a track keeps to its worker where that one is free."""
-        free = self._free()
-        while free and (self._queue or self._ordinary):
-            if self._queue:
-                job = self._queue.popleft()
-                spec = job.live.plan.item(job.request.item)
-                track = (spec.phase, spec.track)
-                node = next((n for n in free if self._tracks.get(n) == track), free[0])
-                self._tracks[node] = track
-                self._put_down(node, job)
-                self._send(node, job, [job.index])
-            else:
-                node = free[0]
+        while (self._ordinary or self._queue) and (free := self._free()):
+            if self._ordinary:
                 batch = self._ordinary.popleft()
-                self._send(node, batch, list(batch))
-            free.remove(node)
-
-    def _put_down(self, node: WorkerController, job: _Job) -> None:
-        target = self.config.stash[_DISPATCH] / str(node.workerinput["workerid"])
-        part = target.with_suffix(".part")
-        part.write_text(job.request.folder)
-        part.replace(target)
-
-    def _send(self, node: WorkerController, work: _Job | list[int], indices: list[int]) -> None:
-        assert self.collection is not None
-        self._busy[node] = work
-        node.send_runtest_some([*indices, len(self.collection) - 1])
-
-    def _take(self, job: _Job) -> None:
-        run, request = job.live.run, job.request
-        assert run is not None
-        result = read_result(Path(request.folder), request.key)
-        if result is None:
-            result = self._no_result(request, "the worker came back without a result")
-        self._decided(job.live, run.finished(result, request))
-
-    @staticmethod
-    def _no_result(request: ActRequest, detail: str, outcome: Outcome = Outcome.ERROR) -> ActResult:
-        now = time.time()
-        return ActResult(
-            act=request.act,
-            key=request.key,
-            outcome=outcome,
-            started=now,
-            ended=now,
-            seconds=0.0,
-            detail=detail,
-        )
-
-    def _give_up(self, job: _Job) -> None:
-        """The act took several workers with it: it is failed, and ended."""
-        self._cancel(job.request)
-        run = job.live.run
-        assert run is not None
-        result = self._no_result(job.request, f"{job.deaths} workers died while they executed it")
-        self._decided(job.live, run.finished(result, job.request))
-
-    def _cancel(self, request: ActRequest) -> None:
-        with suppress(OSError, ValueError, KeyError, OrchError):
-            record = json.loads(Path(request.folder, "handle.json").read_bytes())
-            self.plans.host.cancel(Handle(kind=record["kind"], data=record["data"]))
-
-    def _decided(self, live: _LivePlan, final: Sequence[str], *, ended: bool = False) -> None:
-        assert live.run is not None
-        for item_id in final:
-            if item_id in live.unreported:
-                del live.unreported[item_id]
-                emit(self.config, live.targets[item_id], live.run, ended=ended)
-
-    def _end_over(self) -> bool:
-        """End the plans that are over; whether any was."""
-        ended = False
-        for live in self._lives:
-            run = live.run
-            if run is None or live.over or not run.over:
+                if not self._send(free[0], batch, batch):
+                    self._ordinary.appendleft(batch)
                 continue
-            ended = live.over = True
-            self._decided(live, run.run.take_final())
-            state = run.end(self._stopped)
-            if state == "paused" or (state == "failed" and not self._stopped):
-                self._decided(live, list(live.unreported), ended=True)
-            for gate, paths in run.late.items():
-                text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
-                emit_late(self.config, live.targets[gate], text)
-            self.plans.paused = self.plans.paused or state == "paused"
-        return ended
+            job = self._queue.popleft()
+            node = next((n for n in free if self._tracks.get(n) == job.track), free[0])
+            self._dispatch.put(node, job.request.folder)
+            if self._send(node, job, [job.index]):
+                self._tracks[node] = job.track
+            else:
+                self._queue.appendleft(job)
+
+    def _send(self, node: WorkerController, work: Job | list[int], indices: list[int]) -> bool:
+        """Whether the worker could be told; one that cannot is dead, and xdist will say so."""
+        assert self.collection is not None
+        try:
+            node.send_runtest_some([*indices, len(self.collection) - 1])
+        except OSError:
+            self._gone.add(node)
+            return False
+        self._busy[node] = work
+        return True
 
     def _set_timer(self) -> None:
         """Come back when a retry is due, through a worker's answer: the controller has no clock of its own."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = [at for v in self._lives if v.run and not v.over and (at := v.run.run.wake_at()) is not None]
-        if not due or not self._nodes:
+        due = self.live.wake_at()
+        node = next((n for n in self._nodes if n not in self._gone and not n.shutting_down), None)
+        if due is None or node is None:
             return
-        node = next(iter(self._nodes))
 
         def ask() -> None:
             with suppress(OSError):  # the worker has died: its end brings the scheduler back
                 node.send_steal([])
 
-        self._timer = threading.Timer(max(0.0, min(due) - time.time()), ask)
+        self._timer = threading.Timer(max(_SHORTEST, due - time.time()), ask)
         self._timer.daemon = True
         self._timer.start()
 
-    def session_over(self) -> None:
-        """The session ends: what still runs was interrupted, and is ended and journalled."""
+    # ---- the end of the session --------------------------------------------------------------
+
+    def interrupt(self, reason: str) -> None:
+        """End every act, journal it, write the reports."""
+        self._stop_timer()
+        given = [w for w in self._busy.values() if isinstance(w, Job)]
+        self.live.interrupt(reason, given, list(self._queue))
+
+    def end(self, session: pytest.Session) -> None:
+        """The workers are through. What is not decided now will not be.
+
+        Raises:
+            Failed: enough failed (`-x`, `--maxfail`).
+            Interrupted: another plugin stopped the session, or the workers were lost before everything was decided.
+        """
+        self._stop_timer()
+        for job in [*self._queue, *(w for w in self._busy.values() if isinstance(w, Job))]:
+            self.live.fail(job, "the worker that executed it died, and there is no other to go on with it")
+        self.live.advance(0)
+        if not self.live.over:
+            self.live.interrupt("the workers are gone", [], [])
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        if self.collection is None or not self._started:
+            msg = "the workers were lost before they had collected; no plan was started"
+            raise session.Interrupted(msg)
+        if self.live.undecided:
+            why = self.live.broken or "the workers were lost"
+            raise session.Interrupted(f"{self.live.undecided} items of plans were not decided: {why}")
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        open_ = [v for v in self._lives if v.run is not None and not v.over]
-        jobs = [w for w in (*self._busy.values(), *self._queue) if isinstance(w, _Job)]
-        for live in open_:
-            assert live.run is not None
-            live.run.stop("interrupted", cancel=True, interrupted=True)
-        if jobs:
-            self.plans.terminal.stopping("interrupted", [j.request.act for j in jobs])
-            with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
-                list(pool.map(lambda j: self._cancel(j.request), jobs))
-        for job in jobs:
-            assert job.live.run is not None
-            result = self._no_result(job.request, "interrupted", Outcome.CANCELLED)
-            job.live.run.finished(result, job.request)
-        for live in open_:
-            assert live.run is not None
-            live.run.end("interrupted")
-            live.over = True
-        folder = self.config.stash.get(_DISPATCH, None)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_difference(mine: list[str], others: list[str]) -> tuple[int, str, str]:
+    """Where two collections differ first, and what stands there."""
+    at = next((i for i, (a, b) in enumerate(zip(mine, others, strict=False)) if a != b), None)
+    if at is None:
+        at = min(len(mine), len(others))
+    shown = [repr(ids[at]) if at < len(ids) - 1 else "nothing" for ids in (mine, others)]
+    return at + 1, shown[0], shown[1]

@@ -38,6 +38,15 @@ class Terminal:
         names = ", ".join(added[:8]) + (f" and {len(added) - 8} more" if len(added) > 8 else "")
         self._notes.append(f"{plan}: {chosen} chosen, pulled in what they need: {names}")
 
+    def note(self, text: str) -> None:
+        """Say something before the first run begins."""
+        self._notes.append(text)
+
+    def take_notes(self) -> list[str]:
+        """What was to be said, in a process that cannot say it."""
+        notes, self._notes = self._notes, []
+        return notes
+
     def began(self, run: PlanRun) -> None:
         """A run has a directory now."""
         self._runs.append(run)

@@ -6,7 +6,11 @@ collection ends with a parked item, every order is `[item, parked]`, and the par
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from orchharness.run.act import read_request
 from orchharness.run.runner import Runner
 
 PARKED = "orchharness-parked"
+_LOOK = 1.0  # seconds between looks whether the controller is still there
 
 
 class ParkedItem(pytest.Item):
@@ -35,11 +40,6 @@ class ParkedItem(pytest.Item):
         return self.path, 0, PARKED
 
 
-def ignore_interrupts() -> None:
-    """Ctrl-C reaches controller and workers at once; only the orchestrator cancels."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def park(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Let plan items execute acts, and end the collection with the parked item."""
     for item in items:
@@ -47,17 +47,59 @@ def park(session: pytest.Session, items: list[pytest.Item]) -> None:
             item.orch_protocol = lambda item=item: _execute(item)  # type: ignore[misc]
     parked: Any = ParkedItem.from_parent(session, name=PARKED)
     items.append(parked)
+    _tell_notes(session.config)
 
 
-def _execute(item: PlanItem) -> bool:
-    """Execute the act that the controller put down for this worker."""
-    given: dict[str, Any] = item.config.workerinput  # type: ignore[attr-defined]
-    folder = Path(Path(given["orch_dispatch"], given["workerid"]).read_text())
-    runner = Runner(plans_of(item.config).host)
+def _tell_notes(config: pytest.Config) -> None:
+    """Put down what there is to say of the collection: only the controller has a terminal."""
+    given: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]
+    notes = plans_of(config).terminal.take_notes()
+    if notes and "orch_dispatch" in given:
+        Path(given["orch_dispatch"], f"{given['workerid']}.notes").write_text(json.dumps(notes))
+
+
+def _execute(item: PlanItem) -> bool | None:
+    """Execute the act that the controller put down for this worker.
+
+    Returns:
+        None when it put down nothing: another scheduler sent the item, which then says so itself.
+    """
+    config = item.config
+    given: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]
+    try:
+        folder = Path(os.fsdecode(Path(given["orch_dispatch"], given["workerid"]).read_bytes()))
+    except (KeyError, FileNotFoundError):
+        return None
+    with _interrupts_ignored():
+        try:
+            _run(config, folder)
+        except Exception as error:  # noqa: BLE001 - a worker that breaks takes ordinary tests with it
+            # The controller finds no result, and says what is written here.
+            with suppress(OSError):
+                (folder / "fault").write_text(f"{type(error).__name__}: {error}")
+    return True
+
+
+def _run(config: pytest.Config, folder: Path) -> None:
+    runner = Runner(plans_of(config).host)
+    parent = os.getppid()
     try:
         runner.start(read_request(folder))
-        while not runner.wait(None):
+        # Without a controller nobody waits for the act: it goes on, and is found by who resumes the run.
+        while not runner.wait(_LOOK) and os.getppid() == parent:
             pass
     finally:
         runner.close()
-    return True
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl-C reaches controller and workers at once; only the orchestrator cancels.
+
+    A handler that does nothing, not SIG_IGN: processes that are started here would inherit that.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

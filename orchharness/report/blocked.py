@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from orchharness.core.plan import Plan
 from orchharness.core.status import OVER, SUCCESS
+from orchharness.record import record
 from orchharness.report.history import History, ItemPast
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BlockedRow:
     """An item that was not run, and the root cause."""
 

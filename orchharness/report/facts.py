@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from orchharness.record import record
 from orchharness.report.history import Act, History
 from orchharness.report.text import duration, mapping, number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Fact:
     """A number at the head of the report."""
 

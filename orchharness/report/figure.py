@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from orchharness.record import record
 
 WIDTH = 1160.0
 PAD = 10.0  # left and right of the plot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Bar:
     """A drawn act (or, for a gate without acts, its verdict). `label` is empty where there is no room."""
 
@@ -27,7 +27,7 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Lane:
     """A track, or (with very many) a phase."""
 
@@ -38,7 +38,7 @@ class Lane:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Arrow:
     """A cross-pollination edge that was used. The name's place is None where it would cover something."""
 
@@ -49,7 +49,7 @@ class Arrow:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Gridline:
     """A time on the axis."""
 
@@ -58,7 +58,7 @@ class Gridline:
     end: bool  # the label ends at x
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Timeline:
     """The whole picture, in pixels."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orchharness.core.plan import Gate, Plan
+from orchharness.record import record
 from orchharness.report.history import Act, History, ItemPast, Round
 from orchharness.report.text import clean, duration, entries, line, mapping, number, plural, short
 
@@ -16,7 +16,7 @@ CHART_WIDTH, CHART_HEIGHT = 300.0, 112.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 46.0, 18.0, 24.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Point:
     """A score in the chart; `text_y` is the baseline of its number."""
 
@@ -28,7 +28,7 @@ class Point:
     reached: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Chart:
     """Scores against the threshold, in pixels."""
 
@@ -41,7 +41,7 @@ class Chart:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CriterionRow:
     """One criterion of one critic: its score in each iteration, and why, the last time."""
 
@@ -52,7 +52,7 @@ class CriterionRow:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FindingRow:
     """What a critic found."""
 
@@ -65,7 +65,7 @@ class FindingRow:
     fix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class JudgedRow:
     """An artifact that was judged, at its digest."""
 
@@ -76,7 +76,7 @@ class JudgedRow:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GateView:
     """One gate, ready to be shown."""
 

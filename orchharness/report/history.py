@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchharness.core.plan import Plan
+from orchharness.record import record
 from orchharness.report.text import entries, line, mapping, moment, number
 
 RUNNING = "running"
 _VERDICTS = frozenset({"passed", "refining", "failed", "error", "paused", "waived"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Act:
     """One spawn. `begun` and `over` are places in the journal; `end` of a running act is the report's horizon."""
 
@@ -43,7 +44,7 @@ class Act:
         return self.outcome in {"success", RUNNING}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Round:
     """One verdict of a gate, `refining` included; `score` is the decimal as text."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from orchharness.record import record
 
 GAP = 0.0  # between bars of a row; drawn bars end a pixel early, so that neighbours stay apart
 LABEL_GAP = 6.0  # between labels of a row
@@ -23,7 +24,7 @@ class Span(NamedTuple):
     x1: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Block:
     """A bar to be placed. `label` must have room above it; `key` blocks share a row where they can."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchharness.core.plan import Task
+from orchharness.record import record
 from orchharness.report.history import Act, History, ItemPast
 from orchharness.report.text import clean, duration, entries, line, mapping, short, size
 
 FILES = 6  # of one task and direction, shown in its row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FileRow:
     """A file of a task."""
 
@@ -24,7 +24,7 @@ class FileRow:
     note: str  # how it was made, or whose it is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TaskRow:
     """One task, ready to be shown."""
 
@@ -45,7 +45,7 @@ class TaskRow:
     first: str  # the lane's name where a new one begins
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ArtifactRow:
     """One version of one file: who made it, and who read it."""
 
@@ -61,7 +61,7 @@ class ArtifactRow:
     superseded: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TroubleRow:
     """An act that did not succeed, or was not the first attempt."""
 

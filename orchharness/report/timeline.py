@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from orchharness.core.plan import Plan
+from orchharness.record import record
 from orchharness.report.arrows import arrows
 from orchharness.report.figure import PAD, WIDTH, Bar, Gridline, Lane, Timeline
 from orchharness.report.history import RUNNING, Act, History, Round
@@ -20,7 +20,7 @@ MANY_LANES = 60
 _LEAST = 3.0  # width of a bar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sizes:
     """Heights of a row and its parts."""
 
@@ -45,7 +45,7 @@ class _Scale:
         return PAD + share * (WIDTH - 2 * PAD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Entry:
     """Something to be drawn, before it has a place."""
 

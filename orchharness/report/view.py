@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orchharness.core.plan import Plan
+from orchharness.record import record
 from orchharness.report.blocked import BlockedRow, blocked
 from orchharness.report.critical import critical_path
 from orchharness.report.facts import Fact, facts
@@ -41,7 +41,7 @@ _ORDER = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cause:
     """An item at the root of a run that did not pass."""
 
@@ -52,7 +52,7 @@ class Cause:
     finding: str  # the worst one of the gate's last judgement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EdgeView:
     """A cross-pollination edge, in words."""
 
@@ -62,7 +62,7 @@ class EdgeView:
     artifacts: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReportView:
     """Everything that is shown. The `left_out` of a table says how many rows it lacks."""
 

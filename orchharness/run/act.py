@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from orchharness.core.acts import Outcome, SpawnRequest
 from orchharness.core.plan import EMPTY
+from orchharness.record import record
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=dict).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ActRequest:
     """What is to be executed. JSON types; paths are absolute.
 
@@ -50,7 +51,7 @@ class ActRequest:
     idle_timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ActResult:
     """What came of it. It counts only with the key that the journal holds."""
 
@@ -106,12 +107,11 @@ def read_result(folder: Path, key: str) -> ActResult | None:
     """The stored result if there is one with that key."""
     try:
         record = json.loads((folder / "result.json").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    if record.get("key") != key:
-        return None
-    record["outcome"] = Outcome(record["outcome"])
-    return ActResult(**record)
+        if record.get("key") != key:
+            return None
+        return ActResult(**{**record, "outcome": Outcome(record["outcome"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # the folder is the agent's: whatever it left there under that name is no result of ours
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:

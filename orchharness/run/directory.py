@@ -10,16 +10,16 @@ import hashlib
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 
 LINK = ".orchharness"
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class RunDirectory:
     """The folder of one run; every path of it comes from here."""
 
@@ -79,13 +79,32 @@ class RunDirectory:
 
 
 def project_home(root: Path, option: str | None = None) -> Path:
-    """The folder of all runs of the project: `option` (relative to the root), or one in the user's state folder."""
-    if option:
-        return root / Path(option).expanduser()
-    base = os.environ.get("XDG_STATE_HOME") or ""
-    state = Path(base) if Path(base).is_absolute() else Path("~/.local/state").expanduser()
+    """The folder of all runs of the project: `option` (relative to the root), or one in the user's state folder.
+
+    Raises:
+        OrchError: the user has no home folder.
+    """
+    try:
+        if option:
+            return root / Path(option).expanduser()
+        base = os.environ.get("XDG_STATE_HOME") or ""
+        # The specification of XDG: a relative path is no value.
+        state = Path(base) if Path(base).is_absolute() else Path("~/.local/state").expanduser()
+    except RuntimeError as error:
+        msg = f"nowhere to keep runs: {error}; --orch-dir FOLDER says where"
+        raise OrchError(msg) from None
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
     return state / "orchharness" / f"{root.name or 'root'}-{digest}"
+
+
+def workspace_lock(root: Path, home: Path) -> Path:
+    """The lock of the project root: in one place for all sessions, also those that keep their runs elsewhere."""
+    with suppress(OrchError, OSError):
+        usual = project_home(root)
+        usual.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(usual, os.W_OK):
+            return usual / "workspace.lock"
+    return home / "workspace.lock"
 
 
 def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory:

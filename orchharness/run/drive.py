@@ -3,57 +3,41 @@
 Rules that hold here:
   * Journal before act: an instruction is journalled and synced before it is carried out, one sync a turn;
     a result is journalled before any dependent starts.
-  * Watchers (`orchharness_update`) are told after the record is written, once per event.
+  * A record goes to the journal, then to the view for people, then to watchers (`orchharness_update`), once each.
   * When the journal cannot be written any more, nothing new starts; what runs is left to end.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
-from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartJudgement, StartTask
-from orchharness.core.status import OVER, RunState, Transition
-from orchharness.errors import JournalError, OrchError
+from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
+from orchharness.core.status import RunState, Transition
+from orchharness.errors import JournalError, OrchError, RunBusyError
 from orchharness.journal import FORMAT, Journal, RunLock, StateFile, read_journal
 from orchharness.run import directory as places
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
+from orchharness.run.entries import Start, finished, item_of, not_started, started
 from orchharness.run.frozen import FrozenInputs
+from orchharness.run.leftovers import end_leftovers
+from orchharness.run.parts import Parts
 from orchharness.run.prepare import Preparer
+from orchharness.run.summary import gate_lines, stop_lines
+from orchharness.run.surroundings import Surroundings, Turn
 from orchharness.workspace.store import Store
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
-    from orchharness.plugins import PluginHost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a run is started in. `home` is the folder of the project's runs; `plugins` are conftest files with hooks."""
-
-    root: Path
-    home: Path
-    host: PluginHost
-    versions: Mapping[str, str]
-    plugins: tuple[str, ...] = ()
-    wall: Callable[[], float] = time.time
-    mono: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What is to be done now: acts to execute, acts to end, and results known without executing."""
-
-    start: tuple[ActRequest, ...] = ()
-    cancel: tuple[str, ...] = ()
-    failed: tuple[ActResult, ...] = ()
+__all__ = ["PlanRun", "Surroundings", "Turn"]
 
 
 class PlanRun:
@@ -75,7 +59,8 @@ class PlanRun:
         self.directory: RunDirectory | None = None
         self.late: dict[str, list[str]] = {}  # gates whose inputs changed after they were decided
         self._say = say
-        self._keys: dict[str, str] = {}
+        self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
+        self._keys: list[str] = []  # of all acts
         self._locks: list[RunLock] = []
         self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
@@ -96,11 +81,12 @@ class PlanRun:
         plan, where = self.plan, self.where
         self.began_at = now = where.wall()
         try:
+            self._lock_workspace()
             self.directory = directory = places.create(where.home, plan.id, plan.path, now)
+            self._locks.append(RunLock(directory.root / "lock").acquire())
             places.link(where.root, where.home)
-            self._lock(directory)
+            (directory.root / "plan.yaml").write_bytes(self._plan_text())
             workspace = self._workspace(directory)
-            (directory.root / "plan.yaml").write_bytes(Path(plan.path).read_bytes())
             self.frozen = FrozenInputs(plan, where.root, workspace, directory.definitions, where.plugins)
             self.journal = Journal.create(directory.journal)
             self._state = StateFile(directory.state, plan, directory.run_id)
@@ -108,10 +94,9 @@ class PlanRun:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg) from None
         self.prepare = Preparer(
-            plan=plan,
-            directory=directory,
-            root=where.root,
-            workspace=workspace,
+            parts=Parts(
+                plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home
+            ),
             store=Store(directory.store),
             frozen=self.frozen,
             plugins=where.plugins,
@@ -127,6 +112,17 @@ class PlanRun:
             )
         )
         self._sync()
+        if self.broken is not None:
+            msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
+            raise OrchError(msg)
+
+    def _plan_text(self) -> bytes:
+        """The plan as it was read: what is kept with a run must be what was run."""
+        text = Path(self.plan.path).read_bytes()
+        if hashlib.sha256(text).hexdigest() != self.plan.digest:
+            msg = f"{self.plan.path} was changed after it was read: run it again"
+            raise OrchError(msg)
+        return text
 
     def _header(self, workspace: Path) -> dict[str, Any]:
         where = self.where
@@ -146,23 +142,34 @@ class PlanRun:
             header["warnings"] = list(self.warnings)
         return header
 
-    def _lock(self, directory: RunDirectory) -> None:
-        self._locks = [RunLock(directory.root / "lock")]
-        if self.plan.copy is None:
-            self._locks.append(RunLock(self.where.home / "workspace.lock"))
-        for lock in self._locks:
-            lock.acquire()
+    def _lock_workspace(self) -> None:
+        """One orchestrator at a time works in the project root, wherever it keeps its runs."""
+        if self.plan.copy is not None:
+            return
+        root = self.where.root
+        lock = RunLock(places.workspace_lock(root, self.where.home))
+        try:
+            self._locks.append(lock.acquire())
+        except RunBusyError as error:
+            owner = str(error).partition("(")[2].partition(")")[0] or "pid unknown"
+            msg = (
+                f"another session runs a plan in {root} ({owner}): wait until it is done; "
+                "plans with a workspace of their own (`workspace: {copy: …}`) run side by side"
+            )
+            raise RunBusyError(msg) from None
 
     def _workspace(self, directory: RunDirectory) -> Path:
         if self.plan.copy is None:
             return self.where.root
         from orchharness.workspace.copying import copy_workspace
 
-        self.warnings += copy_workspace(Path(self.plan.copy), directory.workspace, skip=directory.root)
+        left_out = copy_workspace(Path(self.plan.copy), directory.workspace, skip=self.where.home)
+        self.warnings += [w for w in left_out if not w.startswith(f"{places.LINK} ")]
         return directory.workspace
 
     def end(self, reason: str = "") -> RunState:
-        """Check once more what judged, write the last record, the state file and the report."""
+        """End what acts left behind, check once more what judged, write the last record, state file and report."""
+        self.warnings += end_leftovers(self._keys)
         changed = self.frozen.changed() if not self.broken else {}
         gates = self.run.gates
         late = {g: p for g, p in changed.items() if g in gates and gates[g].state in {"passed", "waived"}}
@@ -182,7 +189,10 @@ class PlanRun:
     def close(self) -> None:
         """Give locks and descriptors back."""
         if hasattr(self, "journal"):
-            self.journal.close()
+            try:
+                self.journal.close()
+            except JournalError as error:
+                self.broken = self.broken or str(error)
         for lock in self._locks:
             lock.release()
         self._locks = []
@@ -208,58 +218,60 @@ class PlanRun:
 
     def turn(self, free: int) -> Turn:
         """What to do next with so many free places; everything in it is journalled."""
-        if self.broken is not None:
-            return Turn()
-        instructions = self.run.decide(self.where.wall(), min(free, self.plan.parallel - self.run.running))
+        room = min(free, self.plan.parallel - self.run.running)
+        instructions = self.run.decide(self.where.wall(), room)
         if not instructions:
             return Turn()
         starts = [i for i in instructions if not isinstance(i, CancelAct)]
         for start in starts:
-            self._keys[start.act] = key = secrets.token_hex(16)
-            self._record(_started(start, self.where.wall(), key))
+            key = secrets.token_hex(16)
+            self._open[start.act] = (start, key)
+            self._record(started(start, self.where.wall(), key))
         if starts:
             self._sync()
-        ready, failed = [], []
-        for start in starts:
-            try:
-                ready.append(self._prepare(start))
-            except (OrchError, OSError) as error:
-                failed.append(self._unprepared(start.act, str(error)))
+        ready, failed = self._prepare(starts)
         self._show()
         cancel = tuple(i.act for i in instructions if isinstance(i, CancelAct))
         return Turn(tuple(ready), cancel, tuple(failed))
 
-    def _prepare(self, start: StartTask | StartJudgement) -> ActRequest:
-        key = self._keys[start.act]
+    def _prepare(self, starts: Sequence[Start]) -> tuple[list[ActRequest], list[ActResult]]:
+        """The acts that can be executed, and the results of those that cannot."""
+        ready, failed = list[ActRequest](), list[ActResult]()
+        for start in starts:
+            key, outcome = self._open[start.act][1], Outcome.ERROR
+            try:
+                if self.broken is None:
+                    ready.append(self._request(start, key))
+                    self._keys.append(key)
+                    continue
+                # What is not journalled must not be spawned: a resumed run would not know of it.
+                detail, outcome = f"not started: {self.broken}", Outcome.CANCELLED
+            except (OrchError, OSError) as error:
+                detail = str(error)
+            except Exception as error:  # noqa: BLE001 - one act that cannot be prepared must not end the run
+                detail = f"cannot be prepared: {type(error).__name__}: {error}"
+            failed.append(not_started(start.act, key, detail, self.where.wall(), outcome))
+        return ready, failed
+
+    def _request(self, start: Start, key: str) -> ActRequest:
         if isinstance(start, StartTask):
             return self.prepare.task(self.run, start, key)
         return self.prepare.judgement(self.run, start, key)
-
-    def _unprepared(self, act: str, detail: str) -> ActResult:
-        now = self.where.wall()
-        return ActResult(
-            act=act,
-            key=self._keys[act],
-            outcome=Outcome.ERROR,
-            started=now,
-            ended=now,
-            seconds=0.0,
-            detail=detail,
-        )
 
     def finished(self, result: ActResult, request: ActRequest | None = None) -> list[str]:
         """Take in a result; the items that are final now, in order of decision.
 
         A result whose key is not the journalled one is not believed.
         """
-        key = self._keys.pop(result.act, None)
-        if key is None or key != result.key:
+        asked = self._open.get(result.act)
+        if asked is None or asked[1] != result.key:
             self.warnings.append(f"{result.act}: a result that nobody asked for was ignored")
             return []
-        item = result.act.partition(".")[0]
+        start, _ = self._open.pop(result.act)
+        item = item_of(start)
         self.seconds[item] = self.seconds.get(item, 0.0) + result.seconds
         self.acts += 1
-        self._record(_finished(result, request, self.where.wall()))
+        self._record(finished(start, result, request, self.where.wall()))
         self._show()
         return self.run.take_final()
 
@@ -273,22 +285,7 @@ class PlanRun:
         """For the terminal: time, gates that did not simply pass, what was left undone."""
         wall, total = self.ended_at - self.began_at, sum(self.seconds.values())
         lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {total:.1f} s"]
-        for record in self.run.gates.values():
-            status = record.status()
-            scores = self.scores.get(status.id, [])
-            if len(scores) > 1 or status.state not in {"passed", "skipped", "waiting"}:
-                text = f"{status.id} {status.state} {' → '.join(scores)}".rstrip()
-                lines.append(text + (f" (threshold {status.threshold})" if scores else ""))
-        stop = self.run.stop
-        if stop is not None:
-            cancelled = [t.id for t in self.run.tasks.values() if t.state == "cancelled"]
-            undone = [i for i in self.run.selected if self.run.status(i).state not in OVER]
-            lines.append(f"stopped: {stop.reason}")
-            if cancelled:
-                lines.append(f"was running and was ended: {', '.join(cancelled)}")
-            if undone:
-                lines.append(f"not done: {', '.join(undone[:20])}{' …' if len(undone) > 20 else ''}")
-        return lines
+        return [*lines, *gate_lines(self.run, self.scores), *stop_lines(self.run)]
 
     # ---- records -----------------------------------------------------------------------------
 
@@ -306,14 +303,14 @@ class PlanRun:
             if transition.score is not None and transition.was != transition.state:
                 self.scores.setdefault(transition.item, []).append(transition.score)
             self._say(transition)
-        for plugin, error in self.where.host.update(event, self.view):
-            self.warnings.append(f"plugin {plugin!r}: orchharness_update: {error}")
-            if not isinstance(event, ev.HookFailed):
-                self._record(
-                    ev.HookFailed(at=self.where.wall(), hook="orchharness_update", plugin=plugin, error=error)
-                )
         if transitions and hasattr(self, "_state"):
             self._state.update((self.view.status(t.item) for t in transitions), self.view.state, event.at)
+        for plugin, fault in self.where.host.update(event, self.view):
+            self.warnings.append(f"plugin {plugin!r}: orchharness_update: {fault}")
+            if not isinstance(event, ev.HookFailed):
+                self._record(
+                    ev.HookFailed(at=self.where.wall(), hook="orchharness_update", plugin=plugin, error=fault)
+                )
 
     def _break(self, why: str) -> None:
         self.broken = why
@@ -332,52 +329,3 @@ class PlanRun:
                 self._state.flush(self.where.wall())
             except OSError as error:
                 self._break(f"the state file cannot be written: {error}")
-
-
-def _started(start: StartTask | StartJudgement, at: float, key: str) -> ev.Event:
-    if isinstance(start, StartTask):
-        return ev.TaskStarted(
-            at=at, task=start.task, iteration=start.iteration, attempt=start.attempt, act=start.act, key=key
-        )
-    return ev.JudgementStarted(
-        at=at,
-        gate=start.gate,
-        critic=start.critic,
-        iteration=start.iteration,
-        attempt=start.attempt,
-        act=start.act,
-        key=key,
-    )
-
-
-def _finished(result: ActResult, request: ActRequest | None, at: float) -> ev.Event:
-    """The event of a result. `request` is None only when the act could not be prepared."""
-    item, _, rest = result.act.partition(".i")
-    judged = request.role == "critic" if request is not None else rest.count(".") > 1
-    common: dict[str, Any] = {
-        "at": at,
-        "act": result.act,
-        "outcome": result.outcome,
-        "started": result.started,
-        "seconds": result.seconds,
-        "detail": result.detail,
-        "usage": result.usage,
-    }
-    if judged:
-        return ev.JudgementFinished(
-            gate=item,
-            critic=rest.split(".")[1],
-            evaluation=result.evaluation,
-            artifacts=request.artifacts if request else {},
-            **common,
-        )
-    return ev.TaskFinished(
-        task=item,
-        exit=result.exit,
-        outputs=result.outputs,
-        changed=result.changed,
-        inputs=request.inputs if request else {},
-        summary=result.summary,
-        session=result.session,
-        **common,
-    )

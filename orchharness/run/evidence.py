@@ -6,20 +6,21 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from orchharness.core.acts import Finished, Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
+from orchharness.record import record
 from orchharness.run.act import ActRequest
 
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TAIL = 2000  # bytes of a log that a message shows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Finding:
     """What is known of an act that is over."""
 
@@ -58,7 +59,11 @@ def before_task(request: ActRequest) -> dict[str, Any]:
 
     path = Path(request.folder) / "snapshot.json"
     if path.exists():  # the act was spawned before, by a process that is gone
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
+        except ValueError as error:
+            msg = f"the snapshot of what was there before the act is damaged: {error}"
+            raise OrchError(msg) from None
         return found
     declared = [Declared.from_record(o) for o in request.outputs]
     seen = snapshot(request.workspace, watched(declared, request.writes), skip=request.run_folder)
@@ -125,7 +130,9 @@ def _refuse_changed(request: ActRequest) -> None:
 
     wrong = changed([Frozen.from_record(f) for f in request.frozen])
     for watched in request.watched:
-        wrong += tests_changed(Path(request.workspace), watched["paths"], watched["seen"], skip=Path(request.run_folder))
+        wrong += tests_changed(
+            Path(request.workspace), watched["paths"], watched["seen"], skip=Path(request.run_folder)
+        )
     if wrong:
         msg = f"gate inputs changed: {', '.join(dict.fromkeys(wrong))}"
         raise OrchError(msg)
@@ -159,13 +166,18 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
 def _with_tail(request: ActRequest, said: str) -> str:
     """The message with the end of what the act printed on stderr, or else on stdout."""
     for name in ("stderr.log", "stdout.log"):
-        try:
-            with Path(request.folder, name).open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _TAIL))
-                text = file.read().decode(errors="replace").strip()
-        except OSError:
-            continue
+        text = _tail(f"{request.folder}/{name}")
         if text:
             return f"{said}\n{text}"
     return said
+
+
+def _tail(path: str) -> str:
+    """The end of a log; empty when it is none any more: a FIFO that an agent put there must not stop us."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            return (file.read() or b"").decode(errors="replace").strip()
+    except OSError:
+        return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness.core.plan import CheckKind, OutputKind, is_template
 from orchharness.errors import OrchError
+from orchharness.run.judges import in_folder, module_files, with_imports, words_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Command, Gate, Plan
@@ -93,12 +94,16 @@ class FrozenInputs:
         return found
 
     def _words(self, command: Command | None, bases: Sequence[Path]) -> list[str]:
-        if command is None or command.shell:
+        if command is None:
             return []
         from orchharness.workspace.gate_inputs import command_files
 
-        words = [w for w in (self._known(word) for word in command.argv) if w is not None]
-        return [str(p) for p in command_files(words, list(bases)) if not self._is_product(p)]
+        words = [w for w in (self._known(word) for word in words_of(command)) if w is not None]
+        if command.shell:
+            words.insert(0, "sh")  # every word of it may be a file, none is the program
+        files = [*command_files(words, list(bases)), *module_files(words, bases)]
+        own = [p for p in files if not self._is_product(p)]
+        return [str(p) for p in with_imports(own) if not self._is_product(p)]
 
     def _known(self, word: str) -> str | None:
         """The word, rendered with what is known before anything runs; None when it needs more."""
@@ -117,11 +122,8 @@ class FrozenInputs:
             return None
 
     def _is_product(self, path: Path) -> bool:
-        try:
-            relative = path.relative_to(self._workspace)
-        except ValueError:
-            return False
-        return any(fnmatch(str(relative), pattern) for pattern in self._products)
+        relative = in_folder(path, self._workspace)
+        return relative is not None and any(fnmatch(relative, pattern) for pattern in self._products)
 
     def _tests_of(self, gate: Gate) -> list[dict[str, Any]]:
         from orchharness.workspace.gate_inputs import watch_tests

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from orchharness.core.plan import Must, Output, OutputKind
+from orchharness.record import record
 from orchharness.workspace.files import below, relative, shown
 
 STDOUT = "from:stdout"
@@ -16,7 +17,7 @@ ANSWER = "from:answer"
 RUN = "run:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Declared:
     """One output of one act.
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from orchharness.core.plan import EMPTY, OutputKind
+from orchharness.record import record
 from orchharness.workspace.declared import Declared, declare, watched
 from orchharness.workspace.outputs import NoEvidenceError, Situation, examine
 from orchharness.workspace.snapshots import differs, snapshot, survey, verify
@@ -27,7 +28,7 @@ from orchharness.workspace.store import Store
 __all__ = ["Declared", "Evidence", "collect", "declare", "snapshot", "verify", "watched"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Evidence:
     """What was found. `outputs`: name -> list of `{"path", "sha256", "size", "how"}`, of the good outputs.
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 from orchharness.workspace.files import (
     copy_bytes,
     identity,
@@ -33,7 +34,7 @@ from orchharness.workspace.watching import tests_changed, watch_tests
 __all__ = ["Frozen", "changed", "command_files", "freeze", "substitute", "tests_changed", "watch_tests"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Frozen:
     """A gate input. `resolved` is where a link led when it was frozen; identities are as in a snapshot."""
 

@@ -15,9 +15,9 @@ import errno
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from orchharness.record import record
 from orchharness.workspace.files import inside, relative
 
 _NEVER = ".git"
@@ -64,7 +64,7 @@ def _without_repeats(parts: Sequence[str]) -> list[str]:
     return [part for i, part in enumerate(parts) if part != "**" or parts[i - 1 : i] != ["**"]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Search:
     """One search in one workspace; `found` collects the matches."""
 

@@ -7,10 +7,11 @@ import os
 import posixpath
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, assert_never
 
 from orchharness.core.plan import EMPTY, Must, OutputKind
+from orchharness.record import record
 from orchharness.workspace.declared import ANSWER, RUN, Declared
 from orchharness.workspace.documents import schema_problem
 from orchharness.workspace.files import identity, inside, same_identity, shown, type_of
@@ -27,7 +28,7 @@ class NoEvidenceError(Exception):
     """The output cannot be believed; the message says what was seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Situation:
     """What the outputs of one act are held against. `root` is the real path of the workspace."""
 
@@ -40,7 +41,7 @@ class Situation:
     skip: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Artifact:
     """One file of an output, as it is recorded."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 from orchharness.workspace.copying import copy_workspace
 from orchharness.workspace.declared import ANSWER, RUN, STDOUT
 from orchharness.workspace.files import below, relative
@@ -23,7 +24,7 @@ from orchharness.workspace.store import Store
 __all__ = ["copy_workspace", "input_files", "stage_artifacts", "stage_inputs"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Copy:
     """One file that is to stand at the relative `path`, or, where that clashes with another one, at `apart`."""
 

@@ -11,18 +11,18 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from orchharness.errors import OrchError
+from orchharness.record import record
 from orchharness.workspace.files import copy_bytes, new_file, open_regular
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SMALL = 1 << 20  # up to here a file is read once, into memory
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Stored:
     """What is now in the store."""
 

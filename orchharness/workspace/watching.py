@@ -1,6 +1,6 @@
 """The files that decide what pytest says, watched: whoever is judged by tests must not edit them meanwhile.
 
-Watched are the test files below the paths, every `conftest.py` from the workspace down to and below them, the
+Watched are the test files below the paths (in a folder of tests, every module), every `conftest.py` from the workspace down to and below them, the
 configuration in the workspace and in the folders down to the paths, and modules in the workspace that Python
 or pytest would import instead of their own. A file that *appears* counts like one that changed.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,16 +27,15 @@ _CONFIGURATION = (
     "tox.ini",
     "setup.cfg",
 )
-_SHADOWS = (
-    "sitecustomize.py",
-    "usercustomize.py",
-    "pytest.py",
-    "pytest/__init__.py",
-    "_pytest/__init__.py",
-    "pluggy.py",
-    "pluggy/__init__.py",
+# Whatever `python -m pytest` imports from the workspace instead of from where it belongs.
+_FOREIGN = ("sitecustomize", "usercustomize", "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "yaml")
+_SHADOWS = tuple(
+    place
+    for name in sorted({*_FOREIGN, *sys.stdlib_module_names})
+    for place in (f"{name}.py", f"{name}/__init__.py")
 )
 _BELOW = ("**/conftest.py", "**/test_*.py", "**/*_test.py")
+_TESTS = frozenset({"test", "tests", "testing"})  # folders that hold tests and their helpers, and no work
 
 
 def watch_tests(
@@ -81,7 +81,9 @@ def _patterns(root: str, paths: Sequence[str]) -> Iterator[str]:
         yield from (
             posixpath.join(above, name) for above in _folders_down_to(folder) for name in _CONFIGURATION
         )
-        if folder == path:
+        if folder == path and posixpath.basename(folder) in _TESTS:
+            yield posixpath.join(folder, "**/*.py")
+        elif folder == path:
             yield from (posixpath.join(folder, pattern) for pattern in _BELOW)
         else:
             yield path

@@ -645,7 +645,7 @@ def test_a_definition_is_relative_to_the_plan_or_to_where_its_variable_was_typed
         str(project / "rubrics/guide.md"),
     )
     assert problems(text.replace("rubrics/guide.md", "/etc/passwd")) == [
-        "3:37: '/etc/passwd' is absolute: write it relative to the plan file"
+        "3:36: '/etc/passwd' is absolute: write it relative to the plan file"
     ]
 
 

@@ -1,0 +1,316 @@
+"""The plans of a session whose acts are executed elsewhere: begun, asked for acts, reported, ended.
+
+Rules that hold here:
+  * `advance` goes on until nothing more can be decided without an act: no event need come for what follows
+    from an act that could not be prepared, or from a plan that could not be started.
+  * An item is reported once; what is not reported when the session ends was not run, and the session says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchharness.core.acts import Handle, Outcome
+from orchharness.errors import OrchError
+from orchharness.pytest_plugin import is_plan
+from orchharness.pytest_plugin.plans import plans_of
+from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
+from orchharness.pytest_plugin.scan import plan_texts
+from orchharness.run.act import ActResult, read_result
+from orchharness.run.drive import PlanRun
+
+if TYPE_CHECKING:
+    from orchharness.core.plan import Plan
+    from orchharness.run.act import ActRequest
+
+_SPAWNING = 2.0  # seconds in which a worker that was just told to start an act has started it
+_LOOK = 0.02
+
+
+class LivePlan:
+    """A plan file of the session: its run, and where its items stand in the collection."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self.plan, self.path = plan, path
+        self.index: dict[str, int] = {}
+        self.targets: dict[str, Target] = {}
+        self.unreported: dict[str, None] = {}
+        self.run: PlanRun | None = None
+        self.over = False
+
+
+class Job:
+    """An act to be executed by a worker; `deaths` are the workers that died over it."""
+
+    def __init__(self, live: LivePlan, request: ActRequest) -> None:
+        self.live, self.request = live, request
+        self.deaths = 0
+
+    @property
+    def index(self) -> int:
+        """The place of its item in the collection."""
+        return self.live.index[self.request.item]
+
+    @property
+    def track(self) -> tuple[str, str]:
+        """What should keep to one worker."""
+        spec = self.live.plan.item(self.request.item)
+        return (spec.phase, spec.track)
+
+
+class LivePlans:
+    """All plans of the session. Knows nothing of workers but how many acts may start."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._plans = plans_of(config)
+        self._lives: list[LivePlan] = []
+        self.stopped = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether no plan will ask for anything any more."""
+        return all(live.over for live in self._lives)
+
+    @property
+    def undecided(self) -> int:
+        """How many items were not reported."""
+        return sum(len(live.unreported) for live in self._lives)
+
+    @property
+    def broken(self) -> str:
+        """Why a run could not be recorded to its end."""
+        return next((v.run.broken for v in self._lives if v.run is not None and v.run.broken), "")
+
+    def wake_at(self) -> float | None:
+        """When `advance` should be asked again even if nothing happens."""
+        due = [
+            at for v in self._lives if v.run and not v.over and (at := v.run.run.wake_at()) is not None
+        ]
+        return min(due, default=None)
+
+    def sort_out(self, collection: Sequence[str]) -> list[list[int]]:
+        """Find out which item each index is; the plans are read from the bytes the workers had.
+
+        Returns:
+            The indices of ordinary tests, file by file.
+
+        Raises:
+            UsageError: a plan cannot be read here as it was read in the workers.
+        """
+        lives: dict[str, LivePlan] = {}
+        batches: dict[str, list[int]] = {}
+        for index, nodeid in enumerate(collection):
+            file, _, rest = nodeid.partition("::")
+            if not is_plan(self._config, Path(file).name):
+                batches.setdefault(file, []).append(index)
+                continue
+            if file not in lives:
+                lives[file] = self._read(file)
+            self._place(lives[file], file, rest, index)
+        self._lives = list(lives.values())
+        return list(batches.values())
+
+    def _read(self, file: str) -> LivePlan:
+        path = Path(os.path.abspath(self._config.rootpath / file))
+        try:
+            plan = self._plans.read(path, plan_texts(self._config).get(str(path)))
+        except OrchError as error:
+            raise pytest.UsageError(str(error)) from None
+        return LivePlan(plan, path)
+
+    def _place(self, live: LivePlan, file: str, rest: str, index: int) -> None:
+        # matrix values may hold anything, also "::"; a track's id cannot
+        item_id = rest.partition("::")[2]
+        live.index[item_id] = index
+        live.unreported[item_id] = None
+        live.targets[item_id] = Target(
+            item_id=item_id,
+            nodeid=f"{file}::{rest}",
+            path=live.path,
+            location=(file, live.plan.item(item_id).line - 1, item_id),
+            keywords={item_id: 1},
+        )
+
+    # ---- while it runs -----------------------------------------------------------------------
+
+    def advance(self, room: int) -> list[Job]:
+        """Decide everything that can be decided now; the acts to start, at most `room`."""
+        found: list[Job] = []
+        changed = True
+        while changed:
+            self.watch()
+            changed = self._begin_more()
+            for live in self._lives:
+                if live.run is not None and not live.over:
+                    changed |= self._turn(live, live.run, room, found)
+                    changed |= self._end_if_over(live, live.run)
+        return found
+
+    def watch(self) -> None:
+        """Stop when enough failed, or when another plugin wants it: xdist does not see our reports."""
+        session: Any = self._config.pluginmanager.get_plugin("session")
+        reason = session.shouldfail or session.shouldstop if session is not None else ""
+        if reason and not self.stopped:
+            self.stop(str(reason))
+
+    def stop(self, reason: str) -> None:
+        """Start nothing any more; what runs comes to its end."""
+        self.stopped = reason
+        running = [a for v in self._lives if v.run is not None and not v.over for a in v.run.run.acts]
+        if running:
+            self._plans.terminal.stopping(reason, running)
+        for live in self._lives:
+            if live.run is None:
+                live.over = True
+            elif not live.over:
+                live.run.stop(reason, cancel=False)
+
+    def _begin_more(self) -> bool:
+        """Begin what may: one plan that works in the project root, all others. Whether one was refused."""
+        refused = False
+        root_busy = any(v.run is not None and not v.over and v.plan.copy is None for v in self._lives)
+        for live in self._lives:
+            if live.run is not None or live.over or (live.plan.copy is None and root_busy):
+                continue
+            if self._begin(live):
+                root_busy = root_busy or live.plan.copy is None
+            else:
+                refused = True
+        return refused
+
+    def _begin(self, live: LivePlan) -> bool:
+        plans = self._plans
+        run = PlanRun(live.plan, list(live.index), plans.surroundings(), plans.terminal.moved)
+        try:
+            run.begin()
+        except OrchError as error:
+            run.close()
+            live.over = True
+            live.unreported.clear()
+            emit_refused(self._config, list(live.targets.values()), str(error))
+            return False
+        live.run = run
+        plans.terminal.began(run)
+        return True
+
+    def _turn(self, live: LivePlan, run: PlanRun, room: int, found: list[Job]) -> bool:
+        if run.broken and not self.stopped:
+            self.stop(run.broken)
+        turn = run.turn(max(0, room - len(found)))
+        found += [Job(live, request) for request in turn.start]
+        for result in turn.failed:
+            self._decided(live, run, run.finished(result))
+            self.watch()
+        return bool(turn.failed)
+
+    def take(self, job: Job) -> None:
+        """A worker came back from the act: its result is in its folder."""
+        folder = Path(job.request.folder)
+        result = read_result(folder, job.request.key)
+        if result is None:
+            fault = _text_of(folder / "fault") or "no result"
+            result = _no_result(job.request, f"the worker that executed it came back with: {fault}")
+        self._finish(job, result)
+
+    def fail(self, job: Job, detail: str) -> None:
+        """Nobody will execute the act to its end: it is ended, and failed."""
+        self._cancel(job.request, patience=0.0)
+        self._finish(job, _no_result(job.request, detail))
+
+    def _finish(self, job: Job, result: ActResult) -> None:
+        run = job.live.run
+        assert run is not None
+        self._decided(job.live, run, run.finished(result, job.request))
+
+    def _decided(self, live: LivePlan, run: PlanRun, final: Iterable[str], *, ended: bool = False) -> None:
+        for item_id in final:
+            if item_id in live.unreported:
+                del live.unreported[item_id]
+                emit(self._config, live.targets[item_id], run, ended=ended)
+
+    def _end_if_over(self, live: LivePlan, run: PlanRun) -> bool:
+        if not run.over:
+            return False
+        live.over = True
+        self._decided(live, run, run.run.take_final())
+        state = run.end(self.stopped)
+        if state == "paused" or (state == "failed" and not self.stopped):
+            self._decided(live, run, list(live.unreported), ended=True)
+        for gate, paths in run.late.items():
+            text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
+            emit_late(self._config, live.targets[gate], text)
+        self._plans.paused = self._plans.paused or state == "paused"
+        return True
+
+    # ---- when it ends before its time --------------------------------------------------------
+
+    def interrupt(self, reason: str, given: Sequence[Job], queued: Sequence[Job]) -> None:
+        """End the acts that workers were given and those that wait for one, journal it, write the reports."""
+        open_ = [(v, v.run) for v in self._lives if v.run is not None and not v.over]
+        for _, run in open_:
+            run.stop(reason, cancel=True, interrupted=True)
+        jobs = [*given, *queued]
+        if jobs:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._plans.terminal.stopping(reason, [j.request.act for j in jobs])
+            patience = [_SPAWNING] * len(given) + [0.0] * len(queued)
+            with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+                list(pool.map(lambda j, p: self._cancel(j.request, patience=p), jobs, patience))
+        for job in jobs:
+            assert job.live.run is not None
+            job.live.run.finished(_no_result(job.request, reason, Outcome.CANCELLED), job.request)
+        for live, run in open_:
+            run.end(reason)
+            live.over = True
+
+    def detach(self) -> None:
+        """Leave the agents running; who resumes the run finds them in their folders."""
+        for live in self._lives:
+            if live.run is not None and not live.over:
+                live.run.close()
+
+    def _cancel(self, request: ActRequest, *, patience: float) -> None:
+        """End the act, wherever it is; `patience` is for a worker that may be about to spawn it."""
+        folder = Path(request.folder)
+        until = time.monotonic() + patience
+        while True:
+            with suppress(OSError, ValueError, KeyError, OrchError):
+                record = json.loads((folder / "handle.json").read_bytes())
+                self._plans.host.cancel(Handle(kind=record["kind"], data=record["data"]))
+                return
+            if (folder / "result.json").exists() or time.monotonic() >= until:
+                break
+            time.sleep(_LOOK)
+        from orchharness.agents.local import LocalProcess
+
+        LocalProcess.end(s.pid for s in LocalProcess.sweep([request.key]))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _no_result(request: ActRequest, detail: str, outcome: Outcome = Outcome.ERROR) -> ActResult:
+    now = time.time()
+    return ActResult(
+        act=request.act,
+        key=request.key,
+        outcome=outcome,
+        started=now,
+        ended=now,
+        seconds=0.0,
+        detail=detail,
+    )

@@ -1,0 +1,62 @@
+"""What Ctrl-C, SIGTERM and a closed terminal do to the process that orchestrates.
+
+Rules that hold here:
+  * A signal never lands in the middle of a record: while work is `held` it is kept, and raised at its end.
+  * A signal that was ignored when the session began (`nohup`, a background job) stays ignored.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+
+class DetachError(BaseException):
+    """The terminal went away: agents go on, the orchestrator leaves."""
+
+
+class Signals:
+    """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._held = 0
+        self._kept: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._take(signal.SIGINT, KeyboardInterrupt)
+            self._take(signal.SIGTERM, lambda: KeyboardInterrupt("SIGTERM"))
+            self._take(signal.SIGHUP, DetachError)
+        return self
+
+    def _take(self, number: int, error: Callable[[], BaseException]) -> None:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            return
+
+        def came(_number: int, _frame: object) -> None:
+            if not self._held:
+                raise error()
+            self._kept = self._kept or error()
+
+        self._before[number] = signal.signal(number, came)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Do something whole: what comes meanwhile is raised afterwards."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+        if not self._held and self._kept is not None:
+            kept, self._kept = self._kept, None
+            raise kept

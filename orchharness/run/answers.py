@@ -1,0 +1,61 @@
+"""What a plugin said about an act that is over, checked before anything relies on it.
+
+A plugin is code of somebody else: an answer of the wrong type fails its act, and never the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchharness.core.acts import Finished
+
+_COUNTS = ("input_tokens", "output_tokens", "usd")
+_TEXTS = ("detail", "answer", "summary", "session")
+_MOST = 1 << 20  # characters of a text that is recorded
+
+
+def fault_of(answer: Finished) -> str:
+    """What is wrong with the types of the answer; empty when nothing is."""
+    ok: Any = answer.ok
+    if not isinstance(ok, bool):
+        return f"its 'ok' is {ok!r:.80}, not true or false"
+    if answer.exit is not None and type(answer.exit) is not int:
+        return f"its 'exit' is {answer.exit!r:.80}, not a number"
+    for name in _TEXTS:
+        value: Any = getattr(answer, name)
+        if not isinstance(value, str | None):
+            return f"its {name!r} is {value!r:.80}, not a text"
+    return "" if isinstance(answer.usage, Mapping) else f"its 'usage' is {answer.usage!r:.80}, not a mapping"
+
+
+def usage_of(answer: Finished) -> dict[str, Any]:
+    """What it cost, as far as that can be counted: tokens and USD, finite and not negative."""
+    found = {}
+    for name in _COUNTS:
+        number: Any = answer.usage.get(name)
+        if type(number) in (int, float) and 0 <= number < float("inf"):
+            found[name] = number
+    return found
+
+
+def masked(text: str | None, secrets: tuple[str, ...]) -> str | None:
+    """The text without these values, cut where nobody would read on; logs are the agent's own and keep theirs."""
+    if not text:
+        return text
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
+
+
+def masked_values(value: Any, secrets: tuple[str, ...]) -> Any:
+    """JSON with every text in it masked."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        return masked(value, secrets)
+    if isinstance(value, Mapping):
+        return {masked(str(k), secrets): masked_values(v, secrets) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked_values(v, secrets) for v in value]
+    return value

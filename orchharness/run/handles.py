@@ -1,0 +1,63 @@
+"""The handle of an act on disk: whoever executes the act looks here first, and does not spawn it again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchharness.core.acts import API_VERSION, Handle
+from orchharness.errors import PluginError
+
+_NAME = "handle.json"
+
+
+def stored_handle(folder: str, key: str) -> Handle | None:
+    """The handle of an act that was spawned before; None when there is none, or none that can be read.
+
+    A handle that was cut off by a crash counts as none: `spawn` is idempotent by key and finds the act.
+    """
+    try:
+        with open(f"{folder}/{_NAME}", "rb", buffering=0) as file:  # noqa: PTH123 - hot path
+            record: Any = json.loads(file.read())
+        data = record["data"]
+        if record.get("key", data.get("key")) != key:
+            return None
+        return Handle(kind=record["kind"], data=data, api=record.get("api", API_VERSION))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def spawned_at(folder: str) -> float | None:
+    """When the act was spawned, in seconds since the epoch; None when it was not."""
+    try:
+        return os.stat(f"{folder}/{_NAME}").st_mtime  # noqa: PTH116 - hot path
+    except OSError:
+        return None
+
+
+def keep_handle(folder: str, key: str, handle: Handle) -> None:
+    """Store a handle whose plugin did not store it itself.
+
+    Raises:
+        PluginError: the handle holds what JSON cannot, so no other process could find the act.
+        OSError: the disk is full, or fails.
+    """
+    path = Path(folder, _NAME)
+    if path.exists():
+        return
+    record = {"kind": handle.kind, "api": handle.api, "key": key, "data": _plain(handle.data)}
+    try:
+        text = json.dumps(record, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"the handle of kind {handle.kind!r} holds what JSON cannot: {error}"
+        raise PluginError(msg) from None
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _plain(data: Any) -> Any:
+    return dict(data) if isinstance(data, Mapping) else data

@@ -1,0 +1,36 @@
+"""What the terminal says about a run that is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.status import OVER
+
+_SHOWN = 20
+
+
+def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[str]:
+    """The gates that did not simply pass, with the scores of all judgements."""
+    lines = []
+    for gate in run.gates.values():
+        status = gate.status()
+        found = scores.get(status.id, [])
+        if len(found) > 1 or status.state not in {"passed", "skipped", "waiting"}:
+            text = f"{status.id} {status.state} {' → '.join(found)}".rstrip()
+            lines.append(text + (f" (threshold {status.threshold})" if found else ""))
+    return lines
+
+
+def stop_lines(run: Orchestrator) -> list[str]:
+    """What a stop left undone; nothing when the run went to its end."""
+    if run.stop is None:
+        return []
+    lines = [f"stopped: {run.stop.reason}"]
+    cancelled = [t.id for t in run.tasks.values() if t.state == "cancelled"]
+    undone = [i for i in run.selected if run.status(i).state not in OVER]
+    if cancelled:
+        lines.append(f"was running and was ended: {', '.join(cancelled)}")
+    if undone:
+        lines.append(f"not done: {', '.join(undone[:_SHOWN])}{' …' if len(undone) > _SHOWN else ''}")
+    return lines

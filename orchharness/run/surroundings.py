@@ -1,0 +1,36 @@
+"""What a run is started in, and what it asks for in a turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchharness.record import record
+from orchharness.run.act import ActRequest, ActResult
+
+if TYPE_CHECKING:
+    from orchharness.plugins import PluginHost
+
+
+@record
+class Surroundings:
+    """What a run is started in. `home` is the folder of the project's runs; `plugins` are conftest files with hooks."""
+
+    root: Path
+    home: Path
+    host: PluginHost
+    versions: Mapping[str, str]
+    plugins: tuple[str, ...] = ()
+    wall: Callable[[], float] = time.time
+    mono: Callable[[], float] = time.monotonic
+
+
+@record(kw_only=False)
+class Turn:
+    """What is to be done now: acts to execute, acts to end, and results known without executing."""
+
+    start: tuple[ActRequest, ...] = ()
+    cancel: tuple[str, ...] = ()
+    failed: tuple[ActResult, ...] = ()

@@ -1,0 +1,1 @@
+"""The shop. Every module that is finished is registered here."""

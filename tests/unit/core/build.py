@@ -1,0 +1,546 @@
+"""Plans by hand, and `Drive`: plays an orchestrator to its end with a virtual clock and scripted outcomes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from orchharness.core import events as ev
+from orchharness.core import graph
+from orchharness.core.acts import Outcome
+from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
+from orchharness.core.plan import (
+    Check,
+    CheckKind,
+    Critic,
+    Gate,
+    Input,
+    Mode,
+    Output,
+    OutputKind,
+    Phase,
+    Plan,
+    Retry,
+    Source,
+    Task,
+    Track,
+    TriggerRule,
+    group_node,
+)
+from orchharness.core.status import OVER, Transition
+
+FOREGROUND = Mode.FOREGROUND
+BACKGROUND = Mode.BACKGROUND
+ALL_DONE = TriggerRule.ALL_DONE
+START = 1000.0
+
+
+# ---- plans ---------------------------------------------------------------------------------------
+
+
+def task(
+    id: str,
+    *needs: str,
+    phase: str = "main",
+    track: str = "t",
+    reads: Mapping[str, Any] | None = None,
+    outputs: Iterable[str] = ("out",),
+    attempts: int = 1,
+    backoff: float = 0.0,
+    **more: Any,
+) -> Task:
+    """A task; `reads` maps an input to `TASK.output`, `GATE.evaluation`, or a list of those (then it is gathered)."""
+    inputs = []
+    for name, sources in (reads or {}).items():
+        words = [sources] if isinstance(sources, str) else sources
+        parts = [w.split(".") for w in words]
+        found = tuple(Source(item=i, output=None if o == "evaluation" else o) for i, o in parts)
+        inputs.append(Input(name=name, sources=found, gathered=not isinstance(sources, str)))
+        needs = (*needs, *(i for i, _ in parts))
+    return Task(
+        id=id,
+        phase=phase,
+        track=track,
+        order=0,
+        line=1,
+        needs=tuple(dict.fromkeys(needs)),
+        inputs=tuple(inputs),
+        outputs=tuple(Output(name=o, kind=OutputKind.FILE, path=f"{id}.{o}") for o in outputs),
+        retry=Retry(attempts=attempts, backoff=backoff),
+        **more,
+    )
+
+
+def gate(
+    id: str,
+    *of: str,
+    own: str | None = None,
+    over: Iterable[str] = (),
+    critics: Iterable[str] = ("critic",),
+    checks: bool = False,
+    check_reads: Iterable[str] = (),
+    phase: str = "main",
+    track: str = "t",
+    threshold: str = "0.90",
+    **more: Any,
+) -> Gate:
+    """A gate over tasks, over gates (`over`), or a task's own one (`own`)."""
+    found = []
+    if checks or check_reads:
+        sources = tuple(Source(item=i, output=o) for i, _, o in (w.partition(".") for w in check_reads))
+        found.append(Check(kind=CheckKind.RUN, name="run check", sources=sources))
+    return Gate(
+        id=id,
+        phase=phase,
+        track=track,
+        order=0,
+        line=1,
+        owner=own,
+        of=(own,) if own else of,
+        of_gates=tuple(over),
+        critics=() if over else tuple(critics),
+        checks=tuple(found),
+        threshold=Decimal(threshold),
+        **more,
+    )
+
+
+def critic(id: str = "critic", criteria: Mapping[str, str] | None = None, **more: Any) -> Critic:
+    """A critic; by default in the background, with the one criterion `q`."""
+    weights = {"q": "1"} if criteria is None else criteria
+    return Critic(
+        id=id,
+        kind="command",
+        criteria={n: Decimal(w) for n, w in weights.items()},
+        **{"mode": BACKGROUND, **more},
+    )
+
+
+def plan(
+    *items: Task | Gate, critics: Iterable[Critic] = (), phases: Iterable[str] = (), **more: Any
+) -> Plan:
+    """A plan of the items, in that order, with the edges that `planfile` would add."""
+    own = {i.owner: i.id for i in items if isinstance(i, Gate) and i.owner}
+    order = list(dict.fromkeys([*phases, *(i.phase for i in items)]))
+    before = dict(zip(order[1:], order[:-1], strict=True))
+    placed: list[Task | Gate] = []
+    for number, item in enumerate(items):
+        judged = (*item.of, *item.of_gates) if isinstance(item, Gate) else ()
+        needs = [own.get(n, n) if own.get(n) != item.id else n for n in (*item.needs, *judged)]
+        if item.phase in before:
+            needs.append(group_node("phase", before[item.phase]))
+        item = replace(item, order=number, line=number + 1, needs=tuple(dict.fromkeys(needs)))
+        if isinstance(item, Task):
+            item = replace(item, gate=own.get(item.id))
+        placed.append(item)
+    groups: dict[str, tuple[str, ...]] = {}
+    made = []
+    for phase in order:
+        inside = [i for i in placed if i.phase == phase]
+        names = dict.fromkeys(i.track for i in inside)
+        tracks = tuple(
+            Track(
+                id=t, phase=phase, mode=BACKGROUND, items=tuple(i.id for i in inside if i.track == t)
+            )
+            for t in names
+        )
+        made.append(
+            Phase(id=phase, mode=BACKGROUND, tracks=tracks, items=tuple(i.id for i in inside))
+        )
+        groups[group_node("phase", phase)] = made[-1].items
+        groups |= {group_node("track", f"{phase}/{t.id}"): t.items for t in tracks}
+    judges = {c.id: c for c in critics} or {"critic": critic()}
+    return Plan(
+        id="p",
+        path="/p.plan.yaml",
+        digest="0",
+        phases=tuple(made),
+        tasks={i.id: i for i in placed if isinstance(i, Task)},
+        gates={i.id: i for i in placed if isinstance(i, Gate)},
+        critics=judges,
+        groups=groups,
+        **{"parallel": 8, **more},
+    )
+
+
+# ---- scripts -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """How an act of a task ends. `outputs`: name -> digest; by default new ones when it changed something."""
+
+    outcome: Outcome = Outcome.SUCCESS
+    seconds: float = 10.0
+    changed: bool = True
+    detail: str = ""
+    outputs: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a critic answers. `score` is for the criterion `q`; `passed` is for checks."""
+
+    score: Any = 1.0
+    findings: tuple[Mapping[str, Any], ...] = ()
+    outcome: Outcome = Outcome.SUCCESS
+    seconds: float = 5.0
+    passed: bool = True
+    total: Any = None
+    detail: str = ""
+    evaluation: Any = None
+
+
+def finding(task: str, severity: str = "minor", what: str = "wrong") -> Mapping[str, Any]:
+    return {"severity": severity, "task": task, "what": what}
+
+
+def failed(detail: str = "exit 1", **more: Any) -> Done:
+    return Done(outcome=Outcome.EXIT, detail=detail, **more)
+
+
+Script = Mapping[str, Any] | Callable[[Any], Any]  # task, `gate`, `gate/critic` -> an ending, a list of them (the last repeats), or act -> ending
+
+
+# ---- driving -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Drive:
+    """Plays a plan. `script` says how acts end; what it does not name succeeds."""
+
+    plan: Plan
+    script: Script = field(default_factory=dict)
+    selected: frozenset[str] | None = None
+    parallel: int | None = None
+
+    def __post_init__(self) -> None:
+        self.run = Orchestrator(self.plan, self.selected)
+        self.now = START
+        self.limit = self.parallel or self.plan.parallel
+        self.events: list[ev.Event] = []
+        self.transitions: list[Transition] = []
+        self.acts: list[str] = []
+        self.spans: dict[str, tuple[float, float]] = {}
+        self.finals: list[str] = []
+        self.state_when_final: dict[str, str] = {}
+        self.judged: dict[str, Any] = {}
+        self.read: dict[str, Any] = {}
+        self.told: dict[str, Any] = {}
+        self.most = 0
+        self.warped = False
+        self._succeeded: set[str] = set()
+        self._decided: set[str] = set()
+        self._ends: list[tuple[float, int, ev.Event]] = []
+        self._later: list[tuple[float, int, ev.Event]] = []
+        self._used: dict[str, int] = {}
+        self._number = 0
+        self._note_finals()
+
+    # -- playing
+
+    def at(self, seconds: float, event: Callable[..., ev.Event], **values: Any) -> Drive:
+        """Let something else happen that many seconds after the start."""
+        self._number += 1
+        heapq.heappush(
+            self._later, (START + seconds, self._number, event(at=START + seconds, **values))
+        )
+        return self
+
+    def apply(self, event: ev.Event) -> None:
+        self.events.append(event)
+        for t in self.run.apply(event):
+            self.transitions.append(t)
+            self._decided |= {t.item} if t.state in OVER else set()
+            if t.state in {"passed", "waived"}:
+                self._succeeded.add(t.item)
+            elif t.state in OVER:
+                self._succeeded.discard(t.item)
+        self._note_finals()
+
+    def play(self, seconds: float | None = None) -> Drive:
+        """Play to the end, or for that long."""
+        end = None if seconds is None else START + seconds
+        while True:
+            self._turn()
+            moments = [q[0][0] for q in (self._ends, self._later) if q]
+            wake = self.run.wake_at()
+            if wake is not None:
+                assert wake > self.now, "asked to wake at once: a busy loop"
+                moments.append(wake)
+            if not moments:
+                assert self.run.over, f"stuck: {self.states()}"
+                return self
+            if end is not None and min(moments) > end:
+                self.now = end
+                return self
+            self.now = min(moments)
+            self._happen()
+
+    def _turn(self) -> None:
+        while not (self.run.over and self.run.stop is None):
+            found = self.run.decide(self.now, self.limit - self.run.running)
+            if not found:
+                break
+            for instruction in found:
+                self._carry_out(instruction)
+            self.most = max(self.most, len(self.run.acts))
+            self._check_moment()
+
+    def _happen(self) -> None:
+        for queue in (self._later, self._ends):
+            while queue and queue[0][0] <= self.now:
+                event = heapq.heappop(queue)[2]
+                act = getattr(event, "act", None)
+                if act is not None and act not in self.run.acts:
+                    continue  # was cancelled
+                if act is not None:
+                    self.spans[act] = (self.spans[act][0], self.now)
+                self.apply(event)
+        self._check_moment()
+
+    def _carry_out(self, instruction: StartTask | StartJudgement | CancelAct) -> None:
+        match instruction:
+            case StartTask():
+                self._start_task(instruction)
+            case StartJudgement():
+                self._start_judgement(instruction)
+            case CancelAct():
+                item, critic = self.run._ledger.acts[instruction.act]
+                self.spans[instruction.act] = (self.spans[instruction.act][0], self.now)
+                self.apply(
+                    self._ended(item, critic, instruction.act, Done(outcome=Outcome.CANCELLED, seconds=0))
+                )
+
+    def _start_task(self, start: StartTask) -> None:
+        spec = self.plan.tasks[start.task]
+        self._check_start(spec)
+        self.read[start.act] = self.run.inputs_of(spec)
+        told = self.run.findings_for(start.task)
+        self.told[start.act] = told and told.to_record()
+        self._begin(start.act)
+        self.apply(
+            ev.TaskStarted(
+                at=self.now,
+                task=start.task,
+                iteration=start.iteration,
+                attempt=start.attempt,
+                act=start.act,
+                key="k",
+            )
+        )
+        done = self._next((start.act, start.task), Done())
+        self._end_later(done.seconds, self._ended(start.task, None, start.act, done))
+
+    def _start_judgement(self, start: StartJudgement) -> None:
+        spec = self.plan.gates[start.gate]
+        self._check_judgement(spec)
+        self.judged[start.gate] = self.run.artifacts_of(spec)
+        self._begin(start.act)
+        self.apply(
+            ev.JudgementStarted(
+                at=self.now,
+                gate=start.gate,
+                critic=start.critic,
+                iteration=start.iteration,
+                attempt=start.attempt,
+                act=start.act,
+                key="k",
+            )
+        )
+        said = self._next((start.act, f"{start.gate}/{start.critic}", start.gate), Said())
+        self._end_later(said.seconds, self._ended(start.gate, start.critic, start.act, said))
+
+    def _begin(self, act: str) -> None:
+        assert act not in self.acts, f"{act} twice"
+        self.acts.append(act)
+        self.spans[act] = (self.now, float("inf"))
+
+    def _end_later(self, seconds: float, event: ev.Event) -> None:
+        self._number += 1
+        heapq.heappush(self._ends, (self.now + seconds, self._number, event))
+
+    def _next(self, names: tuple[str, ...], default: Any) -> Any:
+        if callable(self.script):
+            return self.script(default)
+        for name in names:
+            if name in self.script:
+                found = self.script[name]
+                if not isinstance(found, list):
+                    return found
+                used = self._used.get(name, 0)
+                self._used[name] = used + 1
+                return found[min(used, len(found) - 1)]
+        return default
+
+    def _ended(self, item: str, critic: str | None, act: str, how: Done | Said) -> ev.Event:
+        at = self.now + how.seconds
+        times = {"at": at, "started": self.now, "seconds": how.seconds}
+        values = {"act": act, "outcome": how.outcome, "detail": how.detail, **times}
+        if critic is None:
+            assert isinstance(how, Done)
+            return ev.TaskFinished(
+                task=item,
+                changed=how.changed,
+                outputs=self._outputs(item, act, how),
+                **values,
+            )
+        if how.outcome is not Outcome.SUCCESS:
+            return ev.JudgementFinished(gate=item, critic=critic, **values)
+        assert isinstance(how, Said)
+        evaluation = how.evaluation
+        if evaluation is None:
+            evaluation = {"findings": list(how.findings)}
+            if critic == "checks":
+                evaluation["passed"] = how.passed
+            elif self.plan.critics[critic].criteria:
+                evaluation["criteria"] = {c: {"score": how.score} for c in self.plan.critics[critic].criteria}
+            if how.total is not None:
+                evaluation["total"] = how.total
+        return ev.JudgementFinished(gate=item, critic=critic, evaluation=evaluation, **values)
+
+    def _outputs(self, task: str, act: str, how: Done) -> dict[str, Any]:
+        if how.outcome is not Outcome.SUCCESS:
+            return {}
+        before = self.run.tasks[task].outputs
+        found: dict[str, Any] = {}
+        for output in self.plan.tasks[task].outputs:
+            if how.outputs is not None:
+                digest = how.outputs.get(output.name)
+            elif how.changed or output.name not in before:
+                digest = f"{act}:{output.name}"
+            else:
+                digest = before[output.name][0]["sha256"]
+            if digest is not None:
+                entry = {"path": output.path, "sha256": digest, "size": 1, "how": f"by {act}"}
+                found[output.name] = [entry]
+        return found
+
+    def _note_finals(self) -> None:
+        for item in self.run.take_final():
+            assert item not in self.state_when_final, f"{item} is final twice"
+            self.finals.append(item)
+            self.state_when_final[item] = self.state(item)
+
+    # -- looking
+
+    def state(self, item: str) -> str:
+        return self.run.status(item).state
+
+    def reason(self, item: str) -> str:
+        return self.run.status(item).reason
+
+    def states(self) -> dict[str, str]:
+        return {i: self.state(i) for i in self.run.selected}
+
+    def warnings(self, item: str) -> tuple[str, ...]:
+        return self.run.status(item).warnings
+
+    def acts_of(self, *items: str) -> list[str]:
+        return [a for a in self.acts if a.split(".")[0] in items]
+
+    def overlap(self, one: str, other: str) -> bool:
+        (a, b), (c, d) = self.spans[one], self.spans[other]
+        return a < d and c < b
+
+    def path_of(self, item: str) -> list[str]:
+        """The states the item went through."""
+        return [t.state for t in self.transitions if t.item == item and t.state != t.was]
+
+    # -- invariants
+
+    def _held(self, node: str) -> bool:
+        """Whether the node was a success, and nothing took that back."""
+        if node in self.plan.groups:
+            inside = [i for i in self.plan.groups[node] if i in self.run.selected]
+            return all(i in self._succeeded or self.state(i) == "skipped" for i in inside)
+        return node in self._succeeded
+
+    def _check_start(self, spec: Task) -> None:
+        record = self.run.tasks[spec.id]
+        for other in self.plan.gates.values():
+            if spec.id in other.of and other.id in self.run.gates:
+                assert self.state(other.id) not in {"ready", "judging"}, f"{spec.id} starts while {other.id} judges"
+        if record.iteration:
+            return
+        read = self.run.inputs_of(spec)
+        assert all(read[i.name] for i in spec.inputs), f"{spec.id} starts without an input"
+        for node in graph.needs_of(self.plan, spec.id):
+            if spec.trigger_rule is TriggerRule.ALL_SUCCESS:
+                assert self._held(node), f"{spec.id} starts before {node}"
+            elif node in self.run.selected:
+                assert node in self._decided, f"{spec.id} starts before {node}"
+
+    def _check_judgement(self, spec: Gate) -> None:
+        for task_id in spec.of:
+            assert self.state(task_id) == "passed", f"{spec.id} judges while {task_id} is {self.state(task_id)}"
+
+    def _claims(self, spec: Task) -> bool:
+        """Whether the task is being worked on or judged by its own gate."""
+        record = self.run.tasks[spec.id]
+        if record.state == "running" or (record.state == "ready" and record.attempt):
+            return True
+        if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
+            return False
+        own = self.run.gates[spec.gate]
+        asked = record.refined_by in {None, own.id}
+        return asked and self.state(spec.gate) in {"waiting", "ready", "judging", "refining"}
+
+    def _check_moment(self) -> None:
+        run = self.run
+        assert len(run.acts) <= self.limit
+        claims = {i: t for i, t in self.plan.tasks.items() if i in run.tasks and self._claims(t)}
+        for name, count in self.plan.resources.items():
+            taken = sum(t.resources.get(name, 0) for t in claims.values())
+            assert taken <= count, f"{name}: {taken} of {count} taken by {list(claims)}"
+        for item, spec in claims.items():
+            if spec.mode is FOREGROUND:
+                mine = {item, spec.gate}
+                others = [a for a, (i, _) in run._ledger.acts.items() if i not in mine]
+                late = [a for a in others if self.state(run._ledger.acts[a][0]) == "error"]
+                assert others == late, f"{others} run beside {item}"
+        assert sum(run.counts.values()) == len(run.selected)
+
+    def check(self) -> None:
+        """What holds at the end of every run."""
+        self._check_moment()
+        for item, state in self.state_when_final.items():
+            assert self.state(item) == state or self.warped, f"{item} was final as {state}, is {self.state(item)}"
+            assert state in OVER
+        for act in self.run.acts:
+            assert self.spans[act][1] == float("inf")
+        if self.run.over and self.run.stop is None:
+            self._check_end()
+        self._check_replay()
+
+    def _check_end(self) -> None:
+        states = self.states()
+        assert not self.run.acts
+        if "paused" not in states.values():
+            assert sorted(self.finals) == sorted(self.run.selected), states
+        for spec in (self.plan.gates[i] for i in self.run.gates):
+            members_passed = all(self.run.released(t) for t in spec.of)
+            if spec.of and states[spec.id] in {"passed", "waived"} and members_passed and spec.id in self.finals:
+                now = self.run.artifacts_of(spec)
+                assert _bytes(self.judged[spec.id]) == _bytes(now), f"{spec.id} passed on older bytes"
+        for item, state in states.items():
+            if state == "skipped":
+                assert self.reason(item)
+
+    def _check_replay(self) -> None:
+        again = Orchestrator(self.plan, self.selected)
+        finals = again.take_final()
+        for event in self.events:
+            again.apply(event)
+            finals += again.take_final()
+        assert [again.status(i) for i in again.selected] == [self.run.status(i) for i in self.run.selected]
+        assert finals == self.finals
+        assert (again.over, again.state, again.wake_at()) == (self.run.over, self.run.state, self.run.wake_at())
+        assert again.settled == self.run.settled
+
+
+def _bytes(artifacts: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: [e["sha256"] for e in entries] for name, entries in artifacts.items()}

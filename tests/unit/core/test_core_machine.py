@@ -1,0 +1,255 @@
+"""Random plans, outcomes, orders of events, crashes and stops: what must hold in every run holds."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+from build import ALL_DONE, BACKGROUND, FOREGROUND, Done, Drive, Said, critic, finding, gate, plan, task
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from orchharness.core import events as ev
+from orchharness.core.acts import Outcome
+from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.plan import Combine, OnExhausted, Plan, Refine, Severity
+
+LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
+TROUBLE = [Outcome.EXIT, Outcome.TIMEOUT, Outcome.LOST, Outcome.EVIDENCE, Outcome.ERROR, Outcome.CANCELLED]
+
+
+def rarely(draw: st.DrawFn) -> bool:
+    return draw(st.integers(0, 4)) == 4
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Small plans with everything in them. An item refers to earlier ones only, so there is no cycle."""
+    items: list = []
+    tasks: list[str] = []
+    nodes: list[str] = []
+    gated: dict[str, str] = {}
+    phase = 0
+    for number in range(draw(st.integers(2, 7))):
+        if number and rarely(draw):
+            phase += 1
+        place = {"phase": f"p{phase}", "track": draw(st.sampled_from(["t", "u"]))}
+        items.append(_task(draw, f"T{number}", tasks, nodes, place))
+        if draw(st.booleans()):
+            earlier = [f"{t}.out" for t in tasks if rarely(draw)]
+            items.append(
+                _gate(draw, f"O{number}", place, own=f"T{number}", check_reads=earlier)
+            )
+            gated[f"T{number}"] = f"O{number}"
+        tasks.append(f"T{number}")
+        nodes.append(gated.get(f"T{number}", f"T{number}"))
+        if draw(st.integers(0, 2)) > 0:
+            of = draw(st.lists(st.sampled_from(tasks), min_size=1, max_size=4, unique=True))
+            items.append(_gate(draw, f"G{number}", place, of=of))
+            nodes.append(f"G{number}")
+        gates = [n for n in nodes if n[0] in "OGA"]
+        if gates and rarely(draw):
+            over = draw(st.lists(st.sampled_from(gates), min_size=1, max_size=3, unique=True))
+            items.append(
+                gate(f"A{number}", over=over, threshold="0.5", on_exhausted=draw(st.sampled_from(OnExhausted)), **place)
+            )
+            nodes.append(f"A{number}")
+    critics = [
+        critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
+        critic("other", criteria={}, mode=FOREGROUND),
+    ]
+    return plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
+
+
+def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place: dict):
+    needs = draw(st.lists(st.sampled_from(nodes), max_size=2, unique=True)) if nodes else []
+    read = draw(st.lists(st.sampled_from(tasks), max_size=2, unique=True)) if tasks and rarely(draw) else []
+    gates = [n for n in nodes if n[0] in "OGA"]
+    reads = {"given": [f"{t}.out" for t in read]} if read else {}
+    if gates and rarely(draw):
+        reads["verdict"] = f"{draw(st.sampled_from(gates))}.evaluation"
+    more = {}
+    if rarely(draw):
+        more["trigger_rule"] = ALL_DONE
+    if rarely(draw):
+        more["mode"] = FOREGROUND
+    if rarely(draw):
+        more["resources"] = draw(st.sampled_from([{"gpu": 1}, {"gpu": 2}, {"db": 1}, {"db": 1, "gpu": 1}]))
+    if rarely(draw):
+        more |= {"attempts": 2, "backoff": draw(st.sampled_from([0.0, 30.0]))}
+    return task(name, *needs, reads=reads, **place, **more)
+
+
+def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
+    most = draw(st.integers(1, 3))
+    return gate(
+        name,
+        *of,
+        checks=rarely(draw),
+        critics=draw(st.sampled_from([["critic"], ["critic", "other"]])),
+        max_iterations=most,
+        min_iterations=draw(st.integers(1, most)) if rarely(draw) else 1,
+        on_exhausted=draw(st.sampled_from([*OnExhausted, OnExhausted.FAIL, OnExhausted.ACCEPT])),
+        refine=draw(st.sampled_from(Refine)),
+        combine=draw(st.sampled_from(Combine)),
+        block_on=draw(st.sampled_from([None, None, Severity.CRITICAL])),
+        **place,
+        **more,
+    )
+
+
+class ByHand(Drive):
+    """A drive whose acts end when the machine says so."""
+
+    def _end_later(self, seconds, event) -> None:
+        pass
+
+
+class AnyRun(RuleBasedStateMachine):
+    """The orchestrator under every order of events that can happen."""
+
+    drive: ByHand
+
+    @initialize(whole=plans())
+    def start(self, whole: Plan) -> None:
+        self.drive = ByHand(whole)
+
+    @rule(free=st.integers(0, 4))
+    def decide(self, free: int) -> None:
+        drive = self.drive
+        drive.limit = drive.plan.parallel
+        for instruction in drive.run.decide(drive.now, min(free, drive.limit - drive.run.running)):
+            drive._carry_out(instruction)
+        drive._check_moment()
+
+    @precondition(lambda self: self.drive.run.acts)
+    @rule(data=st.data(), seconds=st.sampled_from([0.0, 1.0, 10.0]))
+    def end(self, data: st.DataObject, seconds: float) -> None:
+        act = data.draw(st.sampled_from(self.drive.run.acts))
+        item, judge = self.drive.run._ledger.acts[act]
+        self.drive.now += seconds
+        self._finish(act, data.draw(_done() if judge is None else _said(list(self.drive.plan.tasks))))
+
+    @precondition(lambda self: self.drive.run.wake_at() is not None)
+    @rule()
+    def wait(self) -> None:
+        self.drive.now = max(self.drive.now, self.drive.run.wake_at() or 0.0)
+
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        """Replaying the journal gives the same state, and the same decisions, from here on."""
+        drive, before = self.drive, self.drive.run
+        now = drive.now + data.draw(st.sampled_from([0.0, 100.0]))
+        again, drive.run = self._replayed(), self._replayed()
+
+        assert again.decide(now, 100) == before.decide(now, 100)
+        assert again.settled == before.settled
+
+    @precondition(lambda self: self.drive.plan.gates and len(self.drive.events) > 5)
+    @rule(data=st.data(), really=st.integers(0, 9))
+    def change_what_judges(self, data: st.DataObject, really: int) -> None:
+        if really == 0:
+            chosen = data.draw(st.sampled_from(sorted(self.drive.plan.gates)))
+            self.drive.warped = True
+            self.drive.apply(ev.GateInputsChanged(at=self.drive.now, gates=(chosen,), paths=("/rubric",)))
+
+    @precondition(lambda self: len(self.drive.events) > 8)
+    @rule(cancel=st.booleans(), interrupted=st.booleans(), really=st.integers(0, 9))
+    def stop(self, cancel: bool, interrupted: bool, really: int) -> None:
+        if really == 0:
+            self.drive.apply(
+                ev.StopRequested(at=self.drive.now, reason="x", cancel=cancel, interrupted=interrupted)
+            )
+
+    def teardown(self) -> None:
+        """Whatever happened, the run comes to an end."""
+        if not hasattr(self, "drive"):
+            return
+        drive = self.drive
+        for _ in range(2000):
+            if drive.run.over:
+                break
+            drive._turn()
+            wake = drive.run.wake_at()
+            if drive.run.acts:
+                act = drive.run.acts[0]
+                judge = drive.run._ledger.acts[act][1]
+                self._finish(act, Done() if judge is None else Said(score=0.95))
+            elif not drive.run.over:
+                assert wake is not None, f"stuck: {drive.states()}"
+                drive.now = wake
+        assert drive.run.over
+        drive.check()
+
+    def _finish(self, act: str, how: Done | Said) -> None:
+        item, judge = self.drive.run._ledger.acts[act]
+        self.drive.spans[act] = (self.drive.spans[act][0], self.drive.now)
+        self.drive.apply(self.drive._ended(item, judge, act, how))
+
+    def _replayed(self) -> Orchestrator:
+        again = Orchestrator(self.drive.plan)
+        for event in self.drive.events:
+            again.apply(event)
+        again.take_final()
+        return again
+
+
+def _done() -> st.SearchStrategy[Done]:
+    good = st.builds(Done, seconds=st.just(0.0), changed=st.sampled_from([True, True, False]))
+    bad = st.builds(Done, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
+    return st.one_of(good, good, good, bad)
+
+
+def _said(tasks: list[str]) -> st.SearchStrategy[Said]:
+    findings = st.lists(st.builds(finding, st.sampled_from(tasks), st.sampled_from(["critical", "minor"])), max_size=2)
+    scores = st.sampled_from([1, 0.9, 0.95, 0.5, 0.2, 0.89999])
+    answer = st.builds(Said, seconds=st.just(0.0), score=scores, findings=findings.map(tuple), passed=st.sampled_from([True, True, False]))
+    odd = st.builds(Said, seconds=st.just(0.0), score=st.sampled_from([2, "0.9", None]))
+    bad = st.builds(Said, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
+    return st.one_of(answer, answer, answer, answer, answer, odd, bad)
+
+
+class Chance:
+    """Endings by a seeded chance, mostly good, so that runs get far."""
+
+    def __init__(self, seed: int, tasks: list[str]) -> None:
+        self._random = Random(seed)
+        self._tasks = tasks
+
+    def __call__(self, default: Done | Said) -> Done | Said:
+        chance, seconds = self._random, float(self._random.randint(0, 20))
+        trouble = chance.choice(TROUBLE) if chance.random() < 0.04 else Outcome.SUCCESS
+        if isinstance(default, Done):
+            return Done(outcome=trouble, seconds=seconds, changed=chance.random() < 0.8)
+        blamed = [finding(t, chance.choice(["critical", "minor"])) for t in self._tasks if chance.random() < 0.2]
+        score = chance.choice([1.0, 0.95, 0.9, 0.6, 0.3])
+        return Said(
+            outcome=trouble, seconds=seconds, score=score, findings=tuple(blamed), passed=chance.random() < 0.8
+        )
+
+
+@settings(
+    max_examples=LONG or 150,
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+@given(whole=plans(), seed=st.integers(0, 2**32))
+def test_every_run_ends_and_keeps_its_promises(whole: Plan, seed: int) -> None:
+    drive = Drive(whole, Chance(seed, list(whole.tasks))).play()
+
+    drive.check()
+    assert drive.run.over
+
+
+AnyRun.TestCase.settings = settings(
+    max_examples=LONG or 120,
+    stateful_step_count=40 if not LONG else 70,
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+TestAnyRun = AnyRun.TestCase
