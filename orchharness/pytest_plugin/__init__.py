@@ -79,7 +79,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse malformed options; workers leave Ctrl-C to the orchestrator.
+    """Refuse malformed options.
 
     Raises:
         UsageError: an `--orch-var` is not NAME=VALUE.
@@ -92,10 +92,6 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = config.option.orch_dir or config.getini("orch_dir")
     if folder:
         config.stash[RUNS] = os.path.normpath(config.rootpath / os.path.expanduser(folder))  # noqa: PTH111
-    if is_worker(config) and config.workerinput.get("orch_plans"):  # type: ignore[attr-defined]
-        from orchharness.pytest_plugin.worker import ignore_interrupts
-
-        ignore_interrupts()
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:

@@ -159,8 +159,8 @@ def _settled(chosen: list[PlanItem], plans: Plans) -> list[PlanItem]:
 
 def _skip_reason(item: PlanItem) -> str | None:
     """Why a conftest or plugin wants the item skipped; a tag of the plan called `skip` is only a tag."""
-    marks = item.own_markers[len(item.spec.tags) :]
-    if not any(m.name in {"skip", "skipif"} for m in marks):
+    names = {m.name for m in item.own_markers}.difference(item.spec.tags)
+    if names.isdisjoint(("skip", "skipif")):
         return None
     found = evaluate_skip_marks(item)
     return None if found is None else found.reason

@@ -93,7 +93,10 @@ class Plans:
         from orchharness.planfile import read_plan
 
         if text is None and is_worker(self.config):
-            text = self.config.workerinput["orch_plans"].get(str(path))  # type: ignore[attr-defined]
+            text = self.config.workerinput.get("orch_plans", {}).get(str(path))  # type: ignore[attr-defined]
+            if text is None:
+                msg = f"{path}: not found where -n looks for plans; name the file or its folder on the command line"
+                raise OrchError(msg)
         plan = read_plan(
             path,
             root=self.config.rootpath,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchharness.errors import OrchError
 from orchharness.pytest_plugin import SCHEDULER
 from orchharness.pytest_plugin.controller import Job, LivePlans
 from orchharness.pytest_plugin.dispatch import DISPATCH, Dispatch
@@ -34,13 +35,21 @@ _SHORTEST = 0.02  # seconds of the timer
 
 
 def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
-    """Tell a worker the plans and where to look for work; also one that replaces a dead one."""
+    """Tell a worker the plans and where to look for work; also one that replaces a dead one.
+
+    Raises:
+        UsageError: a plugin breaks the rules of the hooks.
+    """
     config = node.config
+    try:
+        plans = plans_of(config)
+    except OrchError as error:
+        raise pytest.UsageError(str(error)) from None
     if DISPATCH not in config.stash:
         config.stash[DISPATCH] = Dispatch()
         config.pluginmanager.register(Controller(config), "orchharness-controller")
     node.workerinput["orch_plans"] = dict(texts)
-    node.workerinput["orch_conftests"] = list(plans_of(config).conftests)
+    node.workerinput["orch_conftests"] = list(plans.conftests)
     node.workerinput["orch_dispatch"] = str(config.stash[DISPATCH].folder)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchharness.report.text import line
@@ -28,33 +28,50 @@ class Terminal:
     def _reporter(self) -> Any:
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
-    def _line(self, text: str, **markup: bool) -> None:
-        reporter = self._reporter
-        if reporter is not None and self._config.get_verbosity() >= 0:
-            reporter.write_line(text, **markup)
+    def _line(self, text: str, *, least: int = 0, **markup: bool) -> None:
+        """Write a line of its own, also when pytest is in the middle of one; not below that verbosity."""
+        reporter, verbosity = self._reporter, self._config.get_verbosity()
+        if reporter is None or verbosity < least:
+            return
+        reporter.ensure_newline()
+        writer = self._config.get_terminal_writer()
+        if writer.width_of_current_line:
+            writer.line()
+        if verbosity < 0:
+            writer.line(text, **markup)
+        else:
+            # pytest begins every line of progress with a newline: one of ours as well would leave an empty line.
+            reporter.write(text, flush=True, **markup)
+            reporter.currentfspath = -2
 
     def pulled_in(self, plan: str, added: Sequence[str], chosen: int) -> None:
         """Items were added because the chosen ones need them."""
-        names = ", ".join(added[:8]) + (f" and {len(added) - 8} more" if len(added) > 8 else "")
-        self._notes.append(f"{plan}: {chosen} chosen, pulled in what they need: {names}")
+        self._notes.append(f"{plan}: {chosen} chosen, pulled in what they need: {_names(added)}")
+        reporter = self._reporter
+        if reporter is None or "deselected" not in reporter.stats:
+            return
+        names = {f"{plan}::{i}" for i in added}
+        kept = [i for i in reporter.stats.pop("deselected") if _short(i.nodeid) not in names]
+        if kept:
+            reporter.stats["deselected"] = kept
 
-    def note(self, text: str) -> None:
-        """Say something before the first run begins."""
-        self._notes.append(text)
+    def left_out(self, plan: str, reasons: Mapping[str, str]) -> None:
+        """Chosen items that a skip mark excludes."""
+        for reason in dict.fromkeys(reasons.values()):
+            names = [i for i, why in reasons.items() if why == reason]
+            self._notes.append(f"{plan}: left out {_names(names)}: {line(reason)}")
 
-    def take_notes(self) -> list[str]:
-        """What was to be said, in a process that cannot say it."""
+    def take_notes(self) -> Sequence[str]:
+        """What there is to say once everything is collected; said once."""
         notes, self._notes = self._notes, []
-        return notes
+        quiet = self._config.get_verbosity() < 0 and self._config.option.collectonly
+        return [] if quiet else notes
 
     def began(self, run: PlanRun) -> None:
         """A run has a directory now."""
         self._runs.append(run)
-        for note in self._notes:
-            self._line(note)
-        self._notes.clear()
-        if run.directory is not None and self._config.get_verbosity() >= 1:
-            self._line(f"{run.plan.id}: run directory {run.directory.root}")
+        if run.directory is not None:
+            self._line(f"{run.plan.id}: run directory {run.directory.root}", least=1)
 
     def moved(self, transition: Transition) -> None:
         """An item changed its state; what is no report of pytest's gets a line."""
@@ -68,10 +85,11 @@ class Terminal:
         elif t.state == "ready" and t.was == "running":
             self._line(f"RETRY {t.item} {line(t.reason)}", yellow=True)
 
-    def stopping(self, reason: str, running: Sequence[str]) -> None:
+    def stopping(self, reason: str, running: Sequence[str], *, cancel: bool = True) -> None:
         """The session is being stopped while acts run."""
-        names = ", ".join(sorted(a.partition(".")[0] for a in running)) or "nothing"
-        self._line(f"{reason}: stopping; running: {names}")
+        names = ", ".join(sorted({a.partition(".")[0] for a in running})) or "nothing"
+        doing = "ending what runs" if cancel else "nothing new starts, still running"
+        self._line(f"{reason}: {doing}: {names}", least=-1, yellow=True)
 
     def summary(self, reporter: Any) -> None:
         """One paragraph per plan; the report's path is its last line."""
@@ -89,3 +107,13 @@ class Terminal:
             elif run.directory is not None:
                 shown = run.directory.report if run.directory.report.exists() else run.directory.root
                 reporter.write_line(f"report: {shown}")
+
+
+def _names(items: Sequence[str]) -> str:
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")  # noqa: PLR2004
+
+
+def _short(nodeid: str) -> str:
+    """The node id without its track."""
+    file, *rest = nodeid.split("::")
+    return f"{file}::{rest[-1]}" if rest else file

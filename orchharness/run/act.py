@@ -71,12 +71,9 @@ class ActResult:
     usage: Mapping[str, Any] = field(default=EMPTY)
 
 
-def _dump(value: object) -> dict[str, Any]:
-    return {
-        f.name: getattr(value, f.name)
-        for f in fields(value)
-        if getattr(value, f.name) not in (None, EMPTY, ())
-    }  # type: ignore[arg-type]
+def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:
+    found = {f.name: getattr(value, f.name) for f in fields(value)}
+    return {name: content for name, content in found.items() if content not in (None, EMPTY, ())}
 
 
 def write_request(request: ActRequest) -> None:

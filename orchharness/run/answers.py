@@ -20,13 +20,15 @@ def fault_of(answer: Finished) -> str:
     ok: Any = answer.ok
     if not isinstance(ok, bool):
         return f"its 'ok' is {ok!r:.80}, not true or false"
-    if answer.exit is not None and type(answer.exit) is not int:
-        return f"its 'exit' is {answer.exit!r:.80}, not a number"
+    status: Any = answer.exit
+    if status is not None and type(status) is not int:
+        return f"its 'exit' is {status!r:.80}, not a number"
     for name in _TEXTS:
         value: Any = getattr(answer, name)
         if not isinstance(value, str | None):
             return f"its {name!r} is {value!r:.80}, not a text"
-    return "" if isinstance(answer.usage, Mapping) else f"its 'usage' is {answer.usage!r:.80}, not a mapping"
+    usage: Any = answer.usage
+    return "" if isinstance(usage, Mapping) else f"its 'usage' is {usage!r:.80}, not a mapping"
 
 
 def usage_of(answer: Finished) -> dict[str, Any]:

@@ -13,14 +13,14 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
 from orchharness.core.status import RunState, Transition
 from orchharness.errors import JournalError, OrchError, RunBusyError
-from orchharness.journal import FORMAT, Journal, RunLock, StateFile, read_journal
+from orchharness.journal import Journal, RunLock, StateFile, read_journal
 from orchharness.run import directory as places
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
@@ -30,7 +30,7 @@ from orchharness.run.leftovers import end_leftovers
 from orchharness.run.parts import Parts
 from orchharness.run.prepare import Preparer
 from orchharness.run.summary import gate_lines, stop_lines
-from orchharness.run.surroundings import Surroundings, Turn
+from orchharness.run.surroundings import Surroundings, Turn, header_of
 from orchharness.workspace.store import Store
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class PlanRun:
                 plan=plan.id,
                 digest=plan.digest,
                 selected=self.run.selected,
-                header=self._header(workspace),
+                header=header_of(plan, where, workspace, self.warnings),
             )
         )
         self._sync()
@@ -123,24 +123,6 @@ class PlanRun:
             msg = f"{self.plan.path} was changed after it was read: run it again"
             raise OrchError(msg)
         return text
-
-    def _header(self, workspace: Path) -> dict[str, Any]:
-        where = self.where
-        header: dict[str, Any] = {
-            "format": FORMAT,
-            "plan_file": self.plan.path,
-            "root": str(where.root),
-            "workspace": str(workspace),
-            "versions": dict(where.versions),
-            "parallel": self.plan.parallel,
-        }
-        if self.plan.vars:
-            header["vars"] = dict(self.plan.vars)
-        if where.plugins:
-            header["conftests"] = list(where.plugins)
-        if self.warnings:
-            header["warnings"] = list(self.warnings)
-        return header
 
     def _lock_workspace(self) -> None:
         """One orchestrator at a time works in the project root, wherever it keeps its runs."""

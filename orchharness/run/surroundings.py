@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orchharness.journal import FORMAT
 from orchharness.record import record
 from orchharness.run.act import ActRequest, ActResult
 
 if TYPE_CHECKING:
+    from orchharness.core.plan import Plan
     from orchharness.plugins import PluginHost
 
 
@@ -34,3 +36,22 @@ class Turn:
     start: tuple[ActRequest, ...] = ()
     cancel: tuple[str, ...] = ()
     failed: tuple[ActResult, ...] = ()
+
+
+def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
+    """The journal's header: everything that the run depends on and no later record says."""
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "plan_file": plan.path,
+        "root": str(where.root),
+        "workspace": str(workspace),
+        "versions": dict(where.versions),
+        "parallel": plan.parallel,
+    }
+    if plan.vars:
+        header["vars"] = dict(plan.vars)
+    if where.plugins:
+        header["conftests"] = list(where.plugins)
+    if warnings:
+        header["warnings"] = list(warnings)
+    return header

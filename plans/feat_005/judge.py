@@ -1571,7 +1571,8 @@ def _judge_documents(
     wins = r"\b(?:wins?|overrides?|precedence|takes priority|before the|first of)\b"
     problem = Problem(skill.at(1), "it is not said which choice of model wins", "say the order", data)
     sheet.ask("M-15", task, [] if re.search(wins, everything, re.IGNORECASE) else [problem])
-    _judge_runbook(sheet, trees[TRACK_B.runbook], options, models)
+    _judge_runbook(sheet, trees[TRACK_B.runbook], options)
+    _judge_model_tables(sheet, skill, trees[TRACK_B.runbook].document("RUNBOOK.md"), models)
 
 
 def invented_options(doc: Document, options: set[str]) -> list[Problem]:
@@ -1586,9 +1587,8 @@ def invented_options(doc: Document, options: set[str]) -> list[Problem]:
     return problems
 
 
-def _judge_runbook(sheet: Sheet, tree: Tree, options: set[str], models: Mapping[str, str]) -> None:
+def _judge_runbook(sheet: Sheet, tree: Tree, options: set[str]) -> None:
     task, doc = TRACK_B.runbook, tree.document("RUNBOOK.md")
-    skill = tree.document("SKILL.md")
     problems = []
     if doc.problem:
         problems = [Problem("RUNBOOK.md", f"RUNBOOK.md {doc.problem}", "write it")]
@@ -1600,14 +1600,23 @@ def _judge_runbook(sheet: Sheet, tree: Tree, options: set[str], models: Mapping[
             fix = "say how to go back to the models before"
             problems.append(Problem(doc.at(1), "it does not say how to roll back", fix, {"rollback": True}))
     sheet.ask("M-09", task, problems)
-    wrong = [p for d in (skill, doc) if not d.problem for p in claim_problems(d, models)]
-    said = {c.agent for c in model_claims(skill, models)}
+
+
+def _judge_model_tables(sheet: Sheet, skill: Document, book: Document, models: Mapping[str, str]) -> None:
+    """Tables of models, in SKILL.md or in RUNBOOK.md, say what the definitions say, and leave no agent out."""
+    owners = [(TRACK_B.document, skill), (TRACK_B.runbook, book)]
+    readable = [(task, doc) for task, doc in owners if not doc.problem]
+    wrong = {task: claim_problems(doc, models) for task, doc in readable}
+    said = {c.agent for _, doc in readable for c in model_claims(doc, models)}
     silent = sorted(set(models) - said)
     if silent:
         what = f"no table gives the default model of: {', '.join(silent)}"
-        wrong.append(Problem(skill.at(1), what, "give a table of agents and models"))
-    wrong = [p._replace(data={"models": dict(models), **p.data}) for p in wrong]
-    sheet.ask("M-11", task, wrong)
+        problem = Problem(book.at(1), what, "give a table of agents and models")
+        wrong.setdefault(TRACK_B.runbook, []).append(problem)
+    for task, _ in owners:
+        sheet.ask(
+            "M-11", task, [p._replace(data={"models": dict(models), **p.data}) for p in wrong.get(task, [])]
+        )
 
 
 def _judge_tests(sheet: Sheet, artifacts: Path, script: Path, name: str, options: set[str]) -> None:

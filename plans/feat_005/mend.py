@@ -230,15 +230,15 @@ def default_models(skill: Skill) -> str:
 
 
 def model_profiles(skill: Skill) -> str:
-    """TASK-423: profiles in SKILL.md, switching and rolling back in RUNBOOK.md."""
+    """TASK-423: model profiles in RUNBOOK.md, how to switch between them, and how to go back."""
     require(skill, "SKILL.md")
     found = findings()
-    page, book = _editable(skill, "SKILL.md"), _editable(skill, "RUNBOOK.md")
-    if first_time() or any(f.rule == "M-11" for f in found):
-        models.profiles(page, skill, found)
+    book = _editable(skill, "RUNBOOK.md")
     if first_time() or any(f.rule in {"M-08", "M-09"} for f in found):
         models.runbook(book, found)
-    return _summary([p.name for p in (page, book) if p.save()])
+    if first_time() or any(f.rule == "M-11" for f in found):
+        models.profiles(book, skill, found)
+    return _summary([book.name] if book.save() else [])
 
 
 def integration_tests(skill: Skill) -> str:

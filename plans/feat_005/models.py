@@ -211,14 +211,14 @@ def document(page: Page, skill: Skill, findings: Iterable[Finding]) -> None:
         lines += ["", "The option for one agent wins over `--model`, and both over the definition."]
     if script.endswith(".py"):
         lines += ["", "```bash", f"python {script} {options[0]} sonnet --help", "```"]
-    page.put_section(CHOOSING, "\n".join(lines), before=(PROFILES,))
+    page.put_section(CHOOSING, "\n".join(lines))
 
 
 # ---------------------------------------------------------------- TASK-423
 
 
 def profiles(page: Page, skill: Skill, findings: Iterable[Finding]) -> None:
-    """Puts the table of profiles into SKILL.md: defaults are unknown until a finding tells them."""
+    """Puts the table of profiles into RUNBOOK.md: defaults are unknown until a finding tells them."""
     told = next((dict(f.data["models"]) for f in findings if f.data.get("models")), {})
     models = told or {stem(n): "inherit" for n in skill.tree.agents()}
     if not models:
