@@ -4,3 +4,4 @@ They run in the fresh copies of the sample that the gallery's plans make, where 
 """
 
 collect_ignore = ["plans/gallery/sample"]
+pytest_plugins = ["pytester"]  # only the topmost conftest may name plugins

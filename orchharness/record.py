@@ -22,16 +22,23 @@ _MISSING = dataclasses.MISSING
 @overload
 def record(cls: type[T], /) -> type[T]: ...
 @overload
-def record(*, kw_only: bool = True, order: bool = False) -> Callable[[type[T]], type[T]]: ...
+def record(
+    *, kw_only: bool = True, order: bool = False, frozen: bool = True
+) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
-def record(cls: type[T] | None = None, /, *, kw_only: bool = True, order: bool = False) -> Any:
-    """Make the class a frozen, slotted value, given by keywords; with `order`, it is sorted by its fields."""
+def record(
+    cls: type[T] | None = None, /, *, kw_only: bool = True, order: bool = False, frozen: bool = True
+) -> Any:
+    """Make the class a frozen, slotted value, given by keywords; with `order`, it is sorted by its fields.
+
+    One that is not frozen is a slotted object with fields, equal only to itself.
+    """
     if cls is None:
-        return lambda made: _make(made, kw_only=kw_only, order=order)
-    return _make(cls, kw_only=kw_only, order=order)
+        return lambda made: _make(made, kw_only=kw_only, order=order, frozen=frozen)
+    return _make(cls, kw_only=kw_only, order=order, frozen=frozen)
 
 
-def _make(cls: type[T], *, kw_only: bool, order: bool) -> type[T]:
+def _make(cls: type[T], *, kw_only: bool, order: bool, frozen: bool) -> type[T]:
     space = {k: v for k, v in vars(cls).items() if k not in {"__dict__", "__weakref__"}}
     made: dict[str, Any] = {}
     for base in reversed(cls.__mro__[1:]):
@@ -54,13 +61,11 @@ def _make(cls: type[T], *, kw_only: bool, order: bool) -> type[T]:
         "_record_after": space.get("__post_init__"),
         "__init__": _init,
         "__repr__": _repr,
-        "__eq__": _eq,
-        "__hash__": _hash,
-        "__setattr__": _refuse,
-        "__delattr__": _refuse,
         "__getstate__": _getstate,
         "__setstate__": _setstate,
     }
+    if frozen:
+        space |= {"__eq__": _eq, "__hash__": _hash, "__setattr__": _refuse, "__delattr__": _refuse}
     if order:
         space["__lt__"] = _lt
     result = type(cls)(cls.__name__, cls.__bases__, space)

@@ -68,6 +68,12 @@ def _listed(names: Sequence[Any]) -> str:
     return ", ".join(_shown(n) for n in names[:_LISTED]) + more
 
 
+def _last(text: str) -> str:
+    """The last line, where there is more than one: what a command said before it failed."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f": {lines[-1][:200]}" if len(lines) > 1 else ""
+
+
 def headline(text: str) -> str:
     """The first line with something in it, cut, fit for a reason."""
     lines = [line.strip() for line in text.splitlines()]
@@ -214,7 +220,7 @@ def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:
     unmet = [j for j in judged if j.passed is False]
     if unmet:
         who = "check failed" if unmet[0].critic == CHECKS else f"{unmet[0].critic} does not hold"
-        what = [f": {headline(f['what'])}" for f in unmet[0].findings[:1]]
+        what = [f": {headline(f['what'])}{_last(f['what'])}" for f in unmet[0].findings[:1]]
         return verdict(False, who + "".join(what))
     if score is not None and score < gate.threshold:
         return verdict(False, f"{as_text(score)} < {as_text(gate.threshold)}")

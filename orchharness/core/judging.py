@@ -54,19 +54,23 @@ class Judging:
             self.refining.open(record)
 
     def revoked(self, record: GateRecord) -> None:
-        """Something the gate relied on is no success any more."""
-        cause = self._ledger.needs.cause(record.id) or ""
+        """Something the gate relied on is no success any more.
+
+        What its checks read, and the phases before it, it has had: like a task that started it keeps those.
+        """
+        cause, gate, settled = self._ledger.needs.cause(record.id) or "", record.gate, self._ledger.needs.settled
         if record.queued:
             self.end(record, GateState.SKIPPED, cause)
-        elif record.gate.of_gates and record.can_reopen:
-            self.end(record, GateState.FAILED, cause)
-        elif record.state in SUCCESS:
+        elif gate.of_gates:
+            if record.can_reopen and not all(settled[g] for g in gate.of_gates):
+                self.end(record, GateState.FAILED, cause)
+        elif record.state in SUCCESS and (record.bereft or (gate.owner and not settled[gate.owner])):
             # Its verdict stands for the iteration it judged, but what it judged came to nothing.
             self._ledger.settle(record.id, ok=False, root=cause)
 
     def recount(self, record: GateRecord) -> None:
         """A gate this one stands over was decided again: its score may be another."""
-        if record.can_reopen and all(self._ledger.needs.settled.get(g) for g in record.gate.of_gates):
+        if record.can_reopen and all(self._ledger.needs.settled[g] for g in record.gate.of_gates):
             verdict = self._aggregated(record)
             if verdict.score != record.score:
                 self._conclude(record, verdict)
@@ -241,8 +245,9 @@ class Judging:
         self._ledger.move(record, state, reason, **extra)
         if record.verdict is not None:
             record.decided = evaluation_of(record)
-        if record.gate.owner is not None:
-            self._ledger.queue.release(record.gate.owner)
+        owner = self._ledger.tasks.get(record.gate.owner or "")
+        if owner is not None and not owner.at_work:  # else it gives back what it holds when it is through
+            self._ledger.queue.release(owner.id)
         self.refining.closed(record)
 
     def end(self, record: GateRecord, state: GateState, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
@@ -62,7 +62,7 @@ class Findings:
         }
 
 
-@dataclass(slots=True)
+@record(kw_only=False, frozen=False)
 class TaskRecord:
     """A task during a run."""
 
@@ -92,6 +92,11 @@ class TaskRecord:
         return self.task.id
 
     @property
+    def at_work(self) -> bool:
+        """Whether an act of it runs, or is about to be tried again."""
+        return self.state == TaskState.RUNNING or (self.state == TaskState.READY and self.attempt > 0)
+
+    @property
     def next_iteration(self) -> int:
         """The iteration of its next act; an attempt that failed is tried again in the same one."""
         return self.iteration if self.attempt else self.iteration + 1
@@ -115,7 +120,7 @@ class TaskRecord:
         )
 
 
-@dataclass(slots=True)
+@record(kw_only=False, frozen=False)
 class Refinement:
     """One round of work on a gate's findings."""
 
@@ -126,7 +131,7 @@ class Refinement:
     parked: bool = False  # all are through, but other gates judge the new bytes first
 
 
-@dataclass(slots=True)
+@record(kw_only=False, frozen=False)
 class GateRecord:
     """A gate during a run. `iteration` counts produce-and-judge; `since` is where the present allowance began."""
 

@@ -177,11 +177,13 @@ class Refining:
 
     def own_gate_ended(self, own: GateRecord) -> None:
         """A task's own gate was decided, perhaps for a wider gate that had the task refined."""
-        sender, own.sender = own.sender, None
-        if sender is not None and own.gate.owner is not None:
-            if own.state not in SUCCESS:
-                self._lost(own.gate.owner, f"{own.id} {own.state} in refinement")
-            self._through(self._ledger.gates[sender], own.gate.owner)
+        (sender, own.sender), task = (own.sender, None), own.gate.owner
+        if task is None:
+            return
+        if own.state not in SUCCESS:
+            self._lost(task, f"{own.id} {own.state} in refinement")
+        if sender is not None:
+            self._through(self._ledger.gates[sender], task)
 
     def _lost(self, task: str, reason: str) -> None:
         for record in self._ledger.over.get(task, ()):

@@ -49,6 +49,7 @@ class RunLock:
         """Gives the lock back; releasing twice does nothing."""
         if self.held:
             os.ftruncate(self._fd, 0)
+            fcntl.flock(self._fd, fcntl.LOCK_UN)  # a forked child may hold a copy of the descriptor
             os.close(self._fd)
             self._fd = -1
 

@@ -69,7 +69,7 @@ def _check(context: Context, node: Node, scope: Scope, names: Names) -> Check | 
         command = read_command(context, fields, scope)
         if command is None:
             return None
-        name, options = _shortened("run " + " ".join(command.argv)), dict[str, Any]()
+        name, options = _shortened("run " + " ".join(_word(w) for w in command.argv)), dict[str, Any]()
     else:
         if "shell" in fields:
             raise FieldError(fields.key("shell"), "'shell' belongs to 'run'")
@@ -99,6 +99,11 @@ def _options(context: Context, kind: CheckKind, node: Node, scope: Scope) -> dic
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _MAX_NAME else text[: _MAX_NAME - 1] + "…"
+
+
+def _word(word: str) -> str:
+    """A word of a command as people call it: a path by its last part."""
+    return word.rpartition("/")[2] or word
 
 
 def _inputs(context: Context, fields: Fields, names: Names) -> tuple[tuple[str, ...], tuple[Source, ...]]:

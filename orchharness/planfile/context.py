@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from orchharness.core.acts import Kind
 from orchharness.core.plan import Retry
 from orchharness.planfile.problems import Problems
 from orchharness.planfile.templates import Templates
+from orchharness.record import record
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class Defaults:
     """`defaults` of the plan, but for the gate's."""
 
@@ -21,7 +22,7 @@ class Defaults:
     retry: Retry = field(default_factory=Retry)
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class Context:
     """One plan file while it is read."""
 

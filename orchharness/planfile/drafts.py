@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchharness.core.plan import Agent, Input, Mode, Output, group_node
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.shapes import Fields, no_fields
+from orchharness.record import record
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class PhaseDraft:
     """A phase. `implicit`: the one of a plan without phases, which cannot be named in it."""
 
@@ -33,7 +34,7 @@ class PhaseDraft:
         return [*found, *self.gates]
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class TrackDraft:
     """A track; `direct`: the one that a phase's own `tasks` make."""
 
@@ -58,7 +59,7 @@ class TrackDraft:
         return [item for item in self.items if isinstance(item, TaskDraft)]
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class TaskDraft:
     """A task; what is read of it after all ids are known is added step by step."""
 
@@ -82,7 +83,7 @@ class TaskDraft:
         return self.gate.id if self.gate else self.id
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class GateDraft:
     """A gate. `members` are what it hangs on; a gate that stands alone has none until its `of` is resolved."""
 

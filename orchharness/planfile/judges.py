@@ -6,7 +6,7 @@ declares as its output is what is judged. What it may write besides is a fault: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from orchharness.planfile.files import absolute, existing_file
 from orchharness.planfile.names import Names
 from orchharness.planfile.paths import may_meet
 from orchharness.planfile.writes import WriteIndex
+from orchharness.record import record
 
 
 class _File(NamedTuple):
@@ -26,7 +27,7 @@ class _File(NamedTuple):
     inside: str | None
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class Judges:
     """The gates and critics of a plan, with what tasks may write."""
 

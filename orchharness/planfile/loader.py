@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,10 @@ from orchharness.planfile.shapes import Fields
 from orchharness.planfile.structure import read_phases, settle
 from orchharness.planfile.tasks import build_task, find_agent
 from orchharness.planfile.writes import Concurrency, WriteIndex
+from orchharness.record import record
 
 
-@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@record(frozen=False)
 class _Parts:
     """The parts of a plan, before the checks over the whole of it."""
 

@@ -204,7 +204,7 @@ def pytest_configure_node(node: Any) -> None:
 
     texts = plan_texts(node.config)
     if texts:
-        from orchharness.pytest_plugin.scheduler import brief_worker
+        from orchharness.pytest_plugin.dispatch import brief_worker
 
         brief_worker(node, texts)
 

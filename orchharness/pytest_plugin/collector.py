@@ -52,11 +52,10 @@ class PlanFile(pytest.File):
             node = self.tracks[(phase, track)] = TrackNode.from_parent(self, name=track)
         node.ids += items
 
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException]) -> str | TerminalRepr:
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """Our errors are messages; everything else is a bug and has a traceback."""
-        if isinstance(excinfo.value, OrchError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        del style
+        return str(excinfo.value) if isinstance(excinfo.value, OrchError) else super().repr_failure(excinfo)
 
 
 class TrackNode(pytest.Collector):
@@ -75,14 +74,15 @@ class PlanItem(pytest.Item):
 
     plan_file: PlanFile
     item_id: str
-    orch_protocol: Callable[[], bool] | None = None
+    orch_protocol: Callable[[], bool | None] | None = None
 
     @classmethod
     def make(cls, track: TrackNode, item_id: str) -> PlanItem:
         """The item of that id."""
         item: PlanItem = cls.from_parent(track, name=item_id)
         item.item_id = item_id
-        item.plan_file = file = track.parent  # type: ignore[assignment]
+        file: Any = track.parent
+        item.plan_file = file
         spec = file.plan.item(item_id)
         for tag in spec.tags:
             item.own_markers.append(Mark(tag, (), {}, _ispytest=True))

@@ -8,7 +8,6 @@ Rules that hold here:
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchharness.core.acts import Handle, Outcome
+from orchharness.core.acts import Outcome
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin import is_plan
 from orchharness.pytest_plugin.plans import plans_of
@@ -26,6 +25,8 @@ from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refu
 from orchharness.pytest_plugin.scan import plan_texts
 from orchharness.run.act import ActResult, read_result
 from orchharness.run.drive import PlanRun
+from orchharness.run.handles import stored_handle
+from orchharness.run.leftovers import end_leftovers
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -92,9 +93,7 @@ class LivePlans:
 
     def wake_at(self) -> float | None:
         """When `advance` should be asked again even if nothing happens."""
-        due = [
-            at for v in self._lives if v.run and not v.over and (at := v.run.run.wake_at()) is not None
-        ]
+        due = [at for v in self._lives if v.run and not v.over and (at := v.run.run.wake_at()) is not None]
         return min(due, default=None)
 
     def sort_out(self, collection: Sequence[str]) -> list[list[int]]:
@@ -120,7 +119,7 @@ class LivePlans:
         return list(batches.values())
 
     def _read(self, file: str) -> LivePlan:
-        path = Path(os.path.abspath(self._config.rootpath / file))
+        path = Path(os.path.abspath(self._config.rootpath / file))  # noqa: PTH100 - as pytest names it
         try:
             plan = self._plans.read(path, plan_texts(self._config).get(str(path)))
         except OrchError as error:
@@ -158,7 +157,7 @@ class LivePlans:
     def watch(self) -> None:
         """Stop when enough failed, or when another plugin wants it: xdist does not see our reports."""
         session: Any = self._config.pluginmanager.get_plugin("session")
-        reason = session.shouldfail or session.shouldstop if session is not None else ""
+        reason = session.shouldfail or session.shouldstop
         if reason and not self.stopped:
             self.stop(str(reason))
 
@@ -281,19 +280,16 @@ class LivePlans:
 
     def _cancel(self, request: ActRequest, *, patience: float) -> None:
         """End the act, wherever it is; `patience` is for a worker that may be about to spawn it."""
-        folder = Path(request.folder)
         until = time.monotonic() + patience
-        while True:
-            with suppress(OSError, ValueError, KeyError, OrchError):
-                record = json.loads((folder / "handle.json").read_bytes())
-                self._plans.host.cancel(Handle(kind=record["kind"], data=record["data"]))
-                return
-            if (folder / "result.json").exists() or time.monotonic() >= until:
+        while (handle := stored_handle(request.folder, request.key)) is None:
+            if time.monotonic() >= until or Path(request.folder, "result.json").exists():
                 break
             time.sleep(_LOOK)
-        from orchharness.agents.local import LocalProcess
-
-        LocalProcess.end(s.pid for s in LocalProcess.sweep([request.key]))
+        if handle is None:
+            end_leftovers([request.key])  # its worker died before it could tell
+            return
+        with suppress(Exception):  # the run's end looks again for what is left, and says so
+            self._plans.host.cancel(handle)
 
 
 def _text_of(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""How the controller puts down an act for a worker: a file, since an order to a worker can only be an index."""
+"""What surrounds xdist's loop in a session with plan files: how workers are told things, signals, and the end.
+
+An act is put down for a worker in a file, since an order to a worker can only be an index.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,21 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from orchharness.errors import OrchError
+from orchharness.pytest_plugin import SCHEDULER
+from orchharness.pytest_plugin.plans import plans_of
+from orchharness.pytest_plugin.signals import DetachError, Signals
+
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
+
+    from orchharness.pytest_plugin.scheduler import PlanScheduling
 
 
 class Dispatch:
@@ -44,3 +55,68 @@ class Dispatch:
 
 
 DISPATCH: pytest.StashKey[Dispatch] = pytest.StashKey()
+CONTROLLER = "orchharness-controller"  # the plugin's name
+
+
+def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
+    """Tell a worker the plans and where to look for work; also one that replaces a dead one.
+
+    Raises:
+        UsageError: a plugin breaks the rules of the hooks.
+    """
+    config = node.config
+    try:
+        plans = plans_of(config)
+    except OrchError as error:
+        raise pytest.UsageError(str(error)) from None
+    if DISPATCH not in config.stash:
+        config.stash[DISPATCH] = Dispatch()
+        config.pluginmanager.register(Controller(config), CONTROLLER)
+    node.workerinput["orch_plans"] = dict(texts)
+    node.workerinput["orch_conftests"] = list(plans.conftests)
+    node.workerinput["orch_dispatch"] = str(config.stash[DISPATCH].folder)
+
+
+class Controller:
+    """What surrounds xdist's loop in a session with plan files: signals, and an end that leaves nothing open."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.signals = Signals()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Run the workers, then end what is still open."""
+        with self.signals:
+            try:
+                result = yield
+            except BaseException as error:
+                if self._scheduler is not None:
+                    self._end_early(self._scheduler, error, session)
+                raise
+            finally:
+                self._config.stash[DISPATCH].close()
+        if self._scheduler is not None:
+            self._scheduler.end(session)
+        return result
+
+    @property
+    def _scheduler(self) -> PlanScheduling | None:
+        """Our scheduler, where it has not handed over to another."""
+        found: PlanScheduling | None = self._config.stash.get(SCHEDULER, None)
+        return None if found is None or found.handed_over else found
+
+    def _end_early(self, scheduler: PlanScheduling, error: BaseException, session: pytest.Session) -> None:
+        # a worker that was not told to start its act yet will not find it any more
+        self._config.stash[DISPATCH].close()
+        if isinstance(error, DetachError):
+            scheduler.live.detach()
+            raise session.Interrupted("the terminal went away; agents go on") from None
+        if type(error) is KeyboardInterrupt:
+            reason = str(error) or "Ctrl-C"
+            scheduler.interrupt(reason)
+            raise session.Interrupted(reason) from None
+        scheduler.interrupt(str(error) if isinstance(error, KeyboardInterrupt) else "internal error")
+        if session.shouldfail and type(error).__module__.startswith("xdist."):
+            # what `-x` is without workers: the tests failed, nobody interrupted anything
+            raise session.Failed(session.shouldfail) from None

@@ -4,34 +4,39 @@ Rules that hold here:
   * Ordinary tests run first, through the stock loop.
   * Plans that work in the project root run one after another, those with a workspace of their own side by side.
   * After `-x` nothing new starts and running acts finish; after Ctrl-C they are ended.
+  * Every act that was journalled as started is journalled as finished, unless the session detaches.
 """
 
 from __future__ import annotations
 
-import signal
-import threading
+import gc
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.main import pytest_runtestloop as stock_loop
 
+from orchharness.core.acts import Outcome
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.collector import PlanItem
-from orchharness.pytest_plugin.plans import Plans, plans_of
+from orchharness.pytest_plugin.plans import Plans, no_garbage, plans_of
 from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
+from orchharness.pytest_plugin.signals import DetachError, Signals
+from orchharness.run.act import ActResult
 from orchharness.run.drive import PlanRun
 from orchharness.run.runner import Runner
 
 if TYPE_CHECKING:
-    from orchharness.pytest_plugin.collector import PlanFile
-    from orchharness.run.act import ActRequest, ActResult
+    from pathlib import Path
 
+    from orchharness.run.act import ActRequest
 
-class _DetachError(BaseException):
-    """The terminal went away: agents go on, the orchestrator leaves."""
+_ENDING = 10.0  # seconds in which acts are waited for after an interrupt
+_HASTE = 3.0  # the same, once asked a second time: enough for every local process
+# They guard Python code of tests; around our reports they would only cost time, and pytest-timeout be wrong.
+_GUARDS = ("warnings", "assertion", "faulthandler", "unittest", "runner")
 
 
 def run_session(session: pytest.Session) -> bool:
@@ -48,7 +53,6 @@ def run_session(session: pytest.Session) -> bool:
     if option.collectonly:
         return True
     ordinary = [i for i in session.items if not isinstance(i, PlanItem)]
-    planned = [i for i in session.items if isinstance(i, PlanItem)]
     if ordinary:
         everything, session.items = session.items, ordinary
         try:
@@ -57,113 +61,162 @@ def run_session(session: pytest.Session) -> bool:
             session.items = everything
     if getattr(option, "setuponly", False) or getattr(option, "setupplan", False):
         return True  # only shows fixtures: nothing may be spawned
-    files: dict[PlanFile, list[PlanItem]] = {}
-    for item in planned:
-        files.setdefault(item.plan_file, []).append(item)
-    LocalLoop(session, files).run()
+    files: dict[Path, list[PlanItem]] = {}
+    for item in session.items:
+        if isinstance(item, PlanItem):
+            files.setdefault(item.path, []).append(item)
+    try:
+        LocalLoop(session, files.values()).run()
+    finally:
+        gc.unfreeze()
     return True
 
 
-def target_of(item: PlanItem) -> Target:
-    """Where pytest shows the item."""
-    return Target(
-        item_id=item.item_id,
-        nodeid=item.nodeid,
-        path=item.path,
-        location=item.location,
-        keywords=dict.fromkeys(item.keywords, 1),
-    )
+class _File:
+    """One plan of the session, and what is to be reported of it."""
+
+    def __init__(self, items: list[PlanItem]) -> None:
+        self.plan = items[0].plan_file.plan
+        self.every = {i.item_id: i for i in items}
+        self.items = dict(self.every)  # not reported yet
+        self.hook = items[0].ihook
+
+    def target(self, item_id: str) -> Target:
+        """Where pytest shows the item."""
+        item = self.every[item_id]
+        return Target(
+            item_id=item.item_id,
+            nodeid=item.nodeid,
+            path=item.path,
+            location=item.location,
+            keywords=dict.fromkeys(item.keywords, 1),
+        )
 
 
 class LocalLoop:
     """The loop of one process."""
 
-    def __init__(self, session: pytest.Session, files: dict[PlanFile, list[PlanItem]]) -> None:
+    def __init__(self, session: pytest.Session, files: Iterable[list[PlanItem]]) -> None:
         self.session = session
         self.config = session.config
         self.plans: Plans = plans_of(session.config)
-        self.items = {file: {i.item_id: i for i in items} for file, items in files.items()}
-        self.targets = {file: {i.item_id: target_of(i) for i in items} for file, items in files.items()}
-        self.waiting = list(files)
-        self.live: dict[PlanFile, PlanRun] = {}
+        self.waiting = [_File(items) for items in files]
+        self.live: dict[_File, PlanRun] = {}
         self.runner = Runner(self.plans.host)
-        self.requests: dict[str, tuple[PlanFile, ActRequest]] = {}
+        self.signals = Signals(self.runner.wake)
+        self.requests: dict[str, tuple[_File, ActRequest]] = {}  # by key: names are unique in a plan only
         self.stopped = ""
+        self.broken = ""
+        self._protocol = _protocol_hook(session.config)
 
     def run(self) -> None:
-        """Until every plan is over."""
-        with _signals():
+        """Until every plan is over.
+
+        Raises:
+            Failed: enough failed.
+            Interrupted: a signal or a plugin asked to stop, or a run could not be recorded any more.
+        """
+        session = self.session
+        with ExitStack() as stack:
+            stack.callback(self.runner.close)
+            stack.enter_context(self.signals)
             try:
                 self._until_over()
-            except KeyboardInterrupt:
-                self._interrupt("interrupted")
-                raise
-            except _DetachError:
+            except DetachError:
                 self._detach()
-                raise KeyboardInterrupt("the terminal went away; agents go on") from None
+                raise session.Interrupted("the terminal went away; agents go on") from None
+            except KeyboardInterrupt as signal:
+                reason = str(signal) or "Ctrl-C"
+                self._end_all(reason)
+                raise session.Interrupted(reason) from None
             except BaseException:
-                self._interrupt("internal error")
+                self._end_all("internal error")
                 raise
-            finally:
-                self.runner.close()
-        if self.session.shouldfail:
-            raise self.session.Failed(self.session.shouldfail)
-        if self.session.shouldstop:
-            raise self.session.Interrupted(self.session.shouldstop)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop or self.broken:
+            raise session.Interrupted(session.shouldstop or self.broken)
 
     def _until_over(self) -> None:
         while True:
-            self._begin_more()
-            if not self.live:
-                return
-            for file in list(self.live):
-                self._turn(file)
-            if any(run.over for run in self.live.values()):
-                self._end_over()
-                continue
-            for result in self.runner.wait(self._patience()):
-                self._take(result)
+            # A signal is heard when a turn is whole: nothing is lost between a result and its record.
+            with self.signals.held():
+                self._begin_more()
+                if not self.live:
+                    return
+                # What follows from an act that could not be prepared brings no event that would end the wait.
+                unprepared = [self._turn(file) for file in list(self.live)]
+                if self._end_over() or any(unprepared):
+                    continue
+                for result in self.runner.wait(self._patience()):
+                    self._take(result)
+
+    # ---- plans -------------------------------------------------------------------------------
 
     def _begin_more(self) -> None:
         """Start plans: all that have a workspace of their own, and one that works in the project root."""
         if self.stopped:
             self.waiting.clear()
-        root_busy = any(run.plan.copy is None for run in self.live.values())
+        root_busy = any(file.plan.copy is None for file in self.live)
         for file in list(self.waiting):
             if file.plan.copy is None and root_busy:
                 continue
             self.waiting.remove(file)
-            root_busy = root_busy or file.plan.copy is None
             self._begin(file)
+            root_busy = any(file.plan.copy is None for file in self.live)
 
-    def _begin(self, file: PlanFile) -> None:
-        ids = list(self.items[file])
-        run = PlanRun(file.plan, ids, self.plans.surroundings(), self.plans.terminal.moved)
+    def _begin(self, file: _File) -> None:
+        run = PlanRun(file.plan, list(file.items), self.plans.surroundings(), self.plans.terminal.moved)
         try:
             run.begin()
         except OrchError as error:
             run.close()
-            self._refused(file, str(error))
+            emit_refused(self.config, [file.target(i) for i in file.items], str(error))
+            self._watch_session()
             return
-        self.plans.terminal.began(run)
         self.live[file] = run
+        self.plans.terminal.began(run)
+        gc.freeze()  # it lives to the end: no need to look through it for garbage again and again
 
-    def _refused(self, file: PlanFile, text: str) -> None:
-        """The run could not be started: its first item is an error, the others were not run."""
-        emit_refused(self.config, list(self.targets[file].values()), text)
+    def _end_over(self) -> bool:
+        """End the plans that are over; whether any was."""
+        over = [(file, run) for file, run in self.live.items() if run.over]
+        for file, run in over:
+            self._decided(file, run.run.take_final())
+            with no_garbage():
+                state = run.end(self.stopped)
+            if state == "paused" or (state == "failed" and not self.stopped):
+                for item_id in list(file.items):
+                    self._report(file, item_id, ended=True)
+            for gate, paths in run.late.items():
+                text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
+                emit_late(self.config, file.target(gate), text)
+            self.plans.paused = self.plans.paused or state == "paused"
+            self.broken = self.broken or run.broken or ""
+            del self.live[file]
+        return bool(over)
 
-    def _turn(self, file: PlanFile) -> None:
+    # ---- acts --------------------------------------------------------------------------------
+
+    def _turn(self, file: _File) -> bool:
+        """Start and end what is due; whether an act could not be prepared."""
         run = self.live[file]
         if run.broken and not self.stopped:
-            self._stop(run.broken, cancel=False)
+            self._stop(run.broken)
         turn = run.turn(run.plan.parallel)
         for request in turn.start:
-            self.requests[request.act] = (file, request)
+            self.requests[request.key] = (file, request)
             self.runner.start(request)
-        for act in turn.cancel:
-            self.runner.cancel(act)
+        if turn.cancel:
+            self._cancel(file, set(turn.cancel))
         for result in turn.failed:
             self._decided(file, run.finished(result))
+        return bool(turn.failed)
+
+    def _cancel(self, file: _File, acts: set[str]) -> None:
+        for key, (owner, request) in self.requests.items():
+            if owner is file and request.act in acts:
+                self.runner.cancel(key)
 
     def _patience(self) -> float | None:
         """Seconds until a retry is due."""
@@ -171,66 +224,83 @@ class LocalLoop:
         return max(0.0, min(due) - time.time()) if due else None
 
     def _take(self, result: ActResult) -> None:
-        file, request = self.requests.pop(result.act)
+        file, request = self.requests.pop(result.key)
         self._decided(file, self.live[file].finished(result, request))
 
-    def _decided(self, file: PlanFile, final: Sequence[str]) -> None:
+    # ---- reports -----------------------------------------------------------------------------
+
+    def _decided(self, file: _File, final: Iterable[str]) -> None:
         for item_id in final:
             self._report(file, item_id)
 
-    def _report(self, file: PlanFile, item_id: str, *, ended: bool = False) -> None:
-        item, run = self.items[file].pop(item_id), self.live[file]
+    def _report(self, file: _File, item_id: str, *, ended: bool = False) -> None:
+        """Let pytest run the item's protocol, in which it is reported, once whatever other plugins do."""
+        item, run = file.items.pop(item_id), self.live[file]
+        told = False
 
         def protocol() -> bool:
-            emit(self.config, self.targets[file][item_id], run, ended=ended)
+            nonlocal told
+            if not told:
+                told = True
+                emit(self.config, file.target(item_id), run, ended=ended, hook=file.hook)
             return True
 
         item.orch_protocol = protocol
-        self.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-        item.orch_protocol = None
-        if (self.session.shouldfail or self.session.shouldstop) and not self.stopped:
-            self._stop(str(self.session.shouldfail or self.session.shouldstop), cancel=False)
+        self._protocol(item=item, nextitem=None)
+        protocol()
+        self._watch_session()
 
-    def _stop(self, reason: str, *, cancel: bool, interrupted: bool = False) -> None:
+    def _watch_session(self) -> None:
+        """`-x` and its like: obeyed after every report."""
+        reason = self.session.shouldfail or self.session.shouldstop
+        if reason and not self.stopped:
+            self._stop(str(reason))
+
+    def _stop(self, reason: str) -> None:
+        """Start nothing any more; what runs comes to its end."""
         self.stopped = reason
         if self.runner.running:
-            self.plans.terminal.stopping(reason, self.runner.running)
+            self.plans.terminal.stopping(reason, self.runner.running, cancel=False)
         for run in self.live.values():
-            run.stop(reason, cancel=cancel, interrupted=interrupted)
+            run.stop(reason, cancel=False)
 
-    def _end_over(self) -> None:
-        for file, run in list(self.live.items()):
-            if not run.over:
-                continue
-            self._decided(file, run.run.take_final())
-            state = run.end(self.stopped)
-            if state == "paused" or (state == "failed" and not self.stopped):
-                for item_id in list(self.items[file]):
-                    self._report(file, item_id, ended=True)
-            for gate, paths in run.late.items():
-                text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
-                emit_late(self.config, self.targets[file][gate], text)
-            self.plans.paused = self.plans.paused or state == "paused"
-            del self.live[file]
+    # ---- when it ends before its time --------------------------------------------------------
 
-    def _interrupt(self, reason: str) -> None:
-        """End every act, journal it, write the reports."""
+    def _end_all(self, reason: str) -> None:
+        """End every act, journal it, write the reports. A second signal shortens the waiting."""
         self.waiting.clear()
-        self._stop(reason, cancel=True, interrupted=True)
-        for file in list(self.live):
-            self._turn(file)
-        while self.runner.running:
-            for result in self.runner.wait(None):
+        self.plans.terminal.stopping(reason, self.runner.running)
+        with self.signals.held(), ExitStack() as stack:
+            for key in self.requests:
+                self.runner.cancel(key)
+            for file, run in self.live.items():
+                stack.callback(self._end_run, file, run, reason)
+            for run in self.live.values():
+                run.stop(reason, cancel=True, interrupted=True)
+            limit = time.monotonic() + _ENDING
+            while self.runner.running and time.monotonic() < limit:
+                for result in self.runner.wait(limit - time.monotonic()):
+                    self._take_quietly(result)
+                if self.signals.taken():
+                    limit = min(limit, time.monotonic() + _HASTE)
+            for result in self.runner.wait(0):
                 self._take_quietly(result)
-        for result in self.runner.wait(0):
-            self._take_quietly(result)
-        for run in self.live.values():
-            run.end(reason)
-        self.live.clear()
+            self.signals.taken()
 
     def _take_quietly(self, result: ActResult) -> None:
-        file, request = self.requests.pop(result.act)
+        file, request = self.requests.pop(result.key)
         self.live[file].finished(result, request)
+
+    def _end_run(self, file: _File, run: PlanRun, reason: str) -> None:
+        """Journal what is not known to have ended, and the end."""
+        try:
+            for key, (owner, request) in list(self.requests.items()):
+                if owner is file:
+                    del self.requests[key]
+                    run.finished(_unknown(request, f"{reason}; it may still be running"), request)
+            run.end(reason)
+        finally:
+            run.close()
 
     def _detach(self) -> None:
         for run in self.live.values():
@@ -238,25 +308,32 @@ class LocalLoop:
         self.live.clear()
 
 
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _unknown(request: ActRequest, detail: str) -> ActResult:
+    now = time.time()
+    return ActResult(
+        act=request.act,
+        key=request.key,
+        outcome=Outcome.CANCELLED,
+        started=now,
+        ended=now,
+        seconds=0.0,
+        detail=detail,
+    )
 
-    def terminate(number: int, frame: object) -> None:
-        del number, frame
-        raise KeyboardInterrupt("SIGTERM")
 
-    def hang_up(number: int, frame: object) -> None:
-        del number, frame
-        raise _DetachError
+def _protocol_hook(config: pytest.Config) -> Any:
+    """`pytest_runtest_protocol` without the plugins that guard what a test does: no test runs in it here."""
+    manager = config.pluginmanager
+    names = list(_GUARDS)
+    if not _session_timeout(config):
+        names.append("timeout")
+    guards = [plugin for name in names if (plugin := manager.get_plugin(name)) is not None]
+    return manager.subset_hook_caller("pytest_runtest_protocol", guards)
 
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, terminate)}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+
+def _session_timeout(config: pytest.Config) -> bool:
+    """Whether pytest-timeout is to end the session as a whole, which is obeyed."""
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return bool(config.getoption("session_timeout", None) or config.getini("session_timeout"))
+    except ValueError:  # it is not installed
+        return False

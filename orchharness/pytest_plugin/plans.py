@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +14,25 @@ from orchharness.errors import Location, OrchError, PlanError, Problem
 from orchharness.plugins import PluginHost
 from orchharness.pytest_plugin import LATE, PLANS, is_worker
 from orchharness.pytest_plugin.terminal import Terminal
+from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.run.drive import Surroundings
 
 HOOK_PREFIX = "orchharness_"
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """For what builds much and drops little: looking for garbage all the while was a tenth of a large session."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def plans_of(config: pytest.Config) -> Plans:
@@ -34,6 +50,10 @@ class Plans:
         self.config = config
         self.terminal = Terminal(config)
         self.paused = False
+        self.reports = ReportHelper()
+        if _runs_here(config):
+            self.reports.start()
+            config.add_cleanup(self.reports.close)
         self.host = PluginHost.load()
         self.conftests: list[str] = []
         self._read: dict[Path, Plan] = {}
@@ -97,15 +117,16 @@ class Plans:
             if text is None:
                 msg = f"{path}: not found where -n looks for plans; name the file or its folder on the command line"
                 raise OrchError(msg)
-        plan = read_plan(
-            path,
-            root=self.config.rootpath,
-            kinds=self.host.kinds,
-            critic_kinds=self.host.critic_kinds,
-            variables=self.variables(),
-            cwd=self.config.invocation_params.dir,
-            text=text,
-        )
+        with no_garbage():
+            plan = read_plan(
+                path,
+                root=self.config.rootpath,
+                kinds=self.host.kinds,
+                critic_kinds=self.host.critic_kinds,
+                variables=self.variables(),
+                cwd=self.config.invocation_params.dir,
+                text=text,
+            )
         if plan.warnings and self.config.getoption("orch_strict"):
             raise PlanError([Problem(Location(str(path)), f"{w} (--orch-strict)") for w in plan.warnings])
         self._read[path] = plan
@@ -123,7 +144,14 @@ class Plans:
             host=self.host,
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
+            reports=self.reports,
         )
+
+
+def _runs_here(config: pytest.Config) -> bool:
+    """Whether this process will run plans itself; xdist's controller does, but beside threads of its own."""
+    option = config.option
+    return not (is_worker(config) or option.collectonly or getattr(option, "numprocesses", None))
 
 
 def _conftest(plugin: object) -> str | None:

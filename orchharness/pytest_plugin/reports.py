@@ -133,9 +133,14 @@ def _finding(finding: Any) -> str:
     return f"  {finding['severity']}: {where}{clean(finding['what'])}{fix}"
 
 
-def emit(config: pytest.Config, target: Target, run: PlanRun, *, ended: bool = False) -> None:
-    """Tell pytest about the item: one logstart, its reports, one logfinish."""
-    hook = config.hook
+def emit(
+    config: pytest.Config, target: Target, run: PlanRun, *, ended: bool = False, hook: Any = None
+) -> None:
+    """Tell pytest about the item: one logstart, its reports, one logfinish.
+
+    `hook` is the item's own relay where there is an item: conftests of other folders are not asked.
+    """
+    hook = hook or config.hook
     hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
     for report in reports_of(target, run, ended=ended):
         hook.pytest_runtest_logreport(report=report)
@@ -156,7 +161,9 @@ def emit_refused(config: pytest.Config, targets: Sequence[Target], text: str) ->
     for number, target in enumerate(targets):
         hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
         outcome: Any = "skipped" if number else "failed"
-        why: Any = (str(target.path), 0, "Skipped: the run could not be started") if number else text
+        line = (target.location[1] or 0) + 1
+        skip = (str(target.path), line, "Skipped: the run could not be started")
+        why: Any = skip if number else ItemRepr(target, text)
         for report in (
             pytest.TestReport(target.nodeid, target.location, target.keywords, outcome, why, "setup"),
             pytest.TestReport(target.nodeid, target.location, target.keywords, "passed", None, "teardown"),

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.pathlib import fnmatch_ex
 
-from orchharness.pytest_plugin import is_plan
+from orchharness.pytest_plugin import RUNS, is_plan
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -29,6 +30,7 @@ class Scan:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._skip = config.getini("norecursedirs")
+        self._runs = config.stash.get(RUNS, None)
         self._tests = config.getini("python_files")
         self.texts: dict[str, bytes] = {}
         self.ordinary = False
@@ -41,12 +43,12 @@ class Scan:
             self._file(*os.path.split(start))
             return
         for folder, folders, files in os.walk(start, followlinks=True):
-            folders[:] = sorted(f for f in folders if self._goes_into(os.path.join(folder, f), f))  # noqa: PTH118
+            folders[:] = sorted(f for f in folders if self._goes_into(os.path.join(folder, f)))  # noqa: PTH118
             for name in sorted(files):
                 self._file(folder, name)
 
-    def _goes_into(self, path: str, name: str) -> bool:
-        if any(fnmatch(name, pattern) or fnmatch(path, f"*{os.sep}{pattern}") for pattern in self._skip):
+    def _goes_into(self, path: str) -> bool:
+        if path == self._runs or any(fnmatch_ex(pattern, Path(path)) for pattern in self._skip):
             return False
         # a link to a folder above leads round for ever
         if os.path.islink(path) and f"{path}{os.sep}".startswith(f"{os.path.realpath(path)}{os.sep}"):  # noqa: PTH114

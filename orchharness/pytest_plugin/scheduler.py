@@ -10,85 +10,22 @@ Rules that hold here:
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
-from collections.abc import Generator, MutableSequence, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchharness.errors import OrchError
-from orchharness.pytest_plugin import SCHEDULER
+from orchharness.pytest_plugin.alarm import Alarm
 from orchharness.pytest_plugin.controller import Job, LivePlans
-from orchharness.pytest_plugin.dispatch import DISPATCH, Dispatch
-from orchharness.pytest_plugin.plans import plans_of
-from orchharness.pytest_plugin.signals import DetachError, Signals
-from orchharness.pytest_plugin.worker import PARKED
+from orchharness.pytest_plugin.dispatch import CONTROLLER, DISPATCH, Dispatch
+from orchharness.pytest_plugin.roster import Roster, is_parked
+from orchharness.pytest_plugin.signals import Signals
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 _MOST_DEATHS = 2  # workers one act may take with it
-_SHORTEST = 0.02  # seconds of the timer
-
-
-def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
-    """Tell a worker the plans and where to look for work; also one that replaces a dead one.
-
-    Raises:
-        UsageError: a plugin breaks the rules of the hooks.
-    """
-    config = node.config
-    try:
-        plans = plans_of(config)
-    except OrchError as error:
-        raise pytest.UsageError(str(error)) from None
-    if DISPATCH not in config.stash:
-        config.stash[DISPATCH] = Dispatch()
-        config.pluginmanager.register(Controller(config), "orchharness-controller")
-    node.workerinput["orch_plans"] = dict(texts)
-    node.workerinput["orch_conftests"] = list(plans.conftests)
-    node.workerinput["orch_dispatch"] = str(config.stash[DISPATCH].folder)
-
-
-class Controller:
-    """What surrounds xdist's loop in a session with plan files: signals, and an end that leaves nothing open."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self.signals = Signals()
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Run the workers, then end what is still open."""
-        with self.signals:
-            try:
-                result = yield
-            except BaseException as error:
-                self._failed(error)
-                if session.shouldfail and type(error).__module__.startswith("xdist."):
-                    # what `-x` is without workers: the tests failed, nobody interrupted anything
-                    raise session.Failed(session.shouldfail) from None
-                raise
-            finally:
-                self._config.stash[DISPATCH].close()
-        scheduler = self._config.stash.get(SCHEDULER, None)
-        if scheduler is not None and not scheduler.handed_over:
-            scheduler.end(session)
-        return result
-
-    def _failed(self, error: BaseException) -> None:
-        scheduler = self._config.stash.get(SCHEDULER, None)
-        if scheduler is None or scheduler.handed_over:
-            return
-        # a worker that was not told to start its act yet will not find it any more
-        self._config.stash[DISPATCH].close()
-        if isinstance(error, DetachError):
-            scheduler.live.detach()
-            raise KeyboardInterrupt("the terminal went away; agents go on") from None
-        scheduler.interrupt("interrupted" if isinstance(error, KeyboardInterrupt) else "internal error")
 
 
 class PlanScheduling:
@@ -99,19 +36,18 @@ class PlanScheduling:
 
         self.config, self.log = config, log
         self.live = live or LivePlans(config)
-        self.collection: list[str] | None = None
+        self._roster = Roster(config, len(parse_tx_spec_config(config)))
         self._dispatch: Dispatch = config.stash[DISPATCH]
-        controller = config.pluginmanager.get_plugin("orchharness-controller")
+        controller = config.pluginmanager.get_plugin(CONTROLLER)
         self._signals: Signals = controller.signals if controller else Signals()
-        self._wanted = len(parse_tx_spec_config(config))
-        self._nodes: dict[WorkerController, bool] = {}  # whether it has told its collection
-        self._gone: set[WorkerController] = set()  # could not be reached; xdist will say that it is down
+        self._alarm = Alarm()
         self._stock: Any = None
         self._ordinary: deque[list[int]] = deque()
         self._busy: dict[WorkerController, Job | list[int]] = {}
         self._queue: deque[Job] = deque()
         self._tracks: dict[WorkerController, tuple[str, str]] = {}
-        self._timer: threading.Timer | None = None
+        self._notes: list[str] = []
+        self._begun = False  # whether a worker with plan items has collected
         self._started = False
         self._forsaken = False  # no worker is left that could do anything
 
@@ -125,14 +61,14 @@ class PlanScheduling:
     @property
     def nodes(self) -> list[WorkerController]:
         """The workers."""
-        return list(self._stock.nodes if self._stock else self._nodes)
+        return list(self._stock.nodes if self._stock else self._roster.nodes)
 
     @property
     def collection_is_completed(self) -> bool:
         """Whether every first worker has told its collection."""
         if self._stock:
             return bool(self._stock.collection_is_completed)
-        return self._started or sum(self._nodes.values()) >= self._wanted
+        return self._started or self._roster.complete
 
     @property
     def has_pending(self) -> bool:
@@ -153,7 +89,7 @@ class PlanScheduling:
         if self._stock:
             self._stock.add_node(node)
         else:
-            self._nodes[node] = False
+            self._roster.add(node)
 
     def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
         """A worker tells its collection: the first decides, the others must be the same.
@@ -165,66 +101,36 @@ class PlanScheduling:
         if self._stock:
             self._stock.add_node_collection(node, collection)
             return
-        ids = list(collection)
-        if self.collection is None:
-            self._refuse_broken()
-            if not any(i.endswith(f"::{PARKED}") for i in ids):
-                self._hand_over(node, ids)
+        if not self._begun:
+            self._roster.refuse()
+            if not is_parked(collection):
+                self._hand_over(node, collection)
                 return
-            self._refuse_distribution()
-            for note in self._dispatch.notes(node):
-                plans_of(self.config).terminal.note(note)
-            self.collection = ids
-        elif ids != self.collection:
-            self._differs(node, ids)
-            return
-        self._nodes[node] = True
-        self._uncount_parked(collection)
+            self._roster.first(node, collection)
+            self._begun = True
+            self._notes = self._dispatch.notes(node)
+        elif wrong := self._roster.another(node, collection):
+            if not self._started:
+                msg = (
+                    f"{wrong}; collection must not depend on time, chance or the worker. No plan was started"
+                )
+                raise pytest.UsageError(msg)
+            # A file was edited while the session goes on: the workers that know the old one finish it.
+            self._say(f"{wrong}; it is not used")
+            self._forsaken = not self._roster.nodes
 
-    def _uncount_parked(self, collection: Sequence[str]) -> None:
-        """Xdist has counted the parked item, and goes on counting what is in its list."""
-        assert self.collection is not None
-        if isinstance(collection, MutableSequence):
-            collection.pop()
-        if self._session is not None:
-            self._session.testscollected = len(self.collection) - 1
-
-    def _refuse_broken(self) -> None:
-        session = self._session
-        if session is not None and session.testsfailed:
-            if not self.config.getvalue("continue_on_collection_errors"):
-                errors = "error" if session.testsfailed == 1 else "errors"
-                raise pytest.Session.Interrupted(f"{session.testsfailed} {errors} during collection")
-
-    def _refuse_distribution(self) -> None:
-        how = self.config.getvalue("dist")
-        if how in {"each", "loadgroup"}:
-            msg = f"plans cannot be run with --dist {how}: write --dist load, or leave --dist out"
-            raise pytest.UsageError(msg)
-
-    def _differs(self, node: WorkerController, ids: list[str]) -> None:
-        assert self.collection is not None
-        node.shutdown()
-        del self._nodes[node]
-        name = node.gateway.id
-        where, mine, others = _first_difference(ids, self.collection)
-        what = f"worker {name} collected {mine} where the first worker collected {others} (item {where})"
-        if not self._started:
-            msg = f"{what}; collection must not depend on time, chance or the worker. No plan was started"
-            raise pytest.UsageError(msg)
-        # A file was edited while the session goes on: the workers that know the old one finish it.
+    def _say(self, text: str) -> None:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"{what}; it is not used")
-        self._forsaken = not self._nodes
+        if reporter is not None and self.config.get_verbosity() >= 0:
+            reporter.write_line(text)
 
-    def _hand_over(self, node: WorkerController, ids: list[str]) -> None:
+    def _hand_over(self, node: WorkerController, ids: Sequence[str]) -> None:
         """No plan item: the stock scheduler, or another plugin's, does everything."""
         from orchharness import pytest_plugin
 
         make = self.config.pluginmanager.subset_hook_caller("pytest_xdist_make_scheduler", [pytest_plugin])
         self._stock = make(config=self.config, log=self.log)
-        for other in self._nodes:
+        for other in self._roster.nodes:
             self._stock.add_node(other)
         self._stock.add_node_collection(node, ids)
 
@@ -235,9 +141,10 @@ class PlanScheduling:
             return
         with self._signals.held():
             if not self._started:
-                assert self.collection is not None
-                self._ordinary.extend(self.live.sort_out(self.collection[:-1]))
+                self._ordinary.extend(self.live.sort_out(self._roster.collection))
                 self._started = True
+                for note in self._notes:
+                    self._say(note)
             self._go_on()
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
@@ -245,8 +152,7 @@ class PlanScheduling:
         if self._stock:
             self._stock.mark_test_complete(node, item_index, duration)
             return
-        assert self.collection is not None
-        if item_index == len(self.collection) - 1:
+        if item_index == self._parked:
             return
         with self._signals.held():
             work = self._busy.get(node)
@@ -281,8 +187,7 @@ class PlanScheduling:
         if self._stock:
             crashed: str | None = self._stock.remove_node(node)
             return crashed
-        del self._nodes[node]
-        self._gone.discard(node)
+        self._roster.remove(node)
         with self._signals.held():
             lost = self._take_back(self._busy.pop(node, None))
             self._go_on()
@@ -296,24 +201,16 @@ class PlanScheduling:
             else:
                 self.live.fail(work, f"{work.deaths} workers died while they executed it")
         elif work:
-            assert self.collection is not None
             if work[1:]:
                 self._ordinary.appendleft(work[1:])
-            return self.collection[work[0]]
+            return self._roster.collection[work[0]]
         return None
 
     # ---- giving out work ---------------------------------------------------------------------
 
     @property
-    def _session(self) -> Any:
-        return self.config.pluginmanager.get_plugin("session")
-
-    def _free(self) -> list[WorkerController]:
-        return [
-            n
-            for n, collected in self._nodes.items()
-            if collected and n not in self._busy and n not in self._gone and not n.shutting_down
-        ]
+    def _parked(self) -> int:
+        return len(self._roster.collection)
 
     def _go_on(self) -> None:
         """Do all that follows, and give work to free workers."""
@@ -323,12 +220,12 @@ class PlanScheduling:
         if self.live.stopped:
             self._ordinary.clear()
         if not self._ordinary and not any(isinstance(w, list) for w in self._busy.values()):
-            self._queue.extend(self.live.advance(len(self._free()) - len(self._queue)))
+            self._queue.extend(self.live.advance(len(self._roster.free(self._busy)) - len(self._queue)))
         self._give_out()
-        self._set_timer()
+        self._alarm.set(next(iter(self._roster.reachable()), None), self.live.wake_at())
 
     def _give_out(self) -> None:
-        while (self._ordinary or self._queue) and (free := self._free()):
+        while (self._ordinary or self._queue) and (free := self._roster.free(self._busy)):
             if self._ordinary:
                 batch = self._ordinary.popleft()
                 if not self._send(free[0], batch, batch):
@@ -344,38 +241,19 @@ class PlanScheduling:
 
     def _send(self, node: WorkerController, work: Job | list[int], indices: list[int]) -> bool:
         """Whether the worker could be told; one that cannot is dead, and xdist will say so."""
-        assert self.collection is not None
         try:
-            node.send_runtest_some([*indices, len(self.collection) - 1])
+            node.send_runtest_some([*indices, self._parked])
         except OSError:
-            self._gone.add(node)
+            self._roster.lose(node)
             return False
         self._busy[node] = work
         return True
-
-    def _set_timer(self) -> None:
-        """Come back when a retry is due, through a worker's answer: the controller has no clock of its own."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.live.wake_at()
-        node = next((n for n in self._nodes if n not in self._gone and not n.shutting_down), None)
-        if due is None or node is None:
-            return
-
-        def ask() -> None:
-            with suppress(OSError):  # the worker has died: its end brings the scheduler back
-                node.send_steal([])
-
-        self._timer = threading.Timer(max(_SHORTEST, due - time.time()), ask)
-        self._timer.daemon = True
-        self._timer.start()
 
     # ---- the end of the session --------------------------------------------------------------
 
     def interrupt(self, reason: str) -> None:
         """End every act, journal it, write the reports."""
-        self._stop_timer()
+        self._alarm.stop()
         given = [w for w in self._busy.values() if isinstance(w, Job)]
         self.live.interrupt(reason, given, list(self._queue))
 
@@ -386,7 +264,7 @@ class PlanScheduling:
             Failed: enough failed (`-x`, `--maxfail`).
             Interrupted: another plugin stopped the session, or the workers were lost before everything was decided.
         """
-        self._stop_timer()
+        self._alarm.stop()
         for job in [*self._queue, *(w for w in self._busy.values() if isinstance(w, Job))]:
             self.live.fail(job, "the worker that executed it died, and there is no other to go on with it")
         self.live.advance(0)
@@ -396,22 +274,9 @@ class PlanScheduling:
             raise session.Failed(session.shouldfail)
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
-        if self.collection is None or not self._started:
+        if not self._started:
             msg = "the workers were lost before they had collected; no plan was started"
             raise session.Interrupted(msg)
         if self.live.undecided:
             why = self.live.broken or "the workers were lost"
             raise session.Interrupted(f"{self.live.undecided} items of plans were not decided: {why}")
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-def _first_difference(mine: list[str], others: list[str]) -> tuple[int, str, str]:
-    """Where two collections differ first, and what stands there."""
-    at = next((i for i, (a, b) in enumerate(zip(mine, others, strict=False)) if a != b), None)
-    if at is None:
-        at = min(len(mine), len(others))
-    shown = [repr(ids[at]) if at < len(ids) - 1 else "nothing" for ids in (mine, others)]
-    return at + 1, shown[0], shown[1]

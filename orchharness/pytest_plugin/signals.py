@@ -2,6 +2,7 @@
 
 Rules that hold here:
   * A signal never lands in the middle of a record: while work is `held` it is kept, and raised at its end.
+  * Who asks again after a second, because a hook hangs in the middle of that work, is heard at once.
   * A signal that was ignored when the session began (`nohup`, a background job) stays ignored.
 """
 
@@ -9,9 +10,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
+
+
+_PATIENCE = 1.0  # seconds; one Ctrl-C may arrive twice, from the terminal and from the parent process
 
 
 class DetachError(BaseException):
@@ -19,12 +24,14 @@ class DetachError(BaseException):
 
 
 class Signals:
-    """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running."""
+    """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running. `wake` ends what a signal must not wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], object] = lambda: None) -> None:
+        self._wake = wake
         self._before: dict[int, Any] = {}
         self._held = 0
         self._kept: BaseException | None = None
+        self._kept_at = 0.0
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -38,9 +45,13 @@ class Signals:
             return
 
         def came(_number: int, _frame: object) -> None:
-            if not self._held:
+            now = time.monotonic()
+            if not self._held or (self._kept is not None and now - self._kept_at > _PATIENCE):
+                self._kept = None
                 raise error()
-            self._kept = self._kept or error()
+            if self._kept is None:
+                self._kept, self._kept_at = error(), now
+            self._wake()
 
         self._before[number] = signal.signal(number, came)
 
@@ -48,6 +59,11 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
+
+    def taken(self) -> bool:
+        """Whether a signal was kept; it is not raised any more."""
+        kept, self._kept = self._kept, None
+        return kept is not None
 
     @contextmanager
     def held(self) -> Iterator[None]:

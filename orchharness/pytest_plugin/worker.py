@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def park(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Let plan items execute acts, and end the collection with the parked item."""
     for item in items:
         if isinstance(item, PlanItem):
-            item.orch_protocol = lambda item=item: _execute(item)  # type: ignore[misc]
+            item.orch_protocol = partial(_execute, item)
     parked: Any = ParkedItem.from_parent(session, name=PARKED)
     items.append(parked)
     _tell_notes(session.config)

@@ -1,6 +1,22 @@
 """The report of a run: one self-contained HTML file, made from the plan and the journal's records alone."""
 
-from orchharness.report.render import render, write_report
-from orchharness.report.view import ReportView, build
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchharness.report.render import render, write_report
+    from orchharness.report.view import ReportView, build
 
 __all__ = ["ReportView", "build", "render", "write_report"]
+_HOME = {"render": "render", "write_report": "render", "ReportView": "view", "build": "view"}
+
+
+def __getattr__(name: str) -> Any:
+    """The names are looked up when they are used: a run needs the words of `report.text` long before a report."""
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -107,6 +107,11 @@ def workspace_lock(root: Path, home: Path) -> Path:
     return home / "workspace.lock"
 
 
+def passed_over(workspace: Path, home: Path, run: Path) -> Path:
+    """The folder that globs of the workspace do not look into: all runs that are kept inside it."""
+    return run if workspace.is_relative_to(home) else home
+
+
 def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory:
     """A new, empty run directory.
 

@@ -20,14 +20,15 @@ from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
 from orchharness.core.status import RunState, Transition
 from orchharness.errors import JournalError, OrchError, RunBusyError
-from orchharness.journal import Journal, RunLock, StateFile, read_journal
+from orchharness.journal import Journal, RunLock, StateFile
 from orchharness.run import directory as places
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
 from orchharness.run.entries import Start, finished, item_of, not_started, started
-from orchharness.run.frozen import FrozenInputs
+from orchharness.run.frozen import FrozenInputs, Watched
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.parts import Parts
+from orchharness.run.pinned import expected_tests
 from orchharness.run.prepare import Preparer
 from orchharness.run.summary import gate_lines, stop_lines
 from orchharness.run.surroundings import Surroundings, Turn, header_of
@@ -87,7 +88,7 @@ class PlanRun:
             places.link(where.root, where.home)
             (directory.root / "plan.yaml").write_bytes(self._plan_text())
             workspace = self._workspace(directory)
-            self.frozen = FrozenInputs(plan, where.root, workspace, directory.definitions, where.plugins)
+            self.frozen = FrozenInputs(plan, where, workspace, directory.definitions)
             self.journal = Journal.create(directory.journal)
             self._state = StateFile(directory.state, plan, directory.run_id)
         except OSError as error:
@@ -152,7 +153,7 @@ class PlanRun:
     def end(self, reason: str = "") -> RunState:
         """End what acts left behind, check once more what judged, write the last record, state file and report."""
         self.warnings += end_leftovers(self._keys)
-        changed = self.frozen.changed() if not self.broken else {}
+        changed = self.frozen.changed(self._expected) if not self.broken else {}
         gates = self.run.gates
         late = {g: p for g, p in changed.items() if g in gates and gates[g].state in {"passed", "waived"}}
         if late:
@@ -168,6 +169,9 @@ class PlanRun:
         self.end_state, self.ended_at = str(state), self.where.wall()
         return state
 
+    def _expected(self, gate: str, watched: Watched) -> Watched:
+        return expected_tests(self.run, self.plan.gates[gate], self.prepare.parts, watched)
+
     def close(self) -> None:
         """Give locks and descriptors back."""
         if hasattr(self, "journal"):
@@ -180,16 +184,13 @@ class PlanRun:
         self._locks = []
 
     def _write_views(self) -> None:
-        assert self.directory is not None
         now = self.where.wall()
-        try:
-            from orchharness.report import write_report
-
-            self._state.flush(now, force=True)
-            records = read_journal(self.directory.journal).records
-            write_report(self.plan, records, self.directory.report, now=now, warnings=self.warnings)
-        except Exception as error:  # noqa: BLE001 - the views can be made again; what happened must not be lost
-            self.warnings.append(f"the report could not be written: {type(error).__name__}: {error}")
+        self._state.flush(now, force=True)
+        assert self.directory is not None
+        where = self.directory
+        problem = self.where.reports.write(self.plan, where.journal, where.report, self.warnings)
+        if problem is not None:
+            self.warnings.append(f"the report could not be written: {problem}")
 
     # ---- turns -------------------------------------------------------------------------------
 

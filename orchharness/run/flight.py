@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from orchharness.core.acts import Finished, Handle, Outcome
 from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
+from orchharness.record import record
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.answers import masked, masked_values, usage_of
 from orchharness.run.evidence import (
@@ -28,7 +29,7 @@ OUTPUT_LIMIT = 100 * 1024 * 1024  # bytes of output after which an act is ended
 TOO_MUCH = f"printed more than {OUTPUT_LIMIT // (1024 * 1024)} MiB: ended"
 
 
-@dataclass(slots=True, eq=False)
+@record(kw_only=False, frozen=False)
 class Flight:
     """An act that runs. Times are the runner's monotonic clock, but for `wall`."""
 

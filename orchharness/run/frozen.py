@@ -6,44 +6,47 @@ A word of a command that is the declared output of a task is what is judged, not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core.plan import CheckKind, OutputKind, is_template
 from orchharness.errors import OrchError
+from orchharness.run.directory import passed_over
 from orchharness.run.judges import in_folder, module_files, with_imports, words_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Command, Gate, Plan
+    from orchharness.run.surroundings import Surroundings
     from orchharness.workspace.gate_inputs import Frozen
+
+
+Watched = tuple[Mapping[str, Any], ...]  # {"paths", "seen"} of each check that runs tests
 
 
 class FrozenInputs:
     """The gate inputs of one run."""
 
-    def __init__(
-        self, plan: Plan, root: Path, workspace: Path, target: Path, conftests: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, plan: Plan, where: Surroundings, workspace: Path, target: Path) -> None:
         """Freeze everything the plan's gates rely on.
 
         Raises:
             OSError: a file cannot be read, or the copy not written.
         """
         self._workspace = workspace
-        self._run = target.parent  # is skipped when it lies inside the workspace
+        self._skip = passed_over(workspace, where.home, target.parent)
         self._of: dict[str, tuple[str, ...]] = {}
         self._frozen: dict[str, Frozen] = {}
-        self._watched: dict[str, tuple[dict[str, Any], ...]] = {}
+        self._watched: dict[str, Watched] = {}
         judging = {g.id: g for g in plan.gates.values() if g.checks or g.critics}
         if not judging:
             return
         from orchharness.workspace.gate_inputs import freeze
 
-        self._plan, self._root = plan, root
+        self._plan, self._root = plan, where.root
         self._products = [o.path for t in plan.tasks.values() for o in t.outputs if o.kind is OutputKind.FILE]
-        always = [plan.path, *plan.definitions, *conftests]
+        always = [plan.path, *plan.definitions, *where.plugins]
         for gate in judging.values():
             self._of[gate.id] = tuple(dict.fromkeys([*always, *self._files_of(gate)]))
             self._watched[gate.id] = tuple(self._tests_of(gate))
@@ -51,7 +54,7 @@ class FrozenInputs:
         frozen = freeze([Path(p) for p in wanted], target)
         self._frozen = frozen
 
-    def of(self, gate: str) -> tuple[tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]]:
+    def of(self, gate: str) -> tuple[tuple[Mapping[str, Any], ...], Watched]:
         """The gate's frozen files and watched tests, as JSON."""
         paths = self._of.get(gate, ())
         return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
@@ -64,8 +67,11 @@ class FrozenInputs:
 
         return substitute(argv, self._frozen, (self._workspace, Path(self._plan.path).parent, self._root))
 
-    def changed(self) -> dict[str, list[str]]:
-        """Gate -> its inputs that are not what they were, for gates that have any."""
+    def changed(self, expected: Callable[[str, Watched], Watched]) -> dict[str, list[str]]:
+        """Gate -> its inputs that are not what they were, for gates that have any.
+
+        `expected` adds to the watched tests of a gate what was released since.
+        """
         if not self._frozen:
             return {}
         from orchharness.workspace.gate_inputs import changed, tests_changed
@@ -74,8 +80,8 @@ class FrozenInputs:
         found: dict[str, list[str]] = {}
         for gate, paths in self._of.items():
             bad = [p for p in paths if p in wrong]
-            for watched in self._watched[gate]:
-                bad += tests_changed(self._workspace, watched["paths"], watched["seen"], skip=self._run)
+            for watched in expected(gate, self._watched[gate]):
+                bad += tests_changed(self._workspace, watched["paths"], watched["seen"], skip=self._skip)
             if bad:
                 found[gate] = list(dict.fromkeys(bad))
         return found
@@ -132,7 +138,7 @@ class FrozenInputs:
         for check in gate.checks:
             paths = _test_paths(check.kind, check.options, check.command)
             if paths is not None:
-                found.append({"paths": paths, "seen": watch_tests(self._workspace, paths, skip=self._run)})
+                found.append({"paths": paths, "seen": watch_tests(self._workspace, paths, skip=self._skip)})
         return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness.core.plan import Command, OutputKind, Task, is_template
 from orchharness.record import record
+from orchharness.run.directory import passed_over
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Gate, Plan
@@ -93,7 +94,7 @@ class Parts:
 
     def skipped(self, workspace: Path) -> str:
         """The folder that globs of the workspace pass over: runs that are kept inside it, this one and others."""
-        return str(self.directory.root if workspace.is_relative_to(self.home) else self.home)
+        return str(passed_over(workspace, self.home, self.directory.root))
 
     def env(self, folder: Path, *, iteration: int, attempt: int, task: str | None = None) -> dict[str, str]:
         """What every act finds in its environment."""

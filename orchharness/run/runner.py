@@ -56,7 +56,7 @@ class Runner:
     ) -> None:
         self._host = host
         self._wall, self._mono = wall, mono
-        self._active: dict[str, Flight] = {}
+        self._active: dict[str, Flight] = {}  # by key: acts of two plans may have the same name
         self._done: list[ActResult] = []
         self._selector = selectors.DefaultSelector()
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -67,7 +67,7 @@ class Runner:
     @property
     def running(self) -> tuple[str, ...]:
         """The acts in flight."""
-        return tuple(self._active)
+        return tuple(flight.request.act for flight in self._active.values())
 
     # ---- starting ----------------------------------------------------------------------------
 
@@ -87,22 +87,22 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; its act is the one that fails
             self._keep(request, refusal(request, f"{type(error).__name__}: {error}", wall))
         else:
-            self._active[request.act] = flight
+            self._active[request.key] = flight
             flight.fd = wake_descriptor(flight.handle)
             if flight.fd is not None:
                 self._selector.register(flight.fd, selectors.EVENT_READ, flight)
 
     # ---- cancelling --------------------------------------------------------------------------
 
-    def cancel(self, act: str, outcome: Outcome = Outcome.CANCELLED, detail: str = "cancelled") -> None:
-        """End the act and everything it started; its result still comes from `wait`."""
-        flight = self._active.get(act)
+    def cancel(self, key: str, outcome: Outcome = Outcome.CANCELLED, detail: str = "cancelled") -> None:
+        """End the act of that key and everything it started; its result still comes from `wait`."""
+        flight = self._active.get(key)
         if flight is None or flight.ending is not None:
             return
         flight.ending = (outcome, detail)
         flight.give_up_at = self._mono() + _CANCEL_LIMIT
         flight.canceller = threading.Thread(
-            target=self._cancel, args=(flight,), daemon=True, name=f"cancel {act}"
+            target=self._cancel, args=(flight,), daemon=True, name=f"cancel {flight.request.act}"
         )
         flight.canceller.start()
 
@@ -170,7 +170,7 @@ class Runner:
                     self._end_cancelled(flight)
             elif flight.poll_at <= now and (flight.fd is None or flight.poll_at == 0.0 or tick):
                 self._poll(flight, now)
-            if flight.request.act in self._active and flight.ending is None:
+            if flight.request.key in self._active and flight.ending is None:
                 self._limits(flight, now, tick)
 
     def _poll(self, flight: Flight, now: float) -> None:
@@ -180,7 +180,7 @@ class Runner:
         except _OURS:
             raise
         except PluginError as error:  # it breaks the rules of the hook, and would do so for ever
-            self.cancel(flight.request.act, Outcome.ERROR, str(error))
+            self.cancel(flight.request.key, Outcome.ERROR, str(error))
             return
         except BaseException as error:  # noqa: BLE001 - an unreachable engine is never a failed task
             answer = Unknown(f"{type(error).__name__}: {error}")
@@ -204,17 +204,17 @@ class Runner:
     def _limits(self, flight: Flight, now: float, tick: bool) -> None:
         request = flight.request
         if request.timeout and now - flight.mono >= request.timeout:
-            self.cancel(request.act, Outcome.TIMEOUT, f"timed out after {request.timeout:g} s")
+            self.cancel(request.key, Outcome.TIMEOUT, f"timed out after {request.timeout:g} s")
             return
         if not tick:
             return
         size = output_size(request)
         if size > OUTPUT_LIMIT:
-            self.cancel(request.act, Outcome.ERROR, TOO_MUCH)
+            self.cancel(request.key, Outcome.ERROR, TOO_MUCH)
         elif size != flight.size:
             flight.size, flight.life_at = size, now
         elif request.idle_timeout and now - flight.life_at >= request.idle_timeout:
-            self.cancel(request.act, Outcome.IDLE, f"no sign of life for {request.idle_timeout:g} s")
+            self.cancel(request.key, Outcome.IDLE, f"no sign of life for {request.idle_timeout:g} s")
 
     # ---- endings -----------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class Runner:
         self._finish(flight, looked_at(flight, answer), answer)
 
     def _finish(self, flight: Flight, finding: Finding, answer: Finished | None = None) -> None:
-        del self._active[flight.request.act]
+        del self._active[flight.request.key]
         self._deaf(flight)
         self._keep(flight.request, result_of(flight, finding, answer, self._mono()))
 

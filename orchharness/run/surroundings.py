@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.journal import FORMAT
-from orchharness.record import record
+from orchharness.record import field, record
 from orchharness.run.act import ActRequest, ActResult
+from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -25,6 +26,7 @@ class Surroundings:
     host: PluginHost
     versions: Mapping[str, str]
     plugins: tuple[str, ...] = ()
+    reports: ReportHelper = field(default_factory=ReportHelper)
     wall: Callable[[], float] = time.time
     mono: Callable[[], float] = time.monotonic
 

@@ -44,8 +44,10 @@ class Play:
         return self.file(f"{name}.plan.yaml", "orchharness: 1\n" + dedent(text))
 
     def run(self, *args: str, subprocess: bool = False) -> str:
-        """Run pytest; everything it printed. Never from a wrong folder, and never in colours."""
-        words = ("-p", "no:cacheprovider", "-ra", *args)
+        """Run pytest over the plans, unless `args` name something; everything it printed."""
+        if not any(arg.partition("::")[0].endswith((".yaml", ".py", ".")) for arg in args):
+            args = (*args, *sorted(p.name for p in self.root.glob("*.plan.yaml")))
+        words = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-ra", *args)
         if subprocess:
             self.result = self.pytester.runpytest_subprocess(*words, timeout=25)
         else:

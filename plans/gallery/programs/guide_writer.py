@@ -25,7 +25,9 @@ def draft(specifications: Path) -> str:
 def mended(guide: str, findings: list[dict[str, str]]) -> str:
     """The guide with the text that each finding asks for at the end of the section that it names."""
     for finding in findings:
-        section = re.search(rf"^## {re.escape(finding['where'])}$.*?(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL)
+        section = re.search(
+            rf"^## {re.escape(finding['where'])}$.*?(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL
+        )
         if section:
             guide = f"{guide[: section.end()].rstrip()}\n\n{finding['fix']}\n\n{guide[section.end() :]}"
     return guide.rstrip() + "\n"

@@ -213,6 +213,8 @@ def test_the_program_is_looked_for_where_the_act_would_look(acts, tmp_path):
 
 
 def test_variables_of_test_runs_and_outer_acts_do_not_reach_it_but_outer_markers_do(acts, monkeypatch):
+    for name in [n for n in os.environ if n.startswith("ORCH_")]:
+        monkeypatch.delenv(name)  # the tests themselves may be an act
     for name in ("PYTEST_ADDOPTS", "COV_CORE_SOURCE", "ORCH_TASK", "ORCH_ACT_0123456789abcdef", "OTHER"):
         monkeypatch.setenv(name, "1")
     answer = acts.wait(acts.spawn("env", env={"ORCH_TASK": "EN-027", "odd-name": "kept", "f": "x"})).answer

@@ -142,14 +142,10 @@ def plan(
         inside = [i for i in placed if i.phase == phase]
         names = dict.fromkeys(i.track for i in inside)
         tracks = tuple(
-            Track(
-                id=t, phase=phase, mode=BACKGROUND, items=tuple(i.id for i in inside if i.track == t)
-            )
+            Track(id=t, phase=phase, mode=BACKGROUND, items=tuple(i.id for i in inside if i.track == t))
             for t in names
         )
-        made.append(
-            Phase(id=phase, mode=BACKGROUND, tracks=tracks, items=tuple(i.id for i in inside))
-        )
+        made.append(Phase(id=phase, mode=BACKGROUND, tracks=tracks, items=tuple(i.id for i in inside)))
         groups[group_node("phase", phase)] = made[-1].items
         groups |= {group_node("track", f"{phase}/{t.id}"): t.items for t in tracks}
     judges = {c.id: c for c in critics} or {"critic": critic()}
@@ -202,7 +198,9 @@ def failed(detail: str = "exit 1", **more: Any) -> Done:
     return Done(outcome=Outcome.EXIT, detail=detail, **more)
 
 
-Script = Mapping[str, Any] | Callable[[Any], Any]  # task, `gate`, `gate/critic` -> an ending, a list of them (the last repeats), or act -> ending
+Script = (
+    Mapping[str, Any] | Callable[[Any], Any]
+)  # task, `gate`, `gate/critic` -> an ending, a list of them (the last repeats), or act -> ending
 
 
 # ---- driving -------------------------------------------------------------------------------------
@@ -245,9 +243,7 @@ class Drive:
     def at(self, seconds: float, event: Callable[..., ev.Event], **values: Any) -> Drive:
         """Let something else happen that many seconds after the start."""
         self._number += 1
-        heapq.heappush(
-            self._later, (START + seconds, self._number, event(at=START + seconds, **values))
-        )
+        heapq.heappush(self._later, (START + seconds, self._number, event(at=START + seconds, **values)))
         return self
 
     def apply(self, event: ev.Event) -> None:
@@ -463,11 +459,13 @@ class Drive:
         record = self.run.tasks[spec.id]
         for other in self.plan.gates.values():
             if spec.id in other.of and other.id in self.run.gates:
-                assert self.state(other.id) not in {"ready", "judging"}, f"{spec.id} starts while {other.id} judges"
+                assert self.state(other.id) not in {"ready", "judging"}, (
+                    f"{spec.id} starts while {other.id} judges"
+                )
         if record.iteration:
             return
         read = self.run.inputs_of(spec)
-        assert all(read[i.name] for i in spec.inputs), f"{spec.id} starts without an input"
+        assert all(read[i.name] for i in spec.inputs if i.files is None), f"{spec.id} starts without an input"
         for node in graph.needs_of(self.plan, spec.id):
             if spec.trigger_rule is TriggerRule.ALL_SUCCESS:
                 assert self._held(node), f"{spec.id} starts before {node}"
@@ -476,7 +474,9 @@ class Drive:
 
     def _check_judgement(self, spec: Gate) -> None:
         for task_id in spec.of:
-            assert self.state(task_id) == "passed", f"{spec.id} judges while {task_id} is {self.state(task_id)}"
+            assert self.state(task_id) == "passed", (
+                f"{spec.id} judges while {task_id} is {self.state(task_id)}"
+            )
 
     def _claims(self, spec: Task) -> bool:
         """Whether the task is being worked on or judged by its own gate."""
@@ -508,7 +508,9 @@ class Drive:
         """What holds at the end of every run."""
         self._check_moment()
         for item, state in self.state_when_final.items():
-            assert self.state(item) == state or self.warped, f"{item} was final as {state}, is {self.state(item)}"
+            assert self.state(item) == state or self.warped, (
+                f"{item} was final as {state}, is {self.state(item)}"
+            )
             assert state in OVER
         for act in self.run.acts:
             assert self.spans[act][1] == float("inf")
@@ -523,7 +525,12 @@ class Drive:
             assert sorted(self.finals) == sorted(self.run.selected), states
         for spec in (self.plan.gates[i] for i in self.run.gates):
             members_passed = all(self.run.released(t) for t in spec.of)
-            if spec.of and states[spec.id] in {"passed", "waived"} and members_passed and spec.id in self.finals:
+            if (
+                spec.of
+                and states[spec.id] in {"passed", "waived"}
+                and members_passed
+                and spec.id in self.finals
+            ):
                 now = self.run.artifacts_of(spec)
                 assert _bytes(self.judged[spec.id]) == _bytes(now), f"{spec.id} passed on older bytes"
         for item, state in states.items():
@@ -538,7 +545,11 @@ class Drive:
             finals += again.take_final()
         assert [again.status(i) for i in again.selected] == [self.run.status(i) for i in self.run.selected]
         assert finals == self.finals
-        assert (again.over, again.state, again.wake_at()) == (self.run.over, self.run.state, self.run.wake_at())
+        assert (again.over, again.state, again.wake_at()) == (
+            self.run.over,
+            self.run.state,
+            self.run.wake_at(),
+        )
         assert again.settled == self.run.settled
 
 

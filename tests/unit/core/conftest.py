@@ -17,7 +17,9 @@ def drive() -> Iterator[Callable[..., Drive]]:
 
     made: list[Drive] = []
 
-    def make(*items: Task | Gate | Plan, script: Script | None = None, select=None, parallel=None, **more) -> Drive:
+    def make(
+        *items: Task | Gate | Plan, script: Script | None = None, select=None, parallel=None, **more
+    ) -> Drive:
         whole = items[0] if isinstance(items[0], Plan) else make_plan(*items, **more)
         made.append(Drive(whole, script or {}, selected=select, parallel=parallel))
         return made[-1]

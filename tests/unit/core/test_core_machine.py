@@ -38,9 +38,7 @@ def plans(draw: st.DrawFn) -> Plan:
         items.append(_task(draw, f"T{number}", tasks, nodes, place))
         if draw(st.booleans()):
             earlier = [f"{t}.out" for t in tasks if rarely(draw)]
-            items.append(
-                _gate(draw, f"O{number}", place, own=f"T{number}", check_reads=earlier)
-            )
+            items.append(_gate(draw, f"O{number}", place, own=f"T{number}", check_reads=earlier))
             gated[f"T{number}"] = f"O{number}"
         tasks.append(f"T{number}")
         nodes.append(gated.get(f"T{number}", f"T{number}"))
@@ -52,7 +50,13 @@ def plans(draw: st.DrawFn) -> Plan:
         if gates and rarely(draw):
             over = draw(st.lists(st.sampled_from(gates), min_size=1, max_size=3, unique=True))
             items.append(
-                gate(f"A{number}", over=over, threshold="0.5", on_exhausted=draw(st.sampled_from(OnExhausted)), **place)
+                gate(
+                    f"A{number}",
+                    over=over,
+                    threshold="0.5",
+                    on_exhausted=draw(st.sampled_from(OnExhausted)),
+                    **place,
+                )
             )
             nodes.append(f"A{number}")
     critics = [
@@ -202,9 +206,17 @@ def _done() -> st.SearchStrategy[Done]:
 
 
 def _said(tasks: list[str]) -> st.SearchStrategy[Said]:
-    findings = st.lists(st.builds(finding, st.sampled_from(tasks), st.sampled_from(["critical", "minor"])), max_size=2)
+    findings = st.lists(
+        st.builds(finding, st.sampled_from(tasks), st.sampled_from(["critical", "minor"])), max_size=2
+    )
     scores = st.sampled_from([1, 0.9, 0.95, 0.5, 0.2, 0.89999])
-    answer = st.builds(Said, seconds=st.just(0.0), score=scores, findings=findings.map(tuple), passed=st.sampled_from([True, True, False]))
+    answer = st.builds(
+        Said,
+        seconds=st.just(0.0),
+        score=scores,
+        findings=findings.map(tuple),
+        passed=st.sampled_from([True, True, False]),
+    )
     odd = st.builds(Said, seconds=st.just(0.0), score=st.sampled_from([2, "0.9", None]))
     bad = st.builds(Said, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
     return st.one_of(answer, answer, answer, answer, answer, odd, bad)
@@ -222,10 +234,16 @@ class Chance:
         trouble = chance.choice(TROUBLE) if chance.random() < 0.04 else Outcome.SUCCESS
         if isinstance(default, Done):
             return Done(outcome=trouble, seconds=seconds, changed=chance.random() < 0.8)
-        blamed = [finding(t, chance.choice(["critical", "minor"])) for t in self._tasks if chance.random() < 0.2]
+        blamed = [
+            finding(t, chance.choice(["critical", "minor"])) for t in self._tasks if chance.random() < 0.2
+        ]
         score = chance.choice([1.0, 0.95, 0.9, 0.6, 0.3])
         return Said(
-            outcome=trouble, seconds=seconds, score=score, findings=tuple(blamed), passed=chance.random() < 0.8
+            outcome=trouble,
+            seconds=seconds,
+            score=score,
+            findings=tuple(blamed),
+            passed=chance.random() < 0.8,
         )
 
 

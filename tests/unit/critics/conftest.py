@@ -1,5 +1,6 @@
 import json
 import os
+import secrets
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,6 +18,7 @@ class Judgements:
 
     def __init__(self, root):
         self.root = root
+        self.key = secrets.token_hex(16)  # processes are found by it, those of another session must not be
         self.folder = root / "act"
         self.workspace = root / "workspace"
         self.folder.mkdir()
@@ -25,7 +27,7 @@ class Judgements:
 
     def request(self, kind, **more):
         values = {
-            "key": "c" * 32,
+            "key": self.key,
             "act": "G-1.i1.c.a1",
             "gate": "G-1",
             "critic": "c",

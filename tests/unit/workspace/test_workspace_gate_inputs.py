@@ -223,6 +223,7 @@ def test_tests_conftests_and_configuration_are_watched(suite: Path) -> None:
         "conftest.py",
         "pyproject.toml",
         "tests/conftest.py",
+        "tests/helper.py",
         "tests/test_a.py",
         "tests/unit/b_test.py",
         "tests/unit/conftest.py",

@@ -1,0 +1,72 @@
+"""The documentation holds: links lead somewhere, and every plan shown in it can be read.
+
+Run in the root of the project. A fenced YAML block that begins with the language version is a plan.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchharness.errors import OrchError
+from orchharness.planfile import read_plan
+from orchharness.plugins import PluginHost
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_SKIPPED = {"skill", "sample", ".venv", "node_modules"}
+
+
+def documents(root: Path) -> list[Path]:
+    """The Markdown files that are written by people."""
+    found = [*root.glob("*.md"), *(p for d in ("docs", "plans", "plugins") for p in (root / d).rglob("*.md"))]
+    return sorted(p for p in found if not _SKIPPED.intersection(p.relative_to(root).parts))
+
+
+def dead_links(path: Path) -> Iterator[str]:
+    """Links to files that are not there, and to headings that nobody wrote."""
+    text = _FENCED.sub("", path.read_text())
+    for link in _LINK.findall(text):
+        target, _, heading = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue  # leads out of the project, and this check works offline
+        file = path.parent / target if target else path
+        if not file.exists():
+            yield f"{path}: {link} leads nowhere"
+        elif heading and heading not in headings(file):
+            yield f"{path}: {file.name} has no heading #{heading}"
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors of a document."""
+    titles = re.findall(r"^#+ +(.+)$", _FENCED.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def unreadable_plans(path: Path, root: Path, host: PluginHost) -> Iterator[str]:
+    """Plans shown in the document that are none."""
+    for language, text in _FENCED.findall(path.read_text()):
+        if language == "yaml" and text.startswith("orchharness:"):
+            try:
+                place = path.with_name("shown.plan.yaml")
+                kinds, critics = host.kinds, host.critic_kinds
+                read_plan(place, root=root, kinds=kinds, critic_kinds=critics, text=text.encode())
+            except OrchError as error:
+                yield f"{path}: this plan cannot be read:\n{text}{error}"
+
+
+def main() -> int:
+    """0 when all is well; everything that is not is said."""
+    root = Path.cwd()
+    for package in root.glob("plugins/*/"):
+        sys.path.insert(0, str(package))
+    plugins = [__import__(p.parent.name) for p in root.glob("plugins/*/orchharness_*/__init__.py")]
+    host = PluginHost.load(plugins, entry_points=False)
+    wrong = [fault for path in documents(root) for fault in dead_links(path)]
+    wrong += [fault for path in documents(root) for fault in unreadable_plans(path, root, host)]
+    print("\n".join(wrong) or f"{len(documents(root))} documents", file=sys.stderr if wrong else sys.stdout)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
