@@ -181,6 +181,10 @@ class PluginHost:
                 failed.append((name, f"{type(error).__name__}: {error}"))
         return failed
 
+    def mute(self) -> None:
+        """Tell nobody any more what happens: somebody who was told did not come back."""
+        self._watchers = []
+
     def _offer(self, role: str, kind: str) -> _Offer:
         offered = self._offered()[role]
         if kind not in offered:

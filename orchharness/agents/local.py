@@ -115,10 +115,11 @@ class LocalProcess:
             descriptor = os.pidfd_open(data["pid"])
         except OSError:
             return None
-        found = proc.look(data["pid"])
-        if found is None or found.start != data["start"]:
-            os.close(descriptor)
-            return None
+        if not _is_child(data["pid"]):  # the number of a child of ours cannot be another process's
+            found = proc.look(data["pid"])
+            if found is None or found.start != data["start"]:
+                os.close(descriptor)
+                return None
         return descriptor
 
     @staticmethod
@@ -134,6 +135,15 @@ class LocalProcess:
             found = proc.look(pid)
             if found is not None and proc.is_marked(pid):
                 proc.kill([found], signal.SIGKILL)
+
+
+def _is_child(pid: int) -> bool:
+    """Whether it is a child of this process whose status was not taken."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except OSError:
+        return False
+    return True
 
 
 def _leader(data: Any) -> proc.Proc | None:
@@ -179,7 +189,7 @@ def _tidy(data: Any) -> None:
     if found is not None and found.start == data["start"]:
         # While the leader is not reaped its group's number cannot be another group's.
         _kill_group(data["pid"], signal.SIGKILL)
-        _reap(data, wait=True)
+        proc.reap(data["pid"], wait=True)
         _settle(data["pid"])
     elif _kill_group(data["pid"], 0):
         members = proc.tree({data["marker"].encode()})

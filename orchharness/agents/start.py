@@ -111,11 +111,14 @@ def _keep(request: SpawnRequest, kind: str, pid: int, start: int) -> Handle:
         "key": request.key,
     }
     text = json.dumps({"kind": kind, "api": 1, "data": data})
-    descriptor = os.open(f"{request.folder}/handle.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(f"{request.folder}/handle.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, text.encode())
+        finally:
+            os.close(descriptor)
+    except OSError:
+        pass  # a full disk: the act runs all the same, and `pid` and its marker find it again
     return Handle(kind=kind, data=data)
 
 

@@ -162,6 +162,7 @@ _TYPES: dict[str, type[Any]] = {
     )
 }
 _FIELDS = {name: tuple((f.name, f.default) for f in fields(t)) for name, t in _TYPES.items()}
+_MAPPINGS = {f.name for t in _TYPES.values() for f in fields(t) if str(f.type).startswith("Mapping")}
 _TUPLES = {"selected", "gates", "paths"}
 
 
@@ -171,8 +172,12 @@ def to_record(event: Event) -> dict[str, Any]:
     record: dict[str, Any] = {"event": name}
     for key, default in _FIELDS[name]:
         value = getattr(event, key)
-        if value != default and not (isinstance(value, Mapping) and not value):
-            record[key] = value if not isinstance(value, Mapping) else dict(value)
+        if value is default or value is EMPTY or value == default:
+            continue
+        if key not in _MAPPINGS:
+            record[key] = value
+        elif value:
+            record[key] = dict(value)
     return record
 
 

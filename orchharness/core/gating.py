@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, assert_never
 
 from orchharness.core.plan import Combine, Critic, Gate, Severity
 from orchharness.record import record
@@ -89,7 +89,9 @@ def _number(value: Any, what: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         msg = f"{what} is {_shown(value)}, not a number"
         raise NotAnEvaluationError(msg)
-    finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    finite = (
+        value.is_finite() if isinstance(value, Decimal) else isinstance(value, int) or math.isfinite(value)
+    )
     if not finite or not 0 <= value <= 1:
         msg = f"{what} is {_shown(value)}, not from 0 to 1"
         raise NotAnEvaluationError(msg)
@@ -205,6 +207,8 @@ def _combined(how: Combine, scores: Sequence[Decimal]) -> Decimal:
             case Combine.MEDIAN:
                 low, high = (len(scores) - 1) // 2, len(scores) // 2
                 return (sorted(scores)[low] + sorted(scores)[high]) / 2
+            case _:
+                assert_never(how)
 
 
 def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:

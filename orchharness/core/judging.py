@@ -7,7 +7,7 @@ A verdict below what is demanded sends members back to work (`refining`), until 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, assert_never
 
 from orchharness.core import gating
 from orchharness.core.acts import Outcome
@@ -58,7 +58,11 @@ class Judging:
 
         What its checks read, and the phases before it, it has had: like a task that started it keeps those.
         """
-        cause, gate, settled = self._ledger.needs.cause(record.id) or "", record.gate, self._ledger.needs.settled
+        cause, gate, settled = (
+            self._ledger.needs.cause(record.id) or "",
+            record.gate,
+            self._ledger.needs.settled,
+        )
         if record.queued:
             self.end(record, GateState.SKIPPED, cause)
         elif gate.of_gates:
@@ -236,6 +240,8 @@ class Judging:
             case OnExhausted.ASK:
                 self._close(record, GateState.PAUSED, reason)
                 self._ledger.finality.reopened(record.id)
+            case how:
+                assert_never(how)
 
     def _close(self, record: GateRecord, state: GateState, reason: str) -> None:
         for critic in record.open:

@@ -21,7 +21,7 @@ from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.plan import Gate, Plan, Task
 from orchharness.core.records import Findings, GateRecord, TaskRecord
-from orchharness.core.scheduling import Scheduler, Ticket
+from orchharness.core.scheduling import Ticket
 from orchharness.core.status import OVER, ItemStatus, RunState, Transition
 from orchharness.core.working import Working
 from orchharness.record import record
@@ -125,16 +125,6 @@ class Orchestrator:
         return self._ledger.gates
 
     @property
-    def queue(self) -> Scheduler:
-        """What is ready."""
-        return self._ledger.queue
-
-    @property
-    def waiting(self) -> Mapping[str, list[str]]:
-        """Node -> the nodes that wait for it."""
-        return self._ledger.needs.waiting
-
-    @property
     def settled(self) -> Mapping[str, bool]:
         """Node that is decided -> whether it counts as a success."""
         return self._ledger.needs.settled
@@ -171,7 +161,7 @@ class Orchestrator:
             return RunState.RUNNING
         counts, stop = self._ledger.counts, self.stop
         undecided = sum(counts.values()) - sum(counts[s] for s in OVER)
-        if stop is not None and stop.interrupted and undecided:
+        if stop is not None and stop.interrupted and (undecided or counts["cancelled"]):
             return RunState.INTERRUPTED
         if any(counts[s] for s in _BAD):
             return RunState.FAILED
@@ -252,22 +242,24 @@ class Orchestrator:
 
     def _work_off(self) -> None:
         """Do what follows from what was done, until nothing more does."""
-        due, tasks, gates = self._ledger.due, self._ledger.tasks, self._ledger.gates
-        while due:
-            what, item = due.popleft()
+        while self._ledger.due:
+            what, item = self._ledger.due.popleft()
+            task, gates = self._ledger.tasks.get(item), self._ledger.gates
             match what:
-                case Due.NEEDS_OVER if item in tasks:
-                    self._working.needs_over(tasks[item])
+                case Due.NEEDS_OVER if task is not None:
+                    self._working.needs_over(task)
                 case Due.NEEDS_OVER:
                     self._judging.needs_over(gates[item])
-                case Due.REVOKED if item in tasks:
-                    self._working.revoked(tasks[item])
+                case Due.REVOKED if task is not None:
+                    self._working.revoked(task)
                 case Due.REVOKED:
                     self._judging.revoked(gates[item])
                 case Due.CLOSED:
                     self._judging.refining.others_may_go(gates[item])
                 case Due.RECOUNT:
                     self._judging.recount(gates[item])
+                case _:
+                    assert_never(what)
 
     # ---- instructions ------------------------------------------------------------------------
 

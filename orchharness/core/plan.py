@@ -32,6 +32,9 @@ class _Empty(Mapping[str, Any]):
     def __len__(self) -> int:
         return 0
 
+    def __eq__(self, other: object) -> bool:
+        return other is self or (isinstance(other, Mapping) and not other)
+
     def __hash__(self) -> int:
         return 0
 

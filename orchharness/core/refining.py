@@ -198,10 +198,9 @@ class Refining:
         if work.doom is None:
             free = []
             for later in self._after(record)[task]:
-                if later in work.pending:
-                    work.pending[later].discard(task)
-                    if not work.pending[later]:
-                        free.append(later)
+                work.pending[later].discard(task)
+                if not work.pending[later]:
+                    free.append(later)
             if free:
                 self._send(record, free)
         if not work.sent:

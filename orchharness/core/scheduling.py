@@ -11,21 +11,20 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import field
 from typing import NamedTuple
 
 from orchharness.core.plan import EMPTY, Retry
-from orchharness.record import record
 
 _MAX_DOUBLINGS = 32  # beyond that it is for ever anyway, and later no float
 
 Track = tuple[str, str]
-Rank = tuple[int, float, int, str, int]
 
 
-@record
-class Ticket:
-    """A place in the queue: judgements and refinement first, then the longest rest of the plan, then plan order."""
+class Ticket(NamedTuple):
+    """A place in the queue: judgements and refinement first, then the longest rest of the plan, then plan order.
+
+    A tuple, because queues compare it as it is: the first five fields decide, no two tickets have them all.
+    """
 
     rank: int
     tail: float  # negated: longest first
@@ -36,12 +35,7 @@ class Ticket:
     critic: str | None = None
     track: Track = ("", "")
     foreground: bool = False
-    resources: Mapping[str, int] = field(default=EMPTY)
-
-    @property
-    def place(self) -> Rank:
-        """What the queue sorts by; no two tickets have the same."""
-        return (self.rank, self.tail, self.order, self.name, self.turn)
+    resources: Mapping[str, int] = EMPTY
 
 
 def backoff(retry: Retry, attempt: int) -> float:
@@ -62,16 +56,16 @@ class Scheduler:
         self._free = dict(resources)
         self._held: dict[str, Mapping[str, int]] = {}
         self._live: dict[str, int] = {}  # name -> turn of the ticket that counts
-        self._lanes: defaultdict[_Lane, list[tuple[Rank, Ticket]]] = defaultdict(list)
-        self._heads: dict[bool, list[tuple[Rank, _Lane]]] = {True: [], False: []}  # foreground, background
-        self._listed: dict[_Lane, Rank] = {}  # the one entry of a lane among the heads that counts
+        self._lanes: defaultdict[_Lane, list[Ticket]] = defaultdict(list)
+        self._heads: dict[bool, list[tuple[Ticket, _Lane]]] = {True: [], False: []}  # foreground, background
+        self._listed: dict[_Lane, Ticket] = {}  # the one entry of a lane among the heads that counts
         self._parked: dict[str | Track, list[_Lane]] = {}
         self._shut: set[_Lane] = set()
-        self._delayed: list[tuple[float, Rank, Ticket]] = []
+        self._delayed: list[tuple[float, Ticket]] = []
         self._track_holds: defaultdict[Track, int] = defaultdict(int)
         self._running: dict[str, Ticket | None] = {}
         self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
-        self._own: list[tuple[Rank, Ticket]] = []  # tickets of those
+        self._own: list[Ticket] = []  # tickets of those
 
     @property
     def running(self) -> int:
@@ -100,18 +94,18 @@ class Scheduler:
         if not_before is None:
             self._enlist(ticket)
         else:
-            heapq.heappush(self._delayed, (not_before, ticket.place, ticket))
+            heapq.heappush(self._delayed, (not_before, ticket))
 
     def wake(self, now: float) -> None:
         """Bring in the work whose delay is over."""
-        while self._delayed and (self._delayed[0][0] <= now or not self._valid(self._delayed[0][2])):
-            ticket = heapq.heappop(self._delayed)[2]
+        while self._delayed and (self._delayed[0][0] <= now or not self._valid(self._delayed[0][1])):
+            ticket = heapq.heappop(self._delayed)[1]
             if self._valid(ticket):
                 self._enlist(ticket)
 
     def wake_at(self) -> float | None:
         """When delayed work becomes ready, if any is delayed."""
-        while self._delayed and not self._valid(self._delayed[0][2]):
+        while self._delayed and not self._valid(self._delayed[0][1]):
             heapq.heappop(self._delayed)
         return self._delayed[0][0] if self._delayed else None
 
@@ -119,7 +113,7 @@ class Scheduler:
         """The next work that may start now, or None. The caller must start it (`started`) before it asks again."""
         if self._exclusive:
             while self._own:
-                ticket = heapq.heappop(self._own)[1]
+                ticket = heapq.heappop(self._own)
                 if self._valid(ticket):
                     return ticket
             return None
@@ -132,33 +126,34 @@ class Scheduler:
 
     def _enlist(self, ticket: Ticket) -> None:
         if ticket.item in self._exclusive:
-            heapq.heappush(self._own, (ticket.place, ticket))
+            heapq.heappush(self._own, ticket)
             return
-        wanted = () if ticket.item in self._held else tuple(sorted(ticket.resources.items()))
+        taken = not ticket.resources or ticket.item in self._held
+        wanted = () if taken else tuple(sorted(ticket.resources.items()))
         lane = _Lane(ticket.track if ticket.critic is None else None, wanted, ticket.foreground)
-        heapq.heappush(self._lanes[lane], (ticket.place, ticket))
+        heapq.heappush(self._lanes[lane], ticket)
         if lane not in self._shut:
             self._list(lane)
 
     def _list(self, lane: _Lane) -> None:
         """Let the heads show the lane's first ticket."""
         tickets = self._lanes[lane]
-        while tickets and not self._valid(tickets[0][1]):
+        while tickets and not self._valid(tickets[0]):
             heapq.heappop(tickets)
         if not tickets:
             del self._lanes[lane]
             self._listed.pop(lane, None)
-        elif self._listed.get(lane) != tickets[0][0]:
-            self._listed[lane] = tickets[0][0]
-            heapq.heappush(self._heads[lane.foreground], (tickets[0][0], lane))
+        elif self._listed.get(lane) is not tickets[0]:
+            self._listed[lane] = tickets[0]
+            heapq.heappush(self._heads[lane.foreground], (tickets[0], lane))
 
     def _first_lane(self, *, foreground: bool) -> _Lane | None:
         heads = self._heads[foreground]
         while heads:
-            place, lane = heads[0]
-            if self._listed.get(lane) != place:
+            ticket, lane = heads[0]
+            if self._listed.get(lane) is not ticket:
                 heapq.heappop(heads)
-            elif not self._valid(self._lanes[lane][0][1]):
+            elif not self._valid(ticket):
                 self._list(lane)
             else:
                 obstacle = self._obstacle(lane)
@@ -176,7 +171,7 @@ class Scheduler:
         return next((n for n, k in lane.resources if self._free.get(n, 0) < k), None)
 
     def _pop(self, lane: _Lane) -> Ticket:
-        ticket = heapq.heappop(self._lanes[lane])[1]
+        ticket = heapq.heappop(self._lanes[lane])
         self._list(lane)
         return ticket
 
@@ -222,6 +217,6 @@ class Scheduler:
     def _end_exclusive(self) -> None:
         self._exclusive = frozenset()
         own, self._own = self._own, []
-        for _, ticket in own:
+        for ticket in own:
             if self._valid(ticket):
                 self._enlist(ticket)

@@ -1,6 +1,7 @@
 """`ORCHESTRATION.yaml`: how the run stands, for people. A projection of the journal, written by the orchestrator only.
 
-* Only what changed is rendered again, and only when the file is due: at once while it is small, else twice a second.
+* Only what changed is rendered again, and only when the file is due: at once while it is small, else as often as
+  keeps the writing under a twentieth of the time, and at least twice a second.
 * It is replaced by exchanging it with a spare file (renameat2, Linux): a plain rename over an existing file makes
   ext4 flush the new one to the disk first, which costs milliseconds on every update.
 * It is not synced: after a power cut the journal says what is true.
@@ -8,7 +9,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -20,8 +23,9 @@ from orchharness.core.status import OVER, ItemStatus
 from orchharness.journal.blockers import Blockers
 from orchharness.journal.flow import decimal, flow, scalar
 
-SMALL = 64 * 1024  # bytes; below it every change is written at once
-PAUSE = 0.5  # seconds between two writes of a larger file
+SMALL = 8 * 1024  # bytes; below it every change is written at once
+PAUSE = 0.5  # seconds between two writes of a larger file, at most
+_SHARE = 20  # how many times as long as a write took it is waited before the next
 _REASON = 200  # characters
 _BLOCKERS = 5
 _NOTE = "# How the run stands. Edits change nothing and are lost: the truth is journal.jsonl.\n"
@@ -51,6 +55,7 @@ class StateFile:
         self._dirty = True
         self._size = 0
         self._last = float("-inf")
+        self._pause = 0.0
         self._exchange: Callable[[bytes, bytes], bool] | None = None
         self._layout()
 
@@ -79,9 +84,9 @@ class StateFile:
 
     def flush(self, at: float, *, force: bool = False) -> bool:
         """Writes the file when there is something new and it is due; `at` is the wall clock. True: written."""
-        due = self._size < SMALL or not 0 <= at - self._last < PAUSE  # a clock set back must not silence it
-        if not (self._dirty and (due or force)):
+        if not self._dirty or not (force or self.due_in(at) <= 0):
             return False
+        began = time.perf_counter()
         text = self._render(at).encode()
         try:
             self._replace(text)
@@ -90,7 +95,16 @@ class StateFile:
             return False
         self.error = None
         self._size, self._last, self._dirty = len(text), at, False
+        self._pause = min(PAUSE, _SHARE * (time.perf_counter() - began))
         return True
+
+    def due_in(self, at: float) -> float:
+        """Seconds until what is new may be written; infinite when there is nothing new."""
+        if not self._dirty:
+            return math.inf
+        since = at - self._last
+        # A clock that was set back must not silence it.
+        return 0.0 if self._size < SMALL or since < 0 else max(0.0, self._pause - since)
 
     def _layout(self) -> None:
         for phase in self._plan.phases:
@@ -164,9 +178,12 @@ class StateFile:
             os.ftruncate(fd, len(data))
         finally:
             os.close(fd)
-        if self._exchange is None:  # the first write: there is nothing to exchange with
+        if not self.path.exists():  # the first write: there is nothing to exchange with
+            self._spare.replace(self.path)
+            return
+        if self._exchange is None:
             self._exchange = _exchanger()
-        elif self._exchange(os.fsencode(self._spare), os.fsencode(self.path)):
+        if self._exchange(os.fsencode(self._spare), os.fsencode(self.path)):
             return
         self._spare.replace(self.path)
 

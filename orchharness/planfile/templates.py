@@ -218,6 +218,8 @@ def _environment() -> SandboxedEnvironment:
 
     environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["replace"] = _replace
+    # Jinja computes `"x" * 10 ** 9` when it is only asked for the names, unless the operators are intercepted.
+    environment.intercepted_binops = frozenset({"*", "**", "%"})
     return environment
 
 

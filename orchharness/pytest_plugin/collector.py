@@ -44,7 +44,17 @@ class PlanFile(pytest.File):
             rest = tuple(i for i in phase.items if i not in grouped)
             if rest:
                 self._track(phase.id, phase.id, rest)
+        self._register_tags()
         return self.tracks.values()
+
+    def _register_tags(self) -> None:
+        """With `--strict-markers`, `-m` takes only names that are registered."""
+        known = plans_of(self.config).tags
+        for item in (*self.plan.tasks.values(), *self.plan.gates.values()):
+            for tag in item.tags:
+                if tag not in known:
+                    known.add(tag)
+                    self.config.addinivalue_line("markers", f"{tag}: a tag of {self.plan.id}")
 
     def _track(self, phase: str, track: str, items: tuple[str, ...]) -> None:
         node = self.tracks.get((phase, track))

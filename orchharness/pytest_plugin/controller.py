@@ -93,7 +93,7 @@ class LivePlans:
 
     def wake_at(self) -> float | None:
         """When `advance` should be asked again even if nothing happens."""
-        due = [at for v in self._lives if v.run and not v.over and (at := v.run.run.wake_at()) is not None]
+        due = [at for v in self._lives if v.run and not v.over and (at := v.run.wake_at()) is not None]
         return min(due, default=None)
 
     def sort_out(self, collection: Sequence[str]) -> list[list[int]]:
@@ -166,7 +166,7 @@ class LivePlans:
         self.stopped = reason
         running = [a for v in self._lives if v.run is not None and not v.over for a in v.run.run.acts]
         if running:
-            self._plans.terminal.stopping(reason, running)
+            self._plans.terminal.stopping(reason, running, cancel=False)
         for live in self._lives:
             if live.run is None:
                 live.over = True
@@ -258,10 +258,11 @@ class LivePlans:
         for _, run in open_:
             run.stop(reason, cancel=True, interrupted=True)
         jobs = [*given, *queued]
+        if open_:
+            self._plans.terminal.stopping(reason, [j.request.act for j in jobs])
         if jobs:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._plans.terminal.stopping(reason, [j.request.act for j in jobs])
             patience = [_SPAWNING] * len(given) + [0.0] * len(queued)
             with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
                 list(pool.map(lambda j, p: self._cancel(j.request, patience=p), jobs, patience))

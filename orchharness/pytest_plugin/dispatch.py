@@ -112,11 +112,12 @@ class Controller:
         if isinstance(error, DetachError):
             scheduler.live.detach()
             raise session.Interrupted("the terminal went away; agents go on") from None
-        if type(error) is KeyboardInterrupt:
-            reason = str(error) or "Ctrl-C"
+        reason = str(error) or "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "internal error"
+        with self.signals.held():  # a second signal, after a second, is not held
             scheduler.interrupt(reason)
+            self.signals.taken()
+        if type(error) is KeyboardInterrupt:
             raise session.Interrupted(reason) from None
-        scheduler.interrupt(str(error) if isinstance(error, KeyboardInterrupt) else "internal error")
         if session.shouldfail and type(error).__module__.startswith("xdist."):
             # what `-x` is without workers: the tests failed, nobody interrupted anything
             raise session.Failed(session.shouldfail) from None

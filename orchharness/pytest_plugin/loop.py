@@ -102,7 +102,7 @@ class LocalLoop:
         self.plans: Plans = plans_of(session.config)
         self.waiting = [_File(items) for items in files]
         self.live: dict[_File, PlanRun] = {}
-        self.runner = Runner(self.plans.host)
+        self.runner = Runner(self.plans.host, keep=False)
         self.signals = Signals(self.runner.wake)
         self.requests: dict[str, tuple[_File, ActRequest]] = {}  # by key: names are unique in a plan only
         self.stopped = ""
@@ -127,6 +127,8 @@ class LocalLoop:
                 raise session.Interrupted("the terminal went away; agents go on") from None
             except KeyboardInterrupt as signal:
                 reason = str(signal) or "Ctrl-C"
+                if self.signals.forced:
+                    self.plans.host.mute()  # else the hook that hangs would hang again
                 self._end_all(reason)
                 raise session.Interrupted(reason) from None
             except BaseException:
@@ -220,7 +222,7 @@ class LocalLoop:
 
     def _patience(self) -> float | None:
         """Seconds until a retry is due."""
-        due = [at for run in self.live.values() if (at := run.run.wake_at()) is not None]
+        due = [at for run in self.live.values() if (at := run.wake_at()) is not None]
         return max(0.0, min(due) - time.time()) if due else None
 
     def _take(self, result: ActResult) -> None:

@@ -50,6 +50,7 @@ class Plans:
         self.config = config
         self.terminal = Terminal(config)
         self.paused = False
+        self.tags: set[str] = set()  # registered as markers
         self.reports = ReportHelper()
         if _runs_here(config):
             self.reports.start()
@@ -133,14 +134,22 @@ class Plans:
         return plan
 
     def surroundings(self) -> Surroundings:
-        """What a run is started in."""
+        """What a run is started in.
+
+        Raises:
+            UsageError: there is nowhere to keep runs.
+        """
         from orchharness.run.directory import project_home
         from orchharness.run.drive import Surroundings
 
         option = self.config.getoption("orch_dir") or self.config.getini("orch_dir") or None
+        try:
+            home = project_home(self.config.rootpath, option)
+        except OrchError as error:
+            raise pytest.UsageError(str(error)) from None
         return Surroundings(
             root=self.config.rootpath,
-            home=project_home(self.config.rootpath, option),
+            home=home,
             host=self.host,
             versions=self.host.versions(),
             plugins=tuple(self.conftests),

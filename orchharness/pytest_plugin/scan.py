@@ -42,16 +42,13 @@ class Scan:
         if not os.path.isdir(start):  # noqa: PTH112
             self._file(*os.path.split(start))
             return
-        for folder, folders, files in os.walk(start, followlinks=True):
+        for folder, folders, files in os.walk(start, followlinks=True):  # as pytest does
             folders[:] = sorted(f for f in folders if self._goes_into(os.path.join(folder, f)))  # noqa: PTH118
             for name in sorted(files):
                 self._file(folder, name)
 
     def _goes_into(self, path: str) -> bool:
         if path == self._runs or any(fnmatch_ex(pattern, Path(path)) for pattern in self._skip):
-            return False
-        # a link to a folder above leads round for ever
-        if os.path.islink(path) and f"{path}{os.sep}".startswith(f"{os.path.realpath(path)}{os.sep}"):  # noqa: PTH114
             return False
         return not any(os.path.exists(os.path.join(path, sign)) for sign in _ENVIRONMENT)  # noqa: PTH110, PTH118
 

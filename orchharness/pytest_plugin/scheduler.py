@@ -279,4 +279,5 @@ class PlanScheduling:
             raise session.Interrupted(msg)
         if self.live.undecided:
             why = self.live.broken or "the workers were lost"
-            raise session.Interrupted(f"{self.live.undecided} items of plans were not decided: {why}")
+            left = self.live.undecided
+            raise session.Interrupted(f"not every item of the plans was decided ({left} left): {why}")

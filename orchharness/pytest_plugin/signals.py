@@ -32,6 +32,7 @@ class Signals:
         self._held = 0
         self._kept: BaseException | None = None
         self._kept_at = 0.0
+        self.forced = False  # the last one was heard in the middle of work that did not end
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -47,6 +48,7 @@ class Signals:
         def came(_number: int, _frame: object) -> None:
             now = time.monotonic()
             if not self._held or (self._kept is not None and now - self._kept_at > _PATIENCE):
+                self.forced = self._held > 0
                 self._kept = None
                 raise error()
             if self._kept is None:

@@ -23,7 +23,7 @@ from orchharness.run.act import read_request
 from orchharness.run.runner import Runner
 
 PARKED = "orchharness-parked"
-_LOOK = 1.0  # seconds between looks whether the controller is still there
+_LOOK = 0.5  # seconds between looks whether the controller is still there
 
 
 class ParkedItem(pytest.Item):
@@ -73,7 +73,7 @@ def _execute(item: PlanItem) -> bool | None:
         return None
     with _interrupts_ignored():
         try:
-            _run(config, folder)
+            _run(config, folder, Path(given["orch_dispatch"]))
         except Exception as error:  # noqa: BLE001 - a worker that breaks takes ordinary tests with it
             # The controller finds no result, and says what is written here.
             with suppress(OSError):
@@ -81,13 +81,13 @@ def _execute(item: PlanItem) -> bool | None:
     return True
 
 
-def _run(config: pytest.Config, folder: Path) -> None:
+def _run(config: pytest.Config, folder: Path, dispatch: Path) -> None:
     runner = Runner(plans_of(config).host)
     parent = os.getppid()
     try:
         runner.start(read_request(folder))
-        # Without a controller nobody waits for the act: it goes on, and is found by who resumes the run.
-        while not runner.wait(_LOOK) and os.getppid() == parent:
+        # When the controller leaves or is gone nobody waits for the act: who resumes the run finds it.
+        while not runner.wait(_LOOK) and os.getppid() == parent and dispatch.exists():
             pass
     finally:
         runner.close()

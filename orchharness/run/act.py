@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import field, fields
+from orchharness.record import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,8 +72,8 @@ class ActResult:
 
 
 def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:
-    found = {f.name: getattr(value, f.name) for f in fields(value)}
-    return {name: content for name, content in found.items() if content not in (None, EMPTY, ())}
+    found = {name: getattr(value, name) for name in type(value).__dataclass_fields__}
+    return {n: v for n, v in found.items() if v is not None and v is not EMPTY and v != ()}
 
 
 def write_request(request: ActRequest) -> None:

@@ -10,6 +10,7 @@ Rules that hold here:
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -199,8 +200,16 @@ class PlanRun:
         """Whether nothing will happen any more."""
         return self.run.over
 
+    def wake_at(self) -> float | None:
+        """When `turn` should be asked again even if nothing happens: a retry is due, or the state file."""
+        now = self.where.wall()
+        due = [at for at in (self.run.wake_at(),) if at is not None]
+        shown = self._state.due_in(now)
+        return min([*due, now + shown]) if shown < math.inf else min(due, default=None)
+
     def turn(self, free: int) -> Turn:
         """What to do next with so many free places; everything in it is journalled."""
+        self._show()  # what was too soon to show when it happened
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
         if not instructions:

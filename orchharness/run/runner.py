@@ -45,16 +45,21 @@ _OURS = (KeyboardInterrupt, GeneratorExit)  # everything else that comes out of 
 
 
 class Runner:
-    """Acts in flight. `wall` and `mono` are the clocks."""
+    """Acts in flight. `wall` and `mono` are the clocks.
+
+    With `keep`, results are stored in the acts' folders, for an orchestrator in another process. In one process
+    the journal is next to hear of them, and what a crash in between would lose is found again from `exit`.
+    """
 
     def __init__(
         self,
         host: PluginHost,
         *,
+        keep: bool = True,
         wall: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._host = host
+        self._host, self._keeps = host, keep
         self._wall, self._mono = wall, mono
         self._active: dict[str, Flight] = {}  # by key: acts of two plans may have the same name
         self._done: list[ActResult] = []
@@ -250,8 +255,9 @@ class Runner:
     def _keep(self, request: ActRequest, result: ActResult) -> None:
         cap_output(request)
         # A full disk must not lose the result: the orchestrator gets it all the same.
-        with suppress(OSError):
-            write_result(Path(request.folder), result)
+        if self._keeps:
+            with suppress(OSError):
+                write_result(Path(request.folder), result)
         self._done.append(result)
 
     def close(self) -> None:

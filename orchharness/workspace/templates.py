@@ -6,6 +6,7 @@ never rendered again. The values offered are str, int, list, dict and `Paths`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CAP = 1 << 20
 _MOST_TURNS = 100_000  # of all `range` loops of one rendering together
 _MOST_BITS = 10_000
+_WIDE = re.compile(r"%[^%A-Za-z]*(?:\d{6}|\*)")  # `"%999999999d" % 1`
 
 
 class Paths:
@@ -129,7 +131,7 @@ def _environment() -> Callable[[str], Template]:
     class Environment(ImmutableSandboxedEnvironment):
         """The sandbox; names in a mapping go before its methods, so that an input may be called `items`."""
 
-        intercepted_binops = frozenset({"*", "**"})
+        intercepted_binops = frozenset({"*", "**", "%"})
 
         def getattr(self, obj: Any, attribute: str) -> Any:
             if isinstance(obj, Mapping) and attribute in obj:
@@ -150,6 +152,9 @@ def _refuse_huge(operator: str, left: Any, right: Any) -> None:
         if isinstance(few, int) and isinstance(many, str | bytes | list | tuple) and len(many) * few > CAP:
             msg = "a repetition is too long"
             raise OverflowError(msg)
+    if operator == "%" and isinstance(left, str) and _WIDE.search(left):
+        msg = "a field is too wide"
+        raise OverflowError(msg)
     whole = isinstance(left, int) and isinstance(right, int)
     if operator == "**" and whole and left.bit_length() * abs(right) > _MOST_BITS:
         msg = "a power is too large"

@@ -1,12 +1,15 @@
-"""The documentation holds: links lead somewhere, and every plan shown in it can be read.
+"""The documentation holds: links lead somewhere, and every plan and plugin shown in it can be used.
 
-Run in the root of the project. A fenced YAML block that begins with the language version is a plan.
+Run in the root of the project. A fenced YAML block that begins with the language version is a plan, a Python block
+with hooks is a plugin: the plans of a document may use its kinds.
 """
 
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from orchharness.errors import OrchError
 from orchharness.planfile import read_plan
@@ -43,16 +46,29 @@ def headings(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-def unreadable_plans(path: Path, root: Path, host: PluginHost) -> Iterator[str]:
-    """Plans shown in the document that are none."""
-    for language, text in _FENCED.findall(path.read_text()):
+def unusable(path: Path, root: Path, packages: list[ModuleType]) -> Iterator[str]:
+    """Plans and plugins shown in the document that are none."""
+    blocks = _FENCED.findall(path.read_text())
+    shown = [text for language, text in blocks if language == "python" and "@hookimpl" in text]
+    try:
+        host = PluginHost.load([*packages, *map(_module, shown)], entry_points=False)
+        kinds, critics = host.kinds, host.critic_kinds
+    except OrchError as error:
+        yield f"{path}: {error}"
+        return
+    for language, text in blocks:
         if language == "yaml" and text.startswith("orchharness:"):
+            place = path.with_name("shown.plan.yaml")
             try:
-                place = path.with_name("shown.plan.yaml")
-                kinds, critics = host.kinds, host.critic_kinds
                 read_plan(place, root=root, kinds=kinds, critic_kinds=critics, text=text.encode())
             except OrchError as error:
                 yield f"{path}: this plan cannot be read:\n{text}{error}"
+
+
+def _module(text: str) -> ModuleType:
+    module = ModuleType("shown")
+    exec(compile(text, "shown.py", "exec"), vars(module))  # noqa: S102 - the project's own documents
+    return module
 
 
 def main() -> int:
@@ -60,11 +76,11 @@ def main() -> int:
     root = Path.cwd()
     for package in root.glob("plugins/*/"):
         sys.path.insert(0, str(package))
-    plugins = [__import__(p.parent.name) for p in root.glob("plugins/*/orchharness_*/__init__.py")]
-    host = PluginHost.load(plugins, entry_points=False)
-    wrong = [fault for path in documents(root) for fault in dead_links(path)]
-    wrong += [fault for path in documents(root) for fault in unreadable_plans(path, root, host)]
-    print("\n".join(wrong) or f"{len(documents(root))} documents", file=sys.stderr if wrong else sys.stdout)
+    packages = [import_module(p.parent.name) for p in root.glob("plugins/*/orchharness_*/__init__.py")]
+    found = documents(root)
+    wrong = [fault for path in found for fault in dead_links(path)]
+    wrong += [fault for path in found for fault in unusable(path, root, packages)]
+    print("\n".join(wrong) or f"{len(found)} documents", file=sys.stderr if wrong else sys.stdout)
     return 1 if wrong else 0
 
 

@@ -5,22 +5,25 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-# pytester forgets what a run in this process imported: what is imported before stays.
-import orchharness.critics.act
-import orchharness.planfile
-import orchharness.pytest_plugin.loop
-import orchharness.report
-import orchharness.run.judgement
-import orchharness.workspace.evidence
-import orchharness.workspace.gate_inputs
-import orchharness.workspace.staging
-import orchharness.workspace.templates  # noqa: F401
+_LASTING = (
+    "jinja2 jsonschema pydantic yaml orchharness.critics.act orchharness.planfile orchharness.report "
+    "orchharness.pytest_plugin.loop orchharness.run.judgement orchharness.workspace.evidence "
+    "orchharness.workspace.gate_inputs orchharness.workspace.staging orchharness.workspace.templates"
+)
+# pytester forgets what a run in this process imported; what is imported before stays. Otherwise every run would pay
+# for it again, and would have classes of its own beside those of C extensions and installed plugins.
+for _name in _LASTING.split():
+    import_module(_name)
+for _entry in entry_points(group="orchharness"):
+    _entry.load()
 
 
 class Play:
@@ -105,7 +108,8 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def play(pytester: pytest.Pytester, state: Path) -> Play:
+def play(pytester: pytest.Pytester, state: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    monkeypatch.setenv("HOME", str(state))  # pytester's own choice is the project
     pytester.makeini("[pytest]\n")
     return Play(pytester, state)
 

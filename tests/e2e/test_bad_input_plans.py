@@ -90,7 +90,7 @@ def test_an_unreadable_input_file_is_said(play: Any) -> None:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["{{ inputs.v.json.nothing.there }}", "{% for i in range(100000000) %}x{% endfor %}", "{{ 'x' * 10 ** 9 }}"],
+    ["{{ inputs.v.json.nothing.there }}", "{% for i in range(100000000) %}x{% endfor %}", "{{ 'x' * 10 ** 9 }}", "{{ '%999999999d' % 1 }}"],
 )
 def test_a_prompt_that_cannot_be_rendered_fails_its_task(play: Any, prompt: str) -> None:
     play.file("s.json", "{}")
@@ -116,7 +116,7 @@ def test_values_of_the_callers_environment_are_given_and_never_stored(play: Any,
     play.plan(
         """
         tasks:
-          a: {run: [sh, -c, 'test "$TOKEN" = "Bearer s3cr3t-v4lue"'], env: {TOKEN: 'Bearer ${MY_TOKEN}'}}
+          a: {run: [sh, -c, 'case "$TOKEN" in "Bearer s3"*"-v4lue") exit 0;; *) exit 1;; esac'], env: {TOKEN: 'Bearer ${MY_TOKEN}'}}
           b: {run: [sh, -c, 'echo "no: $TOKEN" >&2; exit 3'], env: {TOKEN: '${MY_TOKEN}'}}
         """
     )

@@ -117,11 +117,9 @@ def test_what_was_pulled_in_is_shown_by_collect_only(pytester: pytest.Pytester):
     quiet = run(pytester, "--collect-only", "-q", "-k", "two")
 
     shown.stdout.fnmatch_lines(["*pulled in what they need: one", "*<PlanItem one>", "*<PlanItem two>"])
-    assert [x for x in quiet.outlines if x] == [
-        "a.plan.yaml::track_a::one",
-        "a.plan.yaml::track_a::two",
-        "2/4 tests collected (2 deselected) in 0.0*s",
-    ][:2] + quiet.outlines[-1:]
+    assert quiet.outlines[:2] == ["a.plan.yaml::track_a::one", "a.plan.yaml::track_a::two"]
+    quiet.stdout.no_fnmatch_line("*pulled in*")
+    quiet.stdout.fnmatch_lines(["2/4 tests collected (2 deselected) in *s"])
 
 
 def test_lf_runs_what_failed_and_what_it_needs(pytester: pytest.Pytester):
@@ -132,7 +130,7 @@ def test_lf_runs_what_failed_and_what_it_needs(pytester: pytest.Pytester):
     result = run(pytester, "--lf")
 
     result.assert_outcomes(passed=1, failed=1, deselected=2)
-    result.stdout.fnmatch_lines(["*rerun previous 1 failure*", "a.plan.yaml: 1 chosen, pulled in what they need: base"])
+    result.stdout.fnmatch_lines(["a.plan.yaml: 1 chosen, pulled in what they need: base", "*rerun previous 1 failure*"])
     assert run_folder(pytester) != first
 
     (pytester.path / "mended").touch()
@@ -153,7 +151,7 @@ def test_sw_goes_on_from_where_it_stopped(pytester: pytest.Pytester):
 
     first = run(pytester, "--sw")
 
-    first.assert_outcomes(passed=1, failed=1)
+    first.assert_outcomes(passed=1, failed=1, skipped=1)  # what it blocks is decided with it
     first.stdout.fnmatch_lines(["*Interrupted: Test failed, continuing from this test next run.*"])
 
     (pytester.path / "mended").touch()

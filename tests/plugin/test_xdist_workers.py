@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from xdist_sessions import KILL_WORKER, items, journal, lines_of, plan, session, states
-
-ONCE = f"echo spawned >> spawned; [ -e died ] || {{ touch died; {KILL_WORKER}; }}"
+from xdist_sessions import deadly, items, journal, lines_of, plan, session, states
 
 
 def test_an_act_whose_worker_dies_is_found_by_another_and_was_spawned_once(pytester: pytest.Pytester) -> None:
@@ -13,7 +11,7 @@ def test_an_act_whose_worker_dies_is_found_by_another_and_was_spawned_once(pytes
         pytester,
         f"""
 tasks:
-  a: {{run: [sh, -c, '{ONCE}; sleep 1; echo out > out.txt'], outputs: {{o: out.txt}}}}
+  a: {{run: {deadly(pytester, "sleep 1; echo out > out.txt")}, outputs: {{o: out.txt}}}}
   b: {{run: ["true"], needs: [a]}}
 """,
     )
@@ -29,7 +27,7 @@ tasks:
 
 
 def test_an_act_that_ended_while_nobody_watched_counts_as_it_ended(pytester: pytest.Pytester) -> None:
-    plan(pytester, f"tasks: {{a: {{run: [sh, -c, '{ONCE}; exit 5']}}, b: {{run: ['true']}}}}")
+    plan(pytester, f"tasks: {{a: {{run: {deadly(pytester, 'exit 5')}}}, b: {{run: ['true']}}}}")
 
     result = session(pytester, "-n1")
 
@@ -39,7 +37,7 @@ def test_an_act_that_ended_while_nobody_watched_counts_as_it_ended(pytester: pyt
 
 
 def test_the_limit_of_an_act_runs_from_its_spawn_whoever_watches_it(pytester: pytest.Pytester) -> None:
-    plan(pytester, f"tasks: {{a: {{run: [sh, -c, '{ONCE}; sleep 60'], timeout: 1s}}}}")
+    plan(pytester, f"tasks: {{a: {{run: {deadly(pytester, 'sleep 60')}, timeout: 1s}}}}")
 
     result = session(pytester, "-n1")
 
@@ -52,14 +50,14 @@ def test_a_judgement_whose_worker_dies_is_found_by_another(pytester: pytest.Pyte
     (pytester.path / "judge.py").write_text(
         """
 import json, os, pathlib, time
-with open("../../../../spawned" if False else os.environ["LOG"], "a") as log: log.write("spawned\\n")
+with open(os.environ["LOG"], "a") as log: log.write("spawned\\n")
 died = pathlib.Path(os.environ["LOG"] + ".died")
 if not died.exists():
     died.touch()
     pid, worker = os.getpid(), 0
-    while True:  # the worker is the first of the ancestors that is an execnet gateway
+    while True:  # the worker is the first ancestor that reads its program from a pipe
         pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        if b"execnet" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"sys.stdin.readline" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
             break
     os.kill(pid, 9)
 time.sleep(0.5)
@@ -82,7 +80,6 @@ tasks: {{a: {{run: [sh, -c, "echo x > x.txt"], outputs: {{o: x.txt}}, gate: {{cr
 
 
 def test_an_act_that_takes_two_workers_with_it_is_failed_and_ended(pytester: pytest.Pytester) -> None:
-    # The act is watched by a shell of its own session: what kills is told which worker by the dispatch itself.
     (pytester.path / "conftest.py").write_text(
         """
 import os
@@ -90,7 +87,7 @@ import orchharness
 
 @orchharness.hookimpl
 def orchharness_agent_kinds():
-    return [orchharness.Kind("deadly")]
+    return [orchharness.Kind(name="deadly")]
 
 @orchharness.hookimpl
 def orchharness_spawn(request):
@@ -118,7 +115,7 @@ def orchharness_cancel(handle):
 
 
 def test_without_replacements_the_other_worker_goes_on_with_the_act(pytester: pytest.Pytester) -> None:
-    plan(pytester, f"tasks: {{a: {{run: [sh, -c, '{ONCE}; sleep 1']}}}}")
+    plan(pytester, f"tasks: {{a: {{run: {deadly(pytester, 'sleep 1')}}}}}")
 
     result = session(pytester, "-n2", "--max-worker-restart=0")
 
@@ -132,7 +129,7 @@ def test_when_the_last_worker_is_gone_its_act_is_failed_and_the_session_is_no_su
 ) -> None:
     plan(
         pytester,
-        f"tasks: {{a: {{run: [sh, -c, '{ONCE}; sleep 60']}}, b: {{run: ['true'], needs: [a], trigger_rule: all_done}}}}",
+        f"tasks: {{a: {{run: {deadly(pytester, 'sleep 60')}}}, b: {{run: ['true'], needs: [a], trigger_rule: all_done}}}}",
     )
 
     result = session(pytester, "-n1", "--max-worker-restart=0")
@@ -140,8 +137,8 @@ def test_when_the_last_worker_is_gone_its_act_is_failed_and_the_session_is_no_su
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "FAILED a.plan.yaml::tasks::a - the worker that executed it died, and there is no other to go on with it",
-            "*Interrupted: 1 item* of plans *not decided: the workers were lost*",
+            "the worker that executed it died, and there is no other to go on with it",
+            "*Interrupted: not every item of the plans was decided (1 left): the workers were lost*",
         ]
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
@@ -228,8 +225,9 @@ tasks:
 
 
 def test_a_replacement_gets_the_plan_as_it_was_read_first(pytester: pytest.Pytester) -> None:
-    text = f"tasks: {{a: {{run: [sh, -c, 'echo {{}} > *.plan.yaml; {ONCE}; sleep 0.5']}}, b: {{run: ['true'], needs: [a]}}}}"
-    plan(pytester, text)
+    act = deadly(pytester, "sleep 0.5").replace("[sh, ", "[sh, edit.sh, ")
+    (pytester.path / "edit.sh").write_text('echo "tasks: [" >> a.plan.yaml; exec sh $1')
+    plan(pytester, f"tasks: {{a: {{run: {act}}}, b: {{run: ['true'], needs: [a]}}}}")
 
     result = session(pytester, "-n1")
 
@@ -239,13 +237,15 @@ def test_a_replacement_gets_the_plan_as_it_was_read_first(pytester: pytest.Pytes
 
 def test_a_replacement_that_collects_other_items_is_not_used(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_o="def test_one(): pass")
+    deadly(pytester, "sleep 2")
+    (pytester.path / "edit.sh").write_text('{ echo; echo "def test_more(): pass"; } >> test_o.py; exec sh deadly.sh')
     plan(
         pytester,
-        f"""
-limits: {{parallel: 2}}
+        """
+limits: {parallel: 2}
 tasks:
-  a: {{run: [sh, -c, 'echo "def test_more(): pass" >> test_o.py; {ONCE}; sleep 2']}}
-  b: {{run: [sleep, "3"]}}
+  a: {run: [sh, edit.sh]}
+  b: {run: [sleep, "3"]}
 """,
     )
 

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 LIMIT = 28  # seconds a session may take; a hang is a failure here, not in the outer time limit
-KILL_WORKER = "kill -9 $(awk '{print $4}' /proc/$PPID/stat)"  # the act's leader is $PPID, its parent the worker
 
 
 def session(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
@@ -26,6 +25,19 @@ def plan(pytester: pytest.Pytester, text: str, name: str = "a") -> Path:
     path = pytester.path / f"{name}.plan.yaml"
     path.write_text("orchharness: 1\n" + text)
     return path
+
+
+def deadly(pytester: pytest.Pytester, then: str) -> str:
+    """A command that says in `spawned` that it was spawned, and the first time kills the worker that spawned it.
+
+    The act's leader is the command's parent, and the worker is the leader's.
+    """
+    (pytester.path / "deadly.sh").write_text(
+        "echo spawned >> spawned\n"
+        "[ -e died ] || { touch died; kill -9 $(awk '{print $4}' /proc/$PPID/stat); }\n"
+        f"{then}\n"
+    )
+    return "[sh, deadly.sh]"
 
 
 def run_folder(pytester: pytest.Pytester, plan_id: str = "a") -> Path:

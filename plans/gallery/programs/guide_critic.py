@@ -25,7 +25,13 @@ def judge(guide: str, specifications: list[str]) -> dict[str, object]:
     for name, example, gives in functions:
         if name in parts and example not in parts[name]:
             fix = f"For example `{example}` gives `{gives}`."
-            finding = {"severity": "major", "task": "guide", "where": name, "what": f"{name} has no example", "fix": fix}
+            finding = {
+                "severity": "major",
+                "task": "guide",
+                "where": name,
+                "what": f"{name} has no example",
+                "fix": fix,
+            }
             findings.append(finding)
     present = sum(name in parts for name, _, _ in functions)
     shown = sum(example in parts.get(name, "") for name, example, _ in functions)

@@ -42,7 +42,7 @@ START = 1000.0
 
 
 def task(
-    id: str,
+    name: str,
     *needs: str,
     phase: str = "main",
     track: str = "t",
@@ -54,28 +54,28 @@ def task(
 ) -> Task:
     """A task; `reads` maps an input to `TASK.output`, `GATE.evaluation`, or a list of those (then it is gathered)."""
     inputs = []
-    for name, sources in (reads or {}).items():
+    for given, sources in (reads or {}).items():
         words = [sources] if isinstance(sources, str) else sources
         parts = [w.split(".") for w in words]
         found = tuple(Source(item=i, output=None if o == "evaluation" else o) for i, o in parts)
-        inputs.append(Input(name=name, sources=found, gathered=not isinstance(sources, str)))
+        inputs.append(Input(name=given, sources=found, gathered=not isinstance(sources, str)))
         needs = (*needs, *(i for i, _ in parts))
     return Task(
-        id=id,
+        id=name,
         phase=phase,
         track=track,
         order=0,
         line=1,
         needs=tuple(dict.fromkeys(needs)),
         inputs=tuple(inputs),
-        outputs=tuple(Output(name=o, kind=OutputKind.FILE, path=f"{id}.{o}") for o in outputs),
+        outputs=tuple(Output(name=o, kind=OutputKind.FILE, path=f"{name}.{o}") for o in outputs),
         retry=Retry(attempts=attempts, backoff=backoff),
         **more,
     )
 
 
 def gate(
-    id: str,
+    name: str,
     *of: str,
     own: str | None = None,
     over: Iterable[str] = (),
@@ -93,7 +93,7 @@ def gate(
         sources = tuple(Source(item=i, output=o) for i, _, o in (w.partition(".") for w in check_reads))
         found.append(Check(kind=CheckKind.RUN, name="run check", sources=sources))
     return Gate(
-        id=id,
+        id=name,
         phase=phase,
         track=track,
         order=0,
@@ -108,11 +108,11 @@ def gate(
     )
 
 
-def critic(id: str = "critic", criteria: Mapping[str, str] | None = None, **more: Any) -> Critic:
+def critic(name: str = "critic", criteria: Mapping[str, str] | None = None, **more: Any) -> Critic:
     """A critic; by default in the background, with the one criterion `q`."""
     weights = {"q": "1"} if criteria is None else criteria
     return Critic(
-        id=id,
+        id=name,
         kind="command",
         criteria={n: Decimal(w) for n, w in weights.items()},
         **{"mode": BACKGROUND, **more},
@@ -132,10 +132,8 @@ def plan(
         needs = [own.get(n, n) if own.get(n) != item.id else n for n in (*item.needs, *judged)]
         if item.phase in before:
             needs.append(group_node("phase", before[item.phase]))
-        item = replace(item, order=number, line=number + 1, needs=tuple(dict.fromkeys(needs)))
-        if isinstance(item, Task):
-            item = replace(item, gate=own.get(item.id))
-        placed.append(item)
+        made_of = replace(item, order=number, line=number + 1, needs=tuple(dict.fromkeys(needs)))
+        placed.append(replace(made_of, gate=own.get(item.id)) if isinstance(made_of, Task) else made_of)
     groups: dict[str, tuple[str, ...]] = {}
     made = []
     for phase in order:

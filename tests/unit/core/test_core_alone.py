@@ -11,8 +11,8 @@ from orchharness.core.plan import OnExhausted, Retry
 LOW, HIGH = Said(score=0.5), Said(score=0.95)
 
 
-def alone(id: str, *needs: str, **more):
-    return task(id, *needs, mode=FOREGROUND, **more)
+def alone(name: str, *needs: str, **more):
+    return task(name, *needs, mode=FOREGROUND, **more)
 
 
 def test_a_foreground_task_waits_until_running_acts_have_drained_and_then_runs_alone(drive):

@@ -131,7 +131,7 @@ class AnyRun(RuleBasedStateMachine):
     @rule(data=st.data(), seconds=st.sampled_from([0.0, 1.0, 10.0]))
     def end(self, data: st.DataObject, seconds: float) -> None:
         act = data.draw(st.sampled_from(self.drive.run.acts))
-        item, judge = self.drive.run._ledger.acts[act]
+        _, judge = self.drive.run._ledger.acts[act]
         self.drive.now += seconds
         self._finish(act, data.draw(_done() if judge is None else _said(list(self.drive.plan.tasks))))
 
@@ -263,8 +263,8 @@ def test_every_run_ends_and_keeps_its_promises(whole: Plan, seed: int) -> None:
 
 
 AnyRun.TestCase.settings = settings(
-    max_examples=LONG or 120,
-    stateful_step_count=40 if not LONG else 70,
+    max_examples=LONG or 90,
+    stateful_step_count=30 if not LONG else 70,
     deadline=None,
     derandomize=not LONG,
     suppress_health_check=list(HealthCheck),

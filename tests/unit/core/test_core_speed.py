@@ -71,7 +71,7 @@ def play(whole: Plan) -> tuple[int, float]:
 
 @pytest.mark.parametrize("shape", [wide, chain, counted, gated, alone, phased], ids=lambda s: s.__name__)
 def test_the_cost_of_an_act_does_not_grow_with_the_plan(shape):
-    small, large = shape(200), shape(2000)
+    small, large = shape(100), shape(1000)
     cost = []
     for whole in (small, large):
         best = min((play(whole) for _ in range(3)), key=lambda found: found[1])
@@ -81,7 +81,7 @@ def test_the_cost_of_an_act_does_not_grow_with_the_plan(shape):
 
 
 def test_refining_many_members_costs_a_walk_and_not_a_square():
-    n = 1500
+    n = 600
     names = [f"T{i}" for i in range(n)]
     items = [task(f"T{i}", *([f"T{i - 1}"] if i else [])) for i in range(n)]
     from build import Drive
@@ -92,5 +92,5 @@ def test_refining_many_members_costs_a_walk_and_not_a_square():
     begin = time.perf_counter()
     drive.play()
 
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 3
     assert len(drive.acts) == 3 * n + 2

@@ -162,8 +162,9 @@ def test_a_new_run_state_is_news(view, path):
     assert yaml.safe_load(path.read_text())["state"] == "passed"
 
 
-def test_a_large_file_is_written_twice_a_second_at_most(view, monkeypatch):
+def test_a_large_file_that_is_slow_to_write_is_written_twice_a_second_at_most(view, monkeypatch):
     monkeypatch.setattr("orchharness.journal.statefile.SMALL", 10)
+    monkeypatch.setattr("orchharness.journal.statefile._SHARE", 1e9)
     written = []
     for number, at in enumerate((10.0, 10.1, 10.4, 10.6, 10.7)):
         view.update([status("B", "running", iteration=number)], "running", at)
@@ -171,6 +172,18 @@ def test_a_large_file_is_written_twice_a_second_at_most(view, monkeypatch):
 
     assert written == [True, False, False, True, False]
     assert view.flush(10.8, force=True)
+
+
+def test_what_is_new_is_due_after_the_pause(view, monkeypatch):
+    monkeypatch.setattr("orchharness.journal.statefile.SMALL", 10)
+    monkeypatch.setattr("orchharness.journal.statefile._SHARE", 1e9)
+    view.flush(10.0)
+    nothing_new = view.due_in(10.0)
+    view.update([status("B", "running")], "running", 10.1)
+
+    assert nothing_new == float("inf")
+    assert view.due_in(10.1) == pytest.approx(0.4)
+    assert view.due_in(10.5) == 0.0
 
 
 def test_a_clock_set_back_does_not_silence_the_file(view, monkeypatch):
