@@ -171,7 +171,11 @@ class PluginHost:
             impls = self._manager.hook.orchharness_update.get_hookimpls()
             ordered = sorted(impls, key=lambda impl: impl.trylast - impl.tryfirst)
             self._watchers = [(impl.plugin_name, _caller(impl, ("event", "run"))) for impl in ordered]
-        failed = []
+        failed: list[tuple[str, str]] = []
+        if self._watchers:
+            from orchharness.core.views import read_only
+
+            event = read_only(event)
         for name, watch in self._watchers:
             try:
                 watch(event, run)

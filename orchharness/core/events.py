@@ -174,10 +174,7 @@ def to_record(event: Event) -> dict[str, Any]:
         value = getattr(event, key)
         if value is default or value is EMPTY or value == default:
             continue
-        if key not in _MAPPINGS:
-            record[key] = value
-        elif value:
-            record[key] = dict(value)
+        record[key] = dict(value) if key in _MAPPINGS else value
     return record
 
 

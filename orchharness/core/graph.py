@@ -103,27 +103,37 @@ def tails(plan: Plan, waiting: Mapping[str, list[str]]) -> dict[str, float]:
     """Node -> the longest time from its start to the end of the plan, by estimates.
 
     Tasks without an estimate count as the mean of those that have one (1 s where none has), gates as nothing.
+
+    Raises:
+        OrchError: items wait for each other.
     """
     known = [t.estimate for t in plan.tasks.values() if t.estimate is not None]
     default = sum(known) / len(known) if known else 1.0
     result: dict[str, float] = {}
-    for start in [*plan.tasks, *plan.gates]:
-        stack = [start]
-        while stack:
-            node = stack[-1]
-            if node in result:
-                stack.pop()
-                continue
-            after = waiting.get(node, ())
-            open_ = [n for n in after if n not in result]
-            if open_:
-                stack.extend(open_)
-                continue
-            stack.pop()
-            task = plan.tasks.get(node)
-            own = 0.0 if task is None else task.estimate if task.estimate is not None else default
-            result[node] = own + max((result[n] for n in after), default=0.0)
+    for node in reversed(_in_order(plan, waiting)):
+        task = plan.tasks.get(node)
+        own = 0.0 if task is None else task.estimate if task.estimate is not None else default
+        result[node] = own + max([result[n] for n in waiting.get(node, ())], default=0.0)
     return result
+
+
+def _in_order(plan: Plan, waiting: Mapping[str, list[str]]) -> list[str]:
+    """The nodes, each after all it waits for."""
+    before = dict.fromkeys([*plan.tasks, *plan.gates, *waiting], 0)
+    for after in waiting.values():
+        for node in after:
+            before[node] = before.get(node, 0) + 1
+    order = [n for n, count in before.items() if not count]
+    for node in order:  # grows while it is walked
+        for later in waiting.get(node, ()):
+            before[later] -= 1
+            if not before[later]:
+                order.append(later)
+    if len(order) < len(before):
+        left = ", ".join(sorted(n for n, count in before.items() if count)[:10])
+        msg = f"these wait for each other (what the checks of a gate read counts too): {left}; take one edge out"
+        raise OrchError(msg)
+    return order
 
 
 def nearest_after(

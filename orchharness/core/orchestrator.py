@@ -17,47 +17,18 @@ from typing import Any, assert_never
 
 from orchharness.core import events as ev
 from orchharness.core import releasing
+from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.plan import Gate, Plan, Task
 from orchharness.core.records import Findings, GateRecord, TaskRecord
 from orchharness.core.scheduling import Ticket
 from orchharness.core.status import OVER, ItemStatus, RunState, Transition
+from orchharness.core.views import read_only
 from orchharness.core.working import Working
-from orchharness.record import record
 
+__all__ = ["CancelAct", "Instruction", "Orchestrator", "RunView", "StartJudgement", "StartTask"]
 _BAD = ("failed", "error", "lost")
-
-
-@record
-class StartTask:
-    """Spawn the task's agent."""
-
-    task: str
-    iteration: int
-    attempt: int
-    act: str
-
-
-@record
-class StartJudgement:
-    """Spawn the critic (`checks` for the gate's checks)."""
-
-    gate: str
-    critic: str
-    iteration: int
-    attempt: int
-    act: str
-
-
-@record
-class CancelAct:
-    """End the act and everything it started."""
-
-    act: str
-
-
-Instruction = StartTask | StartJudgement | CancelAct
 
 
 class RunView:
@@ -65,11 +36,14 @@ class RunView:
 
     def __init__(self, orchestrator: Orchestrator) -> None:
         self._orchestrator = orchestrator
+        self._plan: Plan | None = None
 
     @property
     def plan(self) -> Plan:
         """The plan."""
-        return self._orchestrator.plan
+        if self._plan is None:
+            self._plan = read_only(self._orchestrator.plan)
+        return self._plan
 
     @property
     def state(self) -> str:
@@ -83,11 +57,12 @@ class RunView:
 
     def status(self, item: str) -> ItemStatus:
         """How one item stands."""
-        return self._orchestrator.status(item)
+        found: ItemStatus = read_only(self._orchestrator.status(item))
+        return found
 
     def items(self) -> Iterator[ItemStatus]:
         """How every item of the run stands, in plan order."""
-        return (self._orchestrator.status(i) for i in self._orchestrator.selected)
+        return (self.status(i) for i in self._orchestrator.selected)
 
 
 class Orchestrator:

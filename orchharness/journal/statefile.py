@@ -1,7 +1,7 @@
 """`ORCHESTRATION.yaml`: how the run stands, for people. A projection of the journal, written by the orchestrator only.
 
 * Only what changed is rendered again, and only when the file is due: at once while it is small, else as often as
-  keeps the writing under a twentieth of the time, and at least twice a second.
+  keeps the writing under a fortieth of the time, and at least twice a second.
 * It is replaced by exchanging it with a spare file (renameat2, Linux): a plain rename over an existing file makes
   ext4 flush the new one to the disk first, which costs milliseconds on every update.
 * It is not synced: after a power cut the journal says what is true.
@@ -25,7 +25,7 @@ from orchharness.journal.flow import decimal, flow, scalar
 
 SMALL = 8 * 1024  # bytes; below it every change is written at once
 PAUSE = 0.5  # seconds between two writes of a larger file, at most
-_SHARE = 20  # how many times as long as a write took it is waited before the next
+_SHARE = 40  # how many times as long as a write took it is waited before the next
 _REASON = 200  # characters
 _BLOCKERS = 5
 _NOTE = "# How the run stands. Edits change nothing and are lost: the truth is journal.jsonl.\n"

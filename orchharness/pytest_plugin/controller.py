@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import pytest
 
 from orchharness.core.acts import Outcome
 from orchharness.errors import OrchError
-from orchharness.pytest_plugin import is_plan
+from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
 from orchharness.pytest_plugin.scan import plan_texts
@@ -29,42 +29,10 @@ from orchharness.run.handles import stored_handle
 from orchharness.run.leftovers import end_leftovers
 
 if TYPE_CHECKING:
-    from orchharness.core.plan import Plan
     from orchharness.run.act import ActRequest
 
 _SPAWNING = 2.0  # seconds in which a worker that was just told to start an act has started it
 _LOOK = 0.02
-
-
-class LivePlan:
-    """A plan file of the session: its run, and where its items stand in the collection."""
-
-    def __init__(self, plan: Plan, path: Path) -> None:
-        self.plan, self.path = plan, path
-        self.index: dict[str, int] = {}
-        self.targets: dict[str, Target] = {}
-        self.unreported: dict[str, None] = {}
-        self.run: PlanRun | None = None
-        self.over = False
-
-
-class Job:
-    """An act to be executed by a worker; `deaths` are the workers that died over it."""
-
-    def __init__(self, live: LivePlan, request: ActRequest) -> None:
-        self.live, self.request = live, request
-        self.deaths = 0
-
-    @property
-    def index(self) -> int:
-        """The place of its item in the collection."""
-        return self.live.index[self.request.item]
-
-    @property
-    def track(self) -> tuple[str, str]:
-        """What should keep to one worker."""
-        spec = self.live.plan.item(self.request.item)
-        return (spec.phase, spec.track)
 
 
 class LivePlans:
@@ -96,8 +64,12 @@ class LivePlans:
         due = [at for v in self._lives if v.run and not v.over and (at := v.run.wake_at()) is not None]
         return min(due, default=None)
 
-    def sort_out(self, collection: Sequence[str]) -> list[list[int]]:
+    def sort_out(self, collection: Sequence[str], files: Mapping[str, Sequence[str]]) -> list[list[int]]:
         """Find out which item each index is; the plans are read from the bytes the workers had.
+
+        Args:
+            collection: The node ids of all items.
+            files: The node ids of plan files -> their paths.
 
         Returns:
             The indices of ordinary tests, file by file.
@@ -105,37 +77,39 @@ class LivePlans:
         Raises:
             UsageError: a plan cannot be read here as it was read in the workers.
         """
-        lives: dict[str, LivePlan] = {}
+        lives = {file: self._read(paths) for file, paths in files.items()}
         batches: dict[str, list[int]] = {}
         for index, nodeid in enumerate(collection):
             file, _, rest = nodeid.partition("::")
-            if not is_plan(self._config, Path(file).name):
+            item_id = rest.partition("::")[2]  # it may hold "::" itself, a track's name cannot
+            live = lives.get(file)
+            if live is None or item_id not in live.known:
                 batches.setdefault(file, []).append(index)
-                continue
-            if file not in lives:
-                lives[file] = self._read(file)
-            self._place(lives[file], file, rest, index)
+            else:
+                self._place(live, nodeid, item_id, index)
         self._lives = list(lives.values())
         return list(batches.values())
 
-    def _read(self, file: str) -> LivePlan:
-        path = Path(os.path.abspath(self._config.rootpath / file))  # noqa: PTH100 - as pytest names it
+    def _read(self, paths: Sequence[str]) -> LivePlan:
+        if len(paths) > 1:
+            msg = f"{' and '.join(paths)} have the same name in pytest, being outside its root: run them one by one"
+            raise pytest.UsageError(msg)
+        path = Path(paths[0])
         try:
             plan = self._plans.read(path, plan_texts(self._config).get(str(path)))
         except OrchError as error:
             raise pytest.UsageError(str(error)) from None
         return LivePlan(plan, path)
 
-    def _place(self, live: LivePlan, file: str, rest: str, index: int) -> None:
-        # matrix values may hold anything, also "::"; a track's id cannot
-        item_id = rest.partition("::")[2]
+    def _place(self, live: LivePlan, nodeid: str, item_id: str, index: int) -> None:
         live.index[item_id] = index
         live.unreported[item_id] = None
+        where = os.path.relpath(live.path, self._config.rootpath)
         live.targets[item_id] = Target(
             item_id=item_id,
-            nodeid=f"{file}::{rest}",
+            nodeid=nodeid,
             path=live.path,
-            location=(file, live.plan.item(item_id).line - 1, item_id),
+            location=(where, live.plan.item(item_id).line - 1, item_id),
             keywords={item_id: 1},
         )
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,12 +39,13 @@ class Dispatch:
         part.write_bytes(os.fsencode(folder))
         part.replace(target)
 
-    def notes(self, node: WorkerController) -> list[str]:
-        """What the worker had to say of its collection."""
+    def told(self, node: WorkerController) -> dict[str, Any]:
+        """What the worker put down about its collection: `files`, node id -> paths of plans, and `notes`."""
         try:
-            return cast("list[str]", json.loads(self._of(node).with_suffix(".notes").read_bytes()))
-        except (FileNotFoundError, ValueError):
-            return []
+            found: dict[str, Any] = json.loads(self._of(node).with_suffix(".told").read_bytes())
+        except FileNotFoundError:
+            return {"files": {}, "notes": []}
+        return found
 
     def close(self) -> None:
         """Nothing is put down any more, and what is there is not found."""

@@ -19,6 +19,7 @@ import pytest
 from _pytest.main import pytest_runtestloop as stock_loop
 
 from orchharness.core.acts import Outcome
+from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, no_garbage, plans_of
@@ -105,6 +106,7 @@ class LocalLoop:
         self.runner = Runner(self.plans.host, keep=False)
         self.signals = Signals(self.runner.wake)
         self.requests: dict[str, tuple[_File, ActRequest]] = {}  # by key: names are unique in a plan only
+        self._news: list[tuple[_File, str]] = []  # decided, not reported yet
         self.stopped = ""
         self.broken = ""
         self._protocol = _protocol_hook(session.config)
@@ -148,9 +150,15 @@ class LocalLoop:
                     return
                 # What follows from an act that could not be prepared brings no event that would end the wait.
                 unprepared = [self._turn(file) for file in list(self.live)]
+                self._tell()
                 if self._end_over() or any(unprepared):
                     continue
-                for result in self.runner.wait(self._patience()):
+                patience = self._patience()
+                if patience is None and not self.requests:
+                    names = ", ".join(file.plan.id for file in self.live)
+                    msg = f"nothing runs and nothing will, but not everything is decided: {names}"
+                    raise RuntimeError(msg)  # a bug of ours; better said than waited for
+                for result in self.runner.wait(patience):
                     self._take(result)
 
     # ---- plans -------------------------------------------------------------------------------
@@ -161,7 +169,7 @@ class LocalLoop:
             self.waiting.clear()
         root_busy = any(file.plan.copy is None for file in self.live)
         for file in list(self.waiting):
-            if file.plan.copy is None and root_busy:
+            if self.stopped or (file.plan.copy is None and root_busy):
                 continue
             self.waiting.remove(file)
             self._begin(file)
@@ -185,6 +193,7 @@ class LocalLoop:
         over = [(file, run) for file, run in self.live.items() if run.over]
         for file, run in over:
             self._decided(file, run.run.take_final())
+            self._tell()
             with no_garbage():
                 state = run.end(self.stopped)
             if state == "paused" or (state == "failed" and not self.stopped):
@@ -232,7 +241,17 @@ class LocalLoop:
     # ---- reports -----------------------------------------------------------------------------
 
     def _decided(self, file: _File, final: Iterable[str]) -> None:
-        for item_id in final:
+        """Good news is told when the next acts are on their way; bad news first, since it may stop the session."""
+        found = list(final)
+        self._news += [(file, item_id) for item_id in found]
+        status = self.live[file].run.status
+        if any(status(item_id).state not in SUCCESS for item_id in found):
+            self._tell()
+
+    def _tell(self) -> None:
+        """Report what was decided, in that order."""
+        news, self._news = self._news, []
+        for file, item_id in news:
             self._report(file, item_id)
 
     def _report(self, file: _File, item_id: str, *, ended: bool = False) -> None:
@@ -271,6 +290,7 @@ class LocalLoop:
     def _end_all(self, reason: str) -> None:
         """End every act, journal it, write the reports. A second signal shortens the waiting."""
         self.waiting.clear()
+        self._tell()
         self.plans.terminal.stopping(reason, self.runner.running)
         with self.signals.held(), ExitStack() as stack:
             for key in self.requests:

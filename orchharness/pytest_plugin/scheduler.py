@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchharness.pytest_plugin.alarm import Alarm
-from orchharness.pytest_plugin.controller import Job, LivePlans
+from orchharness.pytest_plugin.controller import LivePlans
 from orchharness.pytest_plugin.dispatch import CONTROLLER, DISPATCH, Dispatch
+from orchharness.pytest_plugin.live import Job
 from orchharness.pytest_plugin.roster import Roster, is_parked
 from orchharness.pytest_plugin.signals import Signals
 
@@ -46,7 +47,7 @@ class PlanScheduling:
         self._busy: dict[WorkerController, Job | list[int]] = {}
         self._queue: deque[Job] = deque()
         self._tracks: dict[WorkerController, tuple[str, str]] = {}
-        self._notes: list[str] = []
+        self._told: dict[str, Any] = {}
         self._begun = False  # whether a worker with plan items has collected
         self._started = False
         self._forsaken = False  # no worker is left that could do anything
@@ -108,7 +109,7 @@ class PlanScheduling:
                 return
             self._roster.first(node, collection)
             self._begun = True
-            self._notes = self._dispatch.notes(node)
+            self._told = self._dispatch.told(node)
         elif wrong := self._roster.another(node, collection):
             if not self._started:
                 msg = (
@@ -141,9 +142,9 @@ class PlanScheduling:
             return
         with self._signals.held():
             if not self._started:
-                self._ordinary.extend(self.live.sort_out(self._roster.collection))
+                self._ordinary.extend(self.live.sort_out(self._roster.collection, self._told["files"]))
                 self._started = True
-                for note in self._notes:
+                for note in self._told["notes"]:
                     self._say(note)
             self._go_on()
 

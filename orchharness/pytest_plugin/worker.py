@@ -32,13 +32,36 @@ class ParkedItem(pytest.Item):
     def runtest(self) -> None:
         """Never called: the protocol swallows it."""
 
-    def orch_protocol(self) -> bool:
-        """Nothing to do."""
-        return True
-
     def reportinfo(self) -> tuple[Path, int, str]:
         """No place."""
         return self.path, 0, PARKED
+
+
+class Parking:
+    """Swallows the parked item; at the end it does for ordinary tests what the last of them could not do."""
+
+    def __init__(self) -> None:
+        self._last: pytest.Item | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Nothing to run, except the teardown of the session's fixtures when nothing comes any more."""
+        if not isinstance(item, ParkedItem):
+            self._last = self._last if isinstance(item, PlanItem) else item
+            return None
+        if nextitem is None and self._last is not None:
+            self._tear_down(self._last, item.session)
+        return True
+
+    @staticmethod
+    def _tear_down(last: pytest.Item, session: pytest.Session) -> None:
+        """The last test believed that another one comes, so fixtures of the session are still there."""
+        state = session._setupstate  # noqa: SLF001 - else pytest does it where nobody reports what goes wrong
+        call = pytest.CallInfo.from_call(lambda: state.teardown_exact(None), when="teardown")
+        if call.excinfo is not None:
+            session.items[-1] = last  # xdist looks whether a report is of the item that it runs
+            report = pytest.TestReport.from_item_and_call(last, call)
+            session.config.hook.pytest_runtest_logreport(report=report)
 
 
 def park(session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -48,15 +71,21 @@ def park(session: pytest.Session, items: list[pytest.Item]) -> None:
             item.orch_protocol = partial(_execute, item)
     parked: Any = ParkedItem.from_parent(session, name=PARKED)
     items.append(parked)
-    _tell_notes(session.config)
+    session.config.pluginmanager.register(Parking(), "orchharness-parking")
+    _tell(session.config, items)
 
 
-def _tell_notes(config: pytest.Config) -> None:
-    """Put down what there is to say of the collection: only the controller has a terminal."""
+def _tell(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put down what the controller cannot see of the collection, and what only it can say on a terminal."""
     given: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]
-    notes = plans_of(config).terminal.take_notes()
-    if notes and "orch_dispatch" in given:
-        Path(given["orch_dispatch"], f"{given['workerid']}.notes").write_text(json.dumps(notes))
+    if "orch_dispatch" not in given:
+        return
+    # Files outside the root folder have no name in node ids.
+    files: dict[str, list[str]] = {}
+    for file in dict.fromkeys(item.plan_file for item in items if isinstance(item, PlanItem)):
+        files.setdefault(file.nodeid, []).append(str(file.path))
+    told = {"notes": list(plans_of(config).terminal.take_notes()), "files": files}
+    Path(given["orch_dispatch"], f"{given['workerid']}.told").write_text(json.dumps(told))
 
 
 def _execute(item: PlanItem) -> bool | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchharness.report.render import render, write_report
+    from orchharness.report.render import write_report
     from orchharness.report.view import ReportView, build
 
-__all__ = ["ReportView", "build", "render", "write_report"]
-_HOME = {"render": "render", "write_report": "render", "ReportView": "view", "build": "view"}
+__all__ = ["ReportView", "build", "write_report"]  # not `render`: the module of that name would stand in its place
+_HOME = {"write_report": "render", "ReportView": "view", "build": "view"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,6 @@ Rules that hold here:
 
 from __future__ import annotations
 
-import hashlib
 import math
 import secrets
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
 from orchharness.core.status import RunState, Transition
-from orchharness.errors import JournalError, OrchError, RunBusyError
+from orchharness.errors import JournalError, OrchError
 from orchharness.journal import Journal, RunLock, StateFile
 from orchharness.run import directory as places
 from orchharness.run.act import ActRequest, ActResult
@@ -29,10 +28,9 @@ from orchharness.run.entries import Start, finished, item_of, not_started, start
 from orchharness.run.frozen import FrozenInputs, Watched
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.parts import Parts
-from orchharness.run.pinned import expected_tests
 from orchharness.run.prepare import Preparer
 from orchharness.run.summary import gate_lines, stop_lines
-from orchharness.run.surroundings import Surroundings, Turn, header_of
+from orchharness.run.surroundings import Surroundings, Turn, header_of, lock_root, text_of
 from orchharness.workspace.store import Store
 
 if TYPE_CHECKING:
@@ -83,11 +81,12 @@ class PlanRun:
         plan, where = self.plan, self.where
         self.began_at = now = where.wall()
         try:
-            self._lock_workspace()
+            if plan.copy is None:
+                self._locks.append(lock_root(where))
             self.directory = directory = places.create(where.home, plan.id, plan.path, now)
             self._locks.append(RunLock(directory.root / "lock").acquire())
             places.link(where.root, where.home)
-            (directory.root / "plan.yaml").write_bytes(self._plan_text())
+            (directory.root / "plan.yaml").write_bytes(text_of(plan))
             workspace = self._workspace(directory)
             self.frozen = FrozenInputs(plan, where, workspace, directory.definitions)
             self.journal = Journal.create(directory.journal)
@@ -118,30 +117,6 @@ class PlanRun:
             msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg)
 
-    def _plan_text(self) -> bytes:
-        """The plan as it was read: what is kept with a run must be what was run."""
-        text = Path(self.plan.path).read_bytes()
-        if hashlib.sha256(text).hexdigest() != self.plan.digest:
-            msg = f"{self.plan.path} was changed after it was read: run it again"
-            raise OrchError(msg)
-        return text
-
-    def _lock_workspace(self) -> None:
-        """One orchestrator at a time works in the project root, wherever it keeps its runs."""
-        if self.plan.copy is not None:
-            return
-        root = self.where.root
-        lock = RunLock(places.workspace_lock(root, self.where.home))
-        try:
-            self._locks.append(lock.acquire())
-        except RunBusyError as error:
-            owner = str(error).partition("(")[2].partition(")")[0] or "pid unknown"
-            msg = (
-                f"another session runs a plan in {root} ({owner}): wait until it is done; "
-                "plans with a workspace of their own (`workspace: {copy: …}`) run side by side"
-            )
-            raise RunBusyError(msg) from None
-
     def _workspace(self, directory: RunDirectory) -> Path:
         if self.plan.copy is None:
             return self.where.root
@@ -171,6 +146,8 @@ class PlanRun:
         return state
 
     def _expected(self, gate: str, watched: Watched) -> Watched:
+        from orchharness.run.pinned import expected_tests
+
         return expected_tests(self.run, self.plan.gates[gate], self.prepare.parts, watched)
 
     def close(self) -> None:
@@ -296,7 +273,7 @@ class PlanRun:
                 self.scores.setdefault(transition.item, []).append(transition.score)
             self._say(transition)
         if transitions and hasattr(self, "_state"):
-            self._state.update((self.view.status(t.item) for t in transitions), self.view.state, event.at)
+            self._state.update((self.run.status(t.item) for t in transitions), self.view.state, event.at)
         for plugin, fault in self.where.host.update(event, self.view):
             self.warnings.append(f"plugin {plugin!r}: orchharness_update: {fault}")
             if not isinstance(event, ev.HookFailed):

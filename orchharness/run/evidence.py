@@ -17,6 +17,7 @@ from orchharness.record import record
 from orchharness.run.act import ActRequest
 
 _NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SHORTEST_SECRET = 4
 _TAIL = 2000  # bytes of a log that a message shows
 
 
@@ -34,20 +35,30 @@ class Finding:
 
 
 def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:
-    """The environment with `${NAME}` of the caller's filled in, for these entries.
+    """The environment with `${NAME}` of the caller's filled in, for these entries, where the plan wrote it.
 
     Raises:
         OrchError: the caller's environment has no such variable.
     """
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
-            msg = f"the environment has no {match[1]!r}, which the plan's env asks for"
+    filled = dict(env)
+    for entry, written in secret.items():
+        names = set(_NAMED.findall(written))
+        unknown = sorted(names - os.environ.keys())
+        if unknown:
+            msg = f"the environment has no {unknown[0]!r}, which the plan's env asks for"
             raise OrchError(msg)
-        return found
+        # What a template brought in is data: a `${NAME}` in it stays as it is.
+        parts = _NAMED.split(env[entry])
+        values = [os.environ[n] if n in names else f"${{{n}}}" for n in parts[1::2]]
+        filled[entry] = "".join(part + value for part, value in zip(parts[::2], [*values, ""], strict=True))
+    return filled
 
-    return {**env, **{name: _NAMED.sub(value, env[name]) for name in secret}}
+
+def secrets_of(secret: Mapping[str, str]) -> tuple[str, ...]:
+    """The caller's values that these entries hold, longest first; what is very short is no secret."""
+    names = {name for written in secret.values() for name in _NAMED.findall(written)}
+    values = {os.environ.get(name, "") for name in names}
+    return tuple(sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def before_task(request: ActRequest) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from orchharness.run.evidence import (
     after_task,
     before_critic,
     before_task,
+    secrets_of,
     with_secrets,
 )
 from orchharness.run.handles import keep_handle, spawned_at, stored_handle
@@ -67,7 +68,7 @@ def launch(
     spawn, secrets = request.spawn, tuple[str, ...]()
     if request.secret:
         spawn = replace(spawn, env=with_secrets(spawn.env, request.secret))
-        secrets = tuple(spawn.env[name] for name in request.secret if spawn.env[name])
+        secrets = secrets_of(request.secret)
     began, now = wall(), mono()
     handle, since = found, now
     if handle is None:

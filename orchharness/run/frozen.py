@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from orchharness.core.plan import CheckKind, OutputKind, is_template
 from orchharness.errors import OrchError
 from orchharness.run.directory import passed_over
-from orchharness.run.judges import in_folder, module_files, with_imports, words_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Command, Gate, Plan
@@ -102,6 +101,7 @@ class FrozenInputs:
     def _words(self, command: Command | None, bases: Sequence[Path]) -> list[str]:
         if command is None:
             return []
+        from orchharness.run.judges import module_files, with_imports, words_of
         from orchharness.workspace.gate_inputs import command_files
 
         words = [w for w in (self._known(word) for word in words_of(command)) if w is not None]
@@ -128,8 +128,10 @@ class FrozenInputs:
             return None
 
     def _is_product(self, path: Path) -> bool:
-        relative = in_folder(path, self._workspace)
-        return relative is not None and any(fnmatch(relative, pattern) for pattern in self._products)
+        if not path.is_relative_to(self._workspace):
+            return False
+        relative = str(path.relative_to(self._workspace))
+        return any(fnmatch(relative, pattern) for pattern in self._products)
 
     def _tests_of(self, gate: Gate) -> list[dict[str, Any]]:
         from orchharness.workspace.gate_inputs import watch_tests

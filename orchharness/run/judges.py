@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -83,9 +82,3 @@ def _shell_words(text: str) -> list[str]:
         return shlex.split(text, comments=True)
     except ValueError:
         return text.split()
-
-
-def in_folder(path: Path, folder: Path) -> str | None:
-    """The path relative to the folder; None when it is elsewhere."""
-    relative = os.path.relpath(path, folder)
-    return None if relative.startswith("..") else relative

@@ -265,7 +265,7 @@ class Runner:
         for flight in self._active.values():
             self._deaf(flight)
         self._selector.close()
-        os.close(self._reader)
         with self._waker:
             writer, self._writer = self._writer, -1
             os.close(writer)
+        os.close(self._reader)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.journal import FORMAT
+from orchharness.errors import OrchError, RunBusyError
+from orchharness.journal import FORMAT, RunLock
 from orchharness.record import field, record
 from orchharness.run.act import ActRequest, ActResult
+from orchharness.run.directory import workspace_lock
 from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
@@ -57,3 +60,35 @@ def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequen
     if warnings:
         header["warnings"] = list(warnings)
     return header
+
+
+def lock_root(where: Surroundings) -> RunLock:
+    """The lock of the project root: one orchestrator at a time works there, wherever it keeps its runs.
+
+    Raises:
+        RunBusyError: another one does; the message has its pid.
+    """
+    lock = RunLock(workspace_lock(where.root, where.home))
+    try:
+        return lock.acquire()
+    except RunBusyError as error:
+        owner = str(error).partition("(")[2].partition(")")[0] or "pid unknown"
+        msg = (
+            f"another session runs a plan in {where.root} ({owner}): wait until it is done; "
+            "plans with a workspace of their own (`workspace: {copy: …}`) run side by side"
+        )
+        raise RunBusyError(msg) from None
+
+
+def text_of(plan: Plan) -> bytes:
+    """The plan as it was read: what is kept with a run must be what was run.
+
+    Raises:
+        OrchError: the file has changed meanwhile.
+        OSError: it cannot be read.
+    """
+    text = Path(plan.path).read_bytes()
+    if hashlib.sha256(text).hexdigest() != plan.digest:
+        msg = f"{plan.path} was changed after it was read: run it again"
+        raise OrchError(msg)
+    return text

@@ -71,10 +71,17 @@ def test_a_full_disk_stops_the_run_cancels_nothing_and_is_said(play: Any) -> Non
         """
     )
     (play.root / "small").mkdir()
-    command = f"mount -t tmpfs -o size=1m none small && {' '.join(PYTEST)} --orch-dir small/runs play.plan.yaml"
+    command = (
+        f"mount -t tmpfs -o size=1m none small && {' '.join(PYTEST)} --orch-dir small/runs play.plan.yaml"
+    )
 
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", command], cwd=play.root, capture_output=True, text=True, timeout=25, check=False
+        ["unshare", "-m", "sh", "-c", command],
+        cwd=play.root,
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
     )
 
     assert (play.root / "went_on").exists(), done.stdout + done.stderr
@@ -91,7 +98,12 @@ def test_a_disk_that_cannot_be_written_is_refused_in_one_line(play: Any) -> None
     command = f"mount -t tmpfs -o ro none small && {' '.join(PYTEST)} --orch-dir small/runs play.plan.yaml"
 
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", command], cwd=play.root, capture_output=True, text=True, timeout=25, check=False
+        ["unshare", "-m", "sh", "-c", command],
+        cwd=play.root,
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
     )
 
     assert "cannot be made: Read-only file system; --orch-dir FOLDER puts runs elsewhere" in done.stdout
@@ -100,8 +112,9 @@ def test_a_disk_that_cannot_be_written_is_refused_in_one_line(play: Any) -> None
     assert not (play.root / "ran").exists()
 
 
-@pytest.mark.parametrize("at", range(1, 9))
-@pytest.mark.parametrize("method", ["append", "sync"])
+@pytest.mark.parametrize(
+    ("method", "at"), [("append", n) for n in range(1, 9)] + [("sync", n) for n in range(1, 7)]
+)
 def test_a_journal_that_breaks_at_any_record_ends_the_run_red_and_says_so(
     play: Any, monkeypatch: pytest.MonkeyPatch, method: str, at: int
 ) -> None:
@@ -125,14 +138,14 @@ def test_a_journal_that_breaks_at_any_record_ends_the_run_red_and_says_so(
 
     play.run()
 
-    if method == "sync" and len(calls) < at:
-        pytest.skip("this run does not sync so often")
     play.says("No space left on device")
     assert play.status != 0
     assert "INTERNALERROR" not in play.text
 
 
-def test_a_state_file_that_cannot_be_written_stops_the_run(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_file_that_cannot_be_written_stops_the_run(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from orchharness.journal import StateFile
 
     def failing(*_: Any, **__: Any) -> None:
@@ -163,7 +176,9 @@ def test_a_result_that_cannot_be_stored_is_not_lost(play: Any, monkeypatch: pyte
 # ---- sessions --------------------------------------------------------------------------------------------
 
 
-def test_a_second_session_in_the_same_root_is_refused_with_the_pid_of_the_first(play: Any, session: Any) -> None:
+def test_a_second_session_in_the_same_root_is_refused_with_the_pid_of_the_first(
+    play: Any, session: Any
+) -> None:
     play.plan("tasks: {a: {run: [sh, -c, 'touch begun; while [ ! -e go ]; do sleep 0.02; done']}}\n")
     first = session("play.plan.yaml")
     eventually((play.root / "begun").exists, "the first session")

@@ -92,7 +92,10 @@ tasks:
 
 
 def suite(play: Any, returns: str, check: str) -> None:
-    play.file("tests/test_it.py", "import runpy, pytest\n@pytest.mark.parametrize('n', range(10))\ndef test_it(n):\n    assert runpy.run_path('src.py')['f']() > n\n")
+    play.file(
+        "tests/test_it.py",
+        "import runpy, pytest\n@pytest.mark.parametrize('n', range(10))\ndef test_it(n):\n    assert runpy.run_path('src.py')['f']() > n\n",
+    )
     play.plan((SUITE % (returns, check)).replace("code.py", "src.py"))
 
 
@@ -202,14 +205,16 @@ def test_tests_that_an_earlier_task_wrote_judge_as_they_were_released(play: Any)
     play.run()
     play.outcomes(passed=3)
 
-    play.plan(text % "; echo \"def test_x(): pass\" > tests/test_x.py")
+    play.plan(text % '; echo "def test_x(): pass" > tests/test_x.py')
     play.run()
 
     play.outcomes(passed=2, errors=1)
     play.says("gate inputs changed: tests/test_x.py")
 
 
-def test_a_critic_in_the_plan_that_sees_a_secret_never_stores_it(play: Any, critic: Any, monkeypatch: Any) -> None:
+def test_a_critic_in_the_plan_that_sees_a_secret_never_stores_it(
+    play: Any, critic: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("JUDGE_TOKEN", "s3cr3t-of-the-judge")
     critic(
         "judge.py",

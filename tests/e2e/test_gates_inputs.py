@@ -57,7 +57,7 @@ def test_a_judge_that_is_edited_and_put_back_has_judged_with_its_frozen_copy(pla
 
 @pytest.mark.usefixtures("judge")
 def test_the_plan_is_a_gate_input(play: Any) -> None:
-    play.plan(plan("echo \"# harmless\" >> play.plan.yaml"))
+    play.plan(plan('echo "# harmless" >> play.plan.yaml'))
 
     play.run()
 
@@ -67,7 +67,7 @@ def test_the_plan_is_a_gate_input(play: Any) -> None:
 
 def test_the_rubric_of_a_critic_is_a_gate_input(play: Any) -> None:
     play.file("rubric.md", "Be strict.")
-    play.file("mod.py", "def go(act):\n    return '{\"criteria\": {\"c\": 1}}'\n")
+    play.file("mod.py", 'def go(act):\n    return \'{"criteria": {"c": 1}}\'\n')
     play.plan(
         """
         agents: {thinker: {kind: python, call: 'mod:go'}}
@@ -105,7 +105,9 @@ def test_the_script_of_a_check_is_a_gate_input(play: Any, check: str) -> None:
 
 def test_the_modules_that_a_judge_imports_from_beside_it_are_gate_inputs(play: Any) -> None:
     play.file("judges/judge.py", "import helper\nfrom rules import strict\nprint(helper.say(strict.SCORE))\n")
-    play.file("judges/helper.py", "import json\ndef say(score): return json.dumps({'criteria': {'c': score}})\n")
+    play.file(
+        "judges/helper.py", "import json\ndef say(score): return json.dumps({'criteria': {'c': score}})\n"
+    )
     play.file("judges/rules/__init__.py", "")
     play.file("judges/rules/strict.py", "SCORE = 0.25\n")
     play.plan(plan("true"))
@@ -150,7 +152,9 @@ PLANTED = {
 
 @pytest.mark.parametrize("check", ["{pytest: {paths: [tests]}}", "{run: [python, -m, pytest, tests]}"])
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_file_planted_for_the_tests_that_judge_gives_no_verdict(play: Any, check: str, planted: str) -> None:
+def test_a_file_planted_for_the_tests_that_judge_gives_no_verdict(
+    play: Any, check: str, planted: str
+) -> None:
     (play.root / "tox.ini").unlink()
     play.file("tests/test_it.py", "def test_it(): assert False\n")
     play.file("planted", PLANTED[planted])
@@ -189,7 +193,11 @@ def test_a_judge_that_edits_itself_gives_no_verdict(play: Any) -> None:
 @pytest.mark.usefixtures("judge")
 def test_the_frozen_copy_is_watched_as_well(play: Any) -> None:
     # an agent of the same user that goes looking for it
-    play.plan(plan("f=$(dirname $(dirname $ORCH_TASK_DIR))/definitions$PWD/judges/judge.py; chmod u+w $f; cp judges/other.py $f"))
+    play.plan(
+        plan(
+            "f=$(dirname $(dirname $ORCH_TASK_DIR))/definitions$PWD/judges/judge.py; chmod u+w $f; cp judges/other.py $f"
+        )
+    )
 
     play.run()
 

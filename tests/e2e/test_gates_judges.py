@@ -29,8 +29,8 @@ def plan(gate: str = ", max_iterations: 1", critic: str = "") -> str:
         ("print('<html><body>502 Bad Gateway</body></html>')", "'<html><body>502 Bad Gateway</body></html>"),
         ("pass", "it wrote nothing"),
         ("sys.stdout.buffer.write(bytes(range(256)) * 9)", "did not answer with an evaluation"),
-        ("print('{\"criteria\": {\"clarity\": {\"score\": NaN}}}')", "NaN is no JSON number"),
-        ("print('{\"criteria\": {\"clarity\": {\"score\": 1e999}}}')", "1e999 is too large"),
+        ('print(\'{"criteria": {"clarity": {"score": NaN}}}\')', "NaN is no JSON number"),
+        ('print(\'{"criteria": {"clarity": {"score": 1e999}}}\')', "1e999 is too large"),
         ("say({'criteria': {'clarity': {'score': 1}}})", "'accuracy'"),
         ("say({'criteria': {'clarity': 1, 'accuracy': 1, 'beauty': 1}})", "'beauty'"),
         ("say({'criteria': {'clarity': 1.01, 'accuracy': 1}})", "1.01"),
@@ -42,7 +42,7 @@ def plan(gate: str = ", max_iterations: 1", critic: str = "") -> str:
         ("say({'score': 1.0})", "it has neither 'criteria' nor 'findings' nor 'passed'"),
         ("say({'passed': True})", "not an evaluation"),
         ("say({'criteria': {'clarity': 1, 'accuracy': 1}}); print('PS: well done')", "Extra data"),
-        ("print('{\"criteria\": {\"clarity\": 1, \"clarity\": 0, \"accuracy\": 1}}')", "stands twice"),
+        ('print(\'{"criteria": {"clarity": 1, "clarity": 0, "accuracy": 1}}\')', "stands twice"),
         ("print('[' * 100000)", "did not answer with an evaluation"),
         ("sys.stdout.write('x' * 5_000_000)", "larger than 4 MiB"),
     ],
@@ -97,7 +97,10 @@ def test_a_judge_that_fails_once_is_asked_again_in_another_act(play: Any, critic
     play.run()
 
     play.outcomes(passed=3)
-    assert [r["act"] for r in play.journal("JudgementStarted")] == ["G-work.i1.judge.a1", "G-work.i1.judge.a2"]
+    assert [r["act"] for r in play.journal("JudgementStarted")] == [
+        "G-work.i1.judge.a1",
+        "G-work.i1.judge.a2",
+    ]
     assert [r["iteration"] for r in play.journal("JudgementStarted")] == [1, 1]
 
 
@@ -111,7 +114,7 @@ def test_a_total_that_the_judge_states_wrongly_is_a_warning_and_cannot_pass_the_
 
     play.outcomes(passed=1, failed=1, skipped=1)
     play.says("0.85 < 0.90")
-    assert "states a total of 1" in play.text.replace("1.0", "1") or "total" in play.text
+    play.says("warning: judge states a total of 1.0, the computed score is 0.85")
 
 
 def test_a_total_that_the_judge_states_wrongly_cannot_fail_the_gate(play: Any, critic: Any) -> None:
@@ -128,7 +131,12 @@ def test_a_total_that_the_judge_states_wrongly_cannot_fail_the_gate(play: Any, c
 
 @pytest.mark.parametrize(
     ("scores", "threshold", "passes"),
-    [((0.9, 0.9), "0.90", True), ((0.8, 1.0), "0.9", True), ((0.1, 0.2), "0.15", True), ((0.9, 0.8999), "0.90", False)],
+    [
+        ((0.9, 0.9), "0.90", True),
+        ((0.8, 1.0), "0.9", True),
+        ((0.1, 0.2), "0.15", True),
+        ((0.9, 0.8999), "0.90", False),
+    ],
 )
 def test_a_threshold_exactly_reached_is_reached(
     play: Any, critic: Any, scores: tuple[float, float], threshold: str, passes: bool
@@ -142,8 +150,10 @@ def test_a_threshold_exactly_reached_is_reached(
 
 
 def test_a_finding_of_the_blocking_severity_fails_the_gate_whatever_the_score(play: Any, critic: Any) -> None:
-    finding = "{'severity': 'critical', 'what': 'a secret is in the file', 'where': 'a.md:1', 'fix': 'remove it'}"
-    critic("judge.py", "say({'criteria': {%s}, 'findings': [%s]})" % (BOTH % (1, 1), finding))
+    finding = (
+        "{'severity': 'critical', 'what': 'a secret is in the file', 'where': 'a.md:1', 'fix': 'remove it'}"
+    )
+    critic("judge.py", f"say({{'criteria': {{{BOTH % (1, 1)}}}, 'findings': [{finding}]}})")
     play.plan(plan(", max_iterations: 1, block_on: major"))
 
     play.run()
@@ -154,7 +164,7 @@ def test_a_finding_of_the_blocking_severity_fails_the_gate_whatever_the_score(pl
 
 def test_a_finding_below_the_blocking_severity_does_not_block(play: Any, critic: Any) -> None:
     finding = "{'severity': 'minor', 'what': 'a comma'}"
-    critic("judge.py", "say({'criteria': {%s}, 'findings': [%s]})" % (BOTH % (1, 1), finding))
+    critic("judge.py", f"say({{'criteria': {{{BOTH % (1, 1)}}}, 'findings': [{finding}]}})")
     play.plan(plan(", max_iterations: 1, block_on: major"))
 
     play.run()
@@ -166,7 +176,7 @@ def test_a_finding_below_the_blocking_severity_does_not_block(play: Any, critic:
 def test_a_critic_without_criteria_gives_findings_only(
     play: Any, critic: Any, severity: str, passes: bool
 ) -> None:
-    critic("judge.py", "say({'findings': [{'severity': '%s', 'what': 'w'}]})" % severity)
+    critic("judge.py", f"say({{'findings': [{{'severity': '{severity}', 'what': 'w'}}]}})")
     play.plan(
         """
         critics: {finder: {run: [python, judge.py]}}

@@ -29,7 +29,16 @@ def test_b_success_reported_with_no_file_on_disk_is_a_failure(play: Any) -> None
 
 @pytest.mark.parametrize(
     "status",
-    ["max_tokens", "error_max_turns", "length", "permission denied", "blocked", "waiting", "in_progress", "partial"],
+    [
+        "max_tokens",
+        "error_max_turns",
+        "length",
+        "permission denied",
+        "blocked",
+        "waiting",
+        "in_progress",
+        "partial",
+    ],
 )
 def test_b_an_agent_that_ended_for_another_reason_than_being_done_has_failed(play: Any, status: str) -> None:
     play.plan(one(f'echo half > a.md; echo "{{\\"status\\": \\"{status}\\"}}" > $ORCH_RESULT'))
@@ -74,7 +83,9 @@ def test_b_a_verdict_is_of_the_bytes_it_judged(play: Any, critic: Any) -> None:
 # ---- C: users' reports -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("run", ["true", ": > a.md", "echo x > b.md", "echo x > a.md; exit 1", "echo x > a.md; kill -9 $$"])
+@pytest.mark.parametrize(
+    "run", ["true", ": > a.md", "echo x > b.md", "echo x > a.md; exit 1", "echo x > a.md; kill -9 $$"]
+)
 def test_c1_work_that_is_dead_or_empty_is_not_completed(play: Any, run: str) -> None:
     play.plan(one(run))
 
@@ -85,7 +96,9 @@ def test_c1_work_that_is_dead_or_empty_is_not_completed(play: Any, run: str) -> 
     assert not (play.root / "ran").exists()
 
 
-@pytest.mark.parametrize("body", ["pass", "sys.exit(0)", "print('APPROVED')", "say({'passed': True})", "say({})"])
+@pytest.mark.parametrize(
+    "body", ["pass", "sys.exit(0)", "print('APPROVED')", "say({'passed': True})", "say({})"]
+)
 def test_c2_a_gate_is_not_granted_by_a_judge_that_says_nothing(play: Any, critic: Any, body: str) -> None:
     critic("judge.py", body)
     play.plan(JUDGED + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1}"))
@@ -192,7 +205,9 @@ def test_c14_no_process_is_left_behind_by_a_run(play: Any, alive: Any) -> None:
 def test_c15_paused_is_told_apart_from_failed(play: Any, critic: Any) -> None:
     critic("judge.py", "say({'criteria': {'c': 0.5}})")
     play.plan(
-        JUDGED + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1, on_exhausted: ask}") + "  free: {run: 'true'}\n"
+        JUDGED
+        + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1, on_exhausted: ask}")
+        + "  free: {run: 'true'}\n"
     )
 
     play.run()

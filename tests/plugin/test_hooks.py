@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from local_sessions import CHAIN, GATED, journal, plan, run, states
+from local_sessions import CHAIN, GATED, items, journal, plan, run, states
 
 AGENT = """
 from orchharness import Kind, LocalProcess, hookimpl
@@ -141,7 +141,7 @@ def test_a_late_conftest_without_hooks_is_no_matter(pytester: pytest.Pytester):
     ("files", "message"),
     [
         ({"conftest": AGENT, "one": AGENT}, "*agent kind 'mine' is offered by plugin * and by plugin *"),
-        ({"conftest": AGENT.replace("orchharness_poll", "other")}, "*offers agent kind 'mine' but does not implement orchharness_poll*"),
+        ({"conftest": AGENT.replace("@hookimpl\ndef orchharness_poll", "def poll")}, "*offers agent kind 'mine' but does not implement orchharness_poll*"),
         ({"conftest": AGENT.replace("return [Kind", "raise ValueError('no') or [Kind")}, "*failed to say its kinds: ValueError: no"),
         ({"conftest": AGENT.replace("@hookimpl\ndef orchharness_spawn", "def orchharness_spawn")}, "*orchharness_spawn is not marked; write @orchharness.hookimpl above it"),
         ({"conftest": AGENT + "\n@hookimpl\ndef orchharness_spwan(request): pass\n"}, "*there is no hook 'orchharness_spwan'; the hooks are *"),
@@ -260,11 +260,17 @@ def test_the_view_cannot_change_the_run(pytester: pytest.Pytester):
             "task": lambda run: setattr(run.plan.tasks["two"], "needs", ()),
             "status": lambda run: setattr(run.status("two"), "state", "passed"),
             "items": lambda run: [setattr(i, "state", "passed") for i in run.items()],
+            "outputs": lambda run: run.status("write").outputs.clear(),
         }
 
         @hookimpl
         def orchharness_update(event, run):
             with open("seen.txt", "a") as file:
+                try:
+                    event.outputs["doc"][0]["path"] = "other"
+                    print("changed the event", file=file)
+                except (AttributeError, KeyError, TypeError):
+                    pass
                 for name, change in CHANGES.items():
                     before = (run.state, dict(run.counts), len(run.plan.tasks))
                     try:
@@ -275,7 +281,15 @@ def test_the_view_cannot_change_the_run(pytester: pytest.Pytester):
                         print("changed by", name, file=file)
         """
     )
-    plan(pytester, CHAIN)
+    plan(
+        pytester,
+        """
+tasks:
+  write: {run: [sh, -c, "echo x > d.txt"], outputs: {doc: d.txt}}
+  two: {run: ["true"], inputs: {doc: write.doc}}
+""",
+    )
 
-    run(pytester).assert_outcomes(passed=4)
+    run(pytester).assert_outcomes(passed=2)
     assert (pytester.path / "seen.txt").read_text() == ""
+    assert items(pytester)["write"]["outputs"]["doc"][0]["path"] == "d.txt"

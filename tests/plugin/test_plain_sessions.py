@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from statistics import median
 
 import pytest
 
@@ -95,8 +94,8 @@ def test_it_costs_next_to_nothing(pytester: pytest.Pytester):
         with_it.append(cpu(python(pytester, *common)))
         without.append(cpu(python(pytester, *common, "-p", "no:orchharness")))
 
-    # measured: 4 ms; the limit leaves room for a machine that is busy
-    assert median(with_it) - median(without) < 0.030
+    # measured: 3 ms; the limit leaves room for a machine that is busy
+    assert min(with_it) - min(without) < 0.030
 
 
 def cpu(text: str) -> float:

@@ -11,7 +11,9 @@ CHAIN = "tasks: {a: {run: ['true']}, b: {run: ['false'], needs: [a]}, c: {run: [
 
 
 @pytest.mark.parametrize("chosen", [("a.plan.yaml::tasks::b",), ("-k", "tasks and b")])
-def test_what_a_chosen_item_needs_is_pulled_in_and_said(pytester: pytest.Pytester, chosen: tuple[str, ...]) -> None:
+def test_what_a_chosen_item_needs_is_pulled_in_and_said(
+    pytester: pytest.Pytester, chosen: tuple[str, ...]
+) -> None:
     plan(pytester, CHAIN, "p")
     (pytester.path / "p.plan.yaml").rename(pytester.path / "a.plan.yaml")
 
@@ -76,6 +78,28 @@ def whole():
     assert lines_of(log) == ["begin", *expected, "act", "end"]
 
 
+def test_a_fixture_of_the_session_that_fails_at_its_end_is_an_error_as_ever(
+    pytester: pytest.Pytester,
+) -> None:
+    (pytester.path / "conftest.py").write_text(
+        """
+import pytest
+@pytest.fixture(scope="session", autouse=True)
+def whole():
+    yield
+    raise RuntimeError("not torn down")
+"""
+    )
+    pytester.makepyfile(test_o="def test_a(): pass\ndef test_b(): pass")
+    plan(pytester, "tasks: {a: {run: ['true']}}")
+    for mode in ("-n0", "-n1"):
+        result = session(pytester, mode)
+
+        result.assert_outcomes(passed=3, errors=1)
+        result.stdout.fnmatch_lines(["ERROR test_o.py::test_b - RuntimeError: not torn down"])
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
 def test_a_broken_plan_is_told_once_and_nothing_is_run(pytester: pytest.Pytester) -> None:
     plan(pytester, "tasks: {a: {run: [touch, started]}}", "good")
     plan(pytester, "tasks: {a: {needs: [nobody], run: ['true']}}", "broken")
@@ -84,7 +108,9 @@ def test_a_broken_plan_is_told_once_and_nothing_is_run(pytester: pytest.Pytester
 
         result.assert_outcomes(errors=1)
         assert sum("_ ERROR collecting broken.plan.yaml _" in line for line in result.outlines) == 1
-        result.stdout.fnmatch_lines(["*broken.plan.yaml:2:*nobody*", "*Interrupted: 1 error during collection*"])
+        result.stdout.fnmatch_lines(
+            ["*broken.plan.yaml:2:*nobody*", "*Interrupted: 1 error during collection*"]
+        )
         assert result.ret == pytest.ExitCode.INTERRUPTED
         assert not (pytester.path / "started").exists()
 
@@ -105,7 +131,9 @@ def test_a_distribution_that_plans_cannot_have_is_refused(pytester: pytest.Pytes
 
     result = session(pytester, "-n2", "--dist", how)
 
-    result.stderr.fnmatch_lines([f"ERROR: plans cannot be run with --dist {how}: write --dist load, or leave --dist out"])
+    result.stderr.fnmatch_lines(
+        [f"ERROR: plans cannot be run with --dist {how}: write --dist load, or leave --dist out"]
+    )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not (pytester.path / "started").exists()
 
@@ -146,7 +174,9 @@ def test_a_session_without_plans_keeps_its_scheduler(pytester: pytest.Pytester) 
     result.stdout.fnmatch_lines(["scheduling tests via LoadFileScheduling"])
 
 
-def test_plans_of_which_nothing_is_chosen_leave_the_session_to_other_schedulers(pytester: pytest.Pytester) -> None:
+def test_plans_of_which_nothing_is_chosen_leave_the_session_to_other_schedulers(
+    pytester: pytest.Pytester,
+) -> None:
     (pytester.path / "conftest.py").write_text(
         """
 def pytest_xdist_make_scheduler(config, log):
@@ -174,7 +204,9 @@ def test_workers_that_collect_different_items_are_refused_by_name(pytester: pyte
 
     result = session(pytester, "-n2")
 
-    result.stderr.fnmatch_lines(["ERROR: worker gw* collected * where the first worker collected *No plan was started"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: worker gw* collected * where the first worker collected *No plan was started"]
+    )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not (pytester.path / "started").exists()
 
@@ -252,7 +284,15 @@ def test_a_plan_is_found_behind_links_and_outside_the_root(pytester: pytest.Pyte
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(root)
             result = pytester.run(
-                sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "-cpytest.ini", argument, timeout=28
+                sys.executable,
+                "-m",
+                "pytest",
+                "-p",
+                "no:cacheprovider",
+                "-n1",
+                "-cpytest.ini",
+                argument,
+                timeout=28,
             )
 
         result.assert_outcomes(passed=1)

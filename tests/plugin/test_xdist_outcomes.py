@@ -57,7 +57,9 @@ cross_pollination:
 
 def facts(item: dict[str, Any]) -> dict[str, Any]:
     """What must be the same: not the times, and not whether an earlier session had left the bytes there."""
-    found = {k: item.get(k) for k in ("state", "reason", "iteration", "attempt", "score", "threshold", "warnings")}
+    found = {
+        k: item.get(k) for k in ("state", "reason", "iteration", "attempt", "score", "threshold", "warnings")
+    }
     outputs = item.get("outputs") or {}
     return found | {"outputs": {n: [(e["path"], e["sha256"]) for e in found] for n, found in outputs.items()}}
 
@@ -135,7 +137,9 @@ def test_a_plan_without_any_act_to_execute_ends_at_once(pytester: pytest.Pyteste
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_what_follows_from_an_act_that_could_not_be_prepared_needs_no_worker(pytester: pytest.Pytester) -> None:
+def test_what_follows_from_an_act_that_could_not_be_prepared_needs_no_worker(
+    pytester: pytest.Pytester,
+) -> None:
     plan(
         pytester,
         """
@@ -152,7 +156,9 @@ tasks:
         result.assert_outcomes(passed=1, failed=2)
 
 
-def test_several_plans_run_side_by_side_in_copies_and_one_after_another_in_the_root(pytester: pytest.Pytester) -> None:
+def test_several_plans_run_side_by_side_in_copies_and_one_after_another_in_the_root(
+    pytester: pytest.Pytester,
+) -> None:
     log = pytester.path / "log"
     (pytester.path / "ws").mkdir()
     (pytester.path / "ws" / "file").write_text("x")
@@ -160,8 +166,12 @@ def test_several_plans_run_side_by_side_in_copies_and_one_after_another_in_the_r
     meet = f"[sh, -c, 'touch {pytester.path}/$ORCH_PLAN.here; i=0; while [ ! -e {pytester.path}/OTHER.here ] && [ $i -lt 500 ]; do sleep 0.02; i=$((i+1)); done; [ -e {pytester.path}/OTHER.here ]']"
     plan(pytester, f"tasks: {{a: {{run: {act}}}}}", "root1")
     plan(pytester, f"tasks: {{a: {{run: {act}}}}}", "root2")
-    plan(pytester, f"workspace: {{copy: ws}}\ntasks: {{a: {{run: {meet.replace('OTHER', 'copy2')}}}}}", "copy1")
-    plan(pytester, f"workspace: {{copy: ws}}\ntasks: {{a: {{run: {meet.replace('OTHER', 'copy1')}}}}}", "copy2")
+    plan(
+        pytester, f"workspace: {{copy: ws}}\ntasks: {{a: {{run: {meet.replace('OTHER', 'copy2')}}}}}", "copy1"
+    )
+    plan(
+        pytester, f"workspace: {{copy: ws}}\ntasks: {{a: {{run: {meet.replace('OTHER', 'copy1')}}}}}", "copy2"
+    )
 
     result = session(pytester, "-n4")
 
@@ -210,5 +220,9 @@ def test_the_verbosity_options_work_as_ever(pytester: pytest.Pytester) -> None:
 
     quiet.stdout.fnmatch_lines([".F", "1 failed, 1 passed in *"])
     loud.stdout.fnmatch_lines(
-        [f"a: run directory {run_folder(pytester)}", "a.plan.yaml::tasks::a PASSED*50%*", "a.plan.yaml::tasks::b FAILED*100%*"]
+        [
+            f"a: run directory {run_folder(pytester)}",
+            "a.plan.yaml::tasks::a PASSED*50%*",
+            "a.plan.yaml::tasks::b FAILED*100%*",
+        ]
     )

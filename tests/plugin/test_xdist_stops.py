@@ -9,7 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from xdist_sessions import alive, cases, end_group, journal, lines_of, plan, run_folder, session, states, wait_for
+from xdist_sessions import (
+    alive,
+    cases,
+    end_group,
+    journal,
+    lines_of,
+    plan,
+    run_folder,
+    session,
+    states,
+    wait_for,
+)
 
 FAILS_WHILE_OTHERS_RUN = """
 limits: {parallel: 2}
@@ -35,7 +46,12 @@ def test_after_enough_failures_nothing_new_starts_and_what_runs_comes_to_its_end
         result.assert_outcomes(passed=1, failed=1)
         assert (pytester.path / "done").exists()
         assert not (pytester.path / "next").exists()
-        result.stdout.fnmatch_lines(["stopping after 1 failures: nothing new starts, still running: slow*", "*! stopping after 1 failures !*"])
+        result.stdout.fnmatch_lines(
+            [
+                "stopping after 1 failures: nothing new starts, still running: slow*",
+                "*! stopping after 1 failures !*",
+            ]
+        )
         seen.append((result.ret, cases(pytester.path / "junit.xml"), states(pytester)))
 
     assert seen[0] == seen[1]
@@ -55,7 +71,10 @@ def test_enough_failures_of_ordinary_tests_keep_the_plan_from_starting(pytester:
 
 def test_failures_of_tests_and_of_tasks_are_counted_together(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_o="def test_bad(): assert 0")
-    plan(pytester, "tasks: {a: {run: ['false']}, b: {run: [touch, started], needs: [a], trigger_rule: all_done}}")
+    plan(
+        pytester,
+        "tasks: {a: {run: ['false']}, b: {run: [touch, started], needs: [a], trigger_rule: all_done}}",
+    )
     for mode in ("-n0", "-n1"):
         result = session(pytester, mode, "--maxfail=2")
 
@@ -111,7 +130,10 @@ class Session:
 @pytest.mark.parametrize(
     ("how", "number", "name"),
     [
-        ("controller", signal.SIGINT, "Ctrl-C"), ("group", signal.SIGINT, "Ctrl-C"), ("controller", signal.SIGTERM, "SIGTERM")],
+        ("controller", signal.SIGINT, "Ctrl-C"),
+        ("group", signal.SIGINT, "Ctrl-C"),
+        ("controller", signal.SIGTERM, "SIGTERM"),
+    ],
 )
 def test_an_interrupt_ends_all_acts_and_says_what_was_running(
     pytester: pytest.Pytester, how: str, number: signal.Signals, name: str
@@ -179,7 +201,10 @@ session = []
 def pytest_sessionstart(session): globals()["session"].append(session)
 """
     )
-    plan(pytester, "tasks: {a: {run: ['false']}, b: {run: [touch, started], needs: [a], trigger_rule: all_done}}")
+    plan(
+        pytester,
+        "tasks: {a: {run: ['false']}, b: {run: [touch, started], needs: [a], trigger_rule: all_done}}",
+    )
 
     result = session(pytester, "-n1")
 

@@ -104,7 +104,10 @@ def orchharness_cancel(handle):
     return orchharness.LocalProcess.cancel(handle)
 """
     )
-    plan(pytester, "agents: {d: {kind: deadly}}\ntasks: {a: {agent: d}, b: {run: ['true'], needs: [a]}, c: {run: ['true']}}")
+    plan(
+        pytester,
+        "agents: {d: {kind: deadly}}\ntasks: {a: {agent: d}, b: {run: ['true'], needs: [a]}, c: {run: ['true']}}",
+    )
 
     result = session(pytester, "-n2")
 
@@ -199,7 +202,9 @@ def pytest_collection(session):
     assert result.ret == pytest.ExitCode.INTERRUPTED
 
 
-def test_a_worker_that_dies_with_nothing_to_do_is_replaced_and_nothing_is_lost(pytester: pytest.Pytester) -> None:
+def test_a_worker_that_dies_with_nothing_to_do_is_replaced_and_nothing_is_lost(
+    pytester: pytest.Pytester,
+) -> None:
     # Its own parked worker is killed from outside by the act of the other one.
     plan(
         pytester,
@@ -238,7 +243,9 @@ def test_a_replacement_gets_the_plan_as_it_was_read_first(pytester: pytest.Pytes
 def test_a_replacement_that_collects_other_items_is_not_used(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_o="def test_one(): pass")
     deadly(pytester, "sleep 2")
-    (pytester.path / "edit.sh").write_text('{ echo; echo "def test_more(): pass"; } >> test_o.py; exec sh deadly.sh')
+    (pytester.path / "edit.sh").write_text(
+        '{ echo; echo "def test_more(): pass"; } >> test_o.py; exec sh deadly.sh'
+    )
     plan(
         pytester,
         """

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from orchharness.pytest_plugin.controller import Job
 from orchharness.pytest_plugin.dispatch import DISPATCH, Dispatch
+from orchharness.pytest_plugin.live import Job
 from orchharness.pytest_plugin.scheduler import PlanScheduling
 
 PARKED = "::orchharness-parked"
@@ -68,7 +68,7 @@ class Plans:
         self.due: float | None = None
         self.asked_to_stop = ""
 
-    def sort_out(self, collection: list[str]) -> list[list[int]]:
+    def sort_out(self, collection: list[str], files: dict[str, list[str]]) -> list[list[int]]:
         return self.ordinary
 
     def watch(self) -> None:
@@ -96,7 +96,11 @@ class Config:
     """What the scheduler uses of pytest's Config."""
 
     def __init__(self, folder: Path, workers: int, **values: Any) -> None:
-        self.values = {"tx": ["popen"] * workers, "dist": "load", "continue_on_collection_errors": False} | values
+        self.values = {
+            "tx": ["popen"] * workers,
+            "dist": "load",
+            "continue_on_collection_errors": False,
+        } | values
         self.session = SimpleNamespace(testsfailed=0, testscollected=0, shouldfail=False, shouldstop=False)
         self.pluginmanager = SimpleNamespace(get_plugin={"session": self.session}.get)
         self.stash = pytest.Stash()
@@ -116,7 +120,9 @@ def plans() -> Plans:
 
 
 class Session:
-    def __init__(self, folder: Path, plans: Plans, workers: int = 2, items: list[str] | None = None, **values: Any) -> None:
+    def __init__(
+        self, folder: Path, plans: Plans, workers: int = 2, items: list[str] | None = None, **values: Any
+    ) -> None:
         self.config = Config(folder, workers, **values)
         self.sched = PlanScheduling(self.config, None, plans)  # type: ignore[arg-type]
         self.workers = [Worker(f"gw{n}") for n in range(workers)]
@@ -290,7 +296,9 @@ def test_when_the_session_stops_no_more_ordinary_tests_go_out(make: Any, plans: 
     assert s.sched.tests_finished
 
 
-def test_a_worker_that_dies_over_an_ordinary_test_gives_back_the_rest_of_its_file(make: Any, plans: Plans) -> None:
+def test_a_worker_that_dies_over_an_ordinary_test_gives_back_the_rest_of_its_file(
+    make: Any, plans: Plans
+) -> None:
     plans.ordinary = [[0, 1, 2]]
     s = make(2, ["x.py::a", "x.py::b", "x.py::c", "a.plan.yaml::t::a"])
     s.collect()
@@ -416,7 +424,9 @@ def test_a_worker_that_collected_no_plan_at_all_is_an_error(make: Any) -> None:
         s.sched.add_node_collection(s.workers[1], [])
 
 
-def test_a_replacement_with_other_items_is_sent_home_and_the_last_one_ends_the_session(make: Any, plans: Plans) -> None:
+def test_a_replacement_with_other_items_is_sent_home_and_the_last_one_ends_the_session(
+    make: Any, plans: Plans
+) -> None:
     plans.ready = [job("a", 0)]
     s = make(1)
     s.collect()
@@ -449,7 +459,9 @@ def test_errors_of_collection_interrupt_the_session(make: Any) -> None:
 # ---- time ----------------------------------------------------------------------------------------
 
 
-def test_a_worker_is_asked_for_nothing_when_a_retry_is_due_and_its_answer_brings_it(make: Any, plans: Plans) -> None:
+def test_a_worker_is_asked_for_nothing_when_a_retry_is_due_and_its_answer_brings_it(
+    make: Any, plans: Plans
+) -> None:
     plans.due = time.time() + 0.05
     s = make(1)
     s.collect()
@@ -494,7 +506,9 @@ def test_an_act_that_nobody_can_go_on_with_is_failed_at_the_end(make: Any, plans
     s.dies(s.workers[0])
     plans.undecided = 1
 
-    with pytest.raises(pytest.Session.Interrupted, match=r"not every item .* \(1 left\): the workers were lost"):
+    with pytest.raises(
+        pytest.Session.Interrupted, match=r"not every item .* \(1 left\): the workers were lost"
+    ):
         s.sched.end(_with_exceptions(s.config.session))
     assert [job for job, _ in plans.failed] == [a]
 

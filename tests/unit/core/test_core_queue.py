@@ -8,6 +8,7 @@ from build import gate, plan, task
 from orchharness.core import graph
 from orchharness.core.plan import EMPTY, Retry, group_node, is_template, reads_of
 from orchharness.core.scheduling import Scheduler, Ticket, backoff
+from orchharness.errors import OrchError
 
 
 def ticket(name: str, turn: int = 1, **more) -> Ticket:
@@ -162,6 +163,14 @@ def test_who_needs_a_gated_task_needs_its_gate():
     assert graph.needs_of(whole, "B") == ("GA",)
     assert graph.needs_of(whole, "G") == ("GA", "B")
     assert graph.needs_of(whole, "GA") == ("A",)
+
+
+def test_items_that_wait_for_each_other_are_refused_and_named():
+    whole = plan(task("A"), gate("GA", own="A", check_reads=["B.out"]), task("B", "A"), task("C"))
+    waiting, _ = graph.dependents(whole, [*whole.tasks, *whole.gates])
+
+    with pytest.raises(OrchError, match=r"these wait for each other \(.*\): A, B, GA; take one edge out"):
+        graph.tails(whole, waiting)
 
 
 def test_small_questions_about_a_plan():

@@ -11,7 +11,8 @@ import pytest
 from report_builder import T0, Run, feat_005, gate, plan_of, task, wide
 
 from orchharness.core.plan import Critic, Edge
-from orchharness.report import build, render, write_report
+from orchharness.report import build, write_report
+from orchharness.report.render import render
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(1)>\" onmouseover=alert(1) x='' "

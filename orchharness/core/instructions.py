@@ -1,0 +1,36 @@
+"""Instructions: what the orchestrator wants done next, in the imperative. Each is given once."""
+
+from __future__ import annotations
+
+from orchharness.record import record
+
+
+@record
+class StartTask:
+    """Spawn the task's agent."""
+
+    task: str
+    iteration: int
+    attempt: int
+    act: str
+
+
+@record
+class StartJudgement:
+    """Spawn the critic (`checks` for the gate's checks)."""
+
+    gate: str
+    critic: str
+    iteration: int
+    attempt: int
+    act: str
+
+
+@record
+class CancelAct:
+    """End the act and everything it started."""
+
+    act: str
+
+
+Instruction = StartTask | StartJudgement | CancelAct
