@@ -38,17 +38,14 @@ def record(
     return _make(cls, kw_only=kw_only, order=order, frozen=frozen)
 
 
-def _make(cls: type[T], *, kw_only: bool, order: bool, frozen: bool) -> type[T]:
+def _make(cls: type[Any], *, kw_only: bool, order: bool, frozen: bool) -> type[Any]:
     space = {k: v for k, v in vars(cls).items() if k not in {"__dict__", "__weakref__"}}
     made: dict[str, Any] = {}
     for base in reversed(cls.__mro__[1:]):
         made.update(getattr(base, _FIELDS, {}))
     own = [n for n, kind in space.get("__annotations__", {}).items() if not str(kind).startswith("ClassVar")]
     for name in own:
-        given = space.pop(name, _MISSING)
-        made[name] = entry = given if isinstance(given, dataclasses.Field) else dataclasses.field(default=given)
-        entry.name, entry.type = name, space["__annotations__"][name]
-        entry._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what `fields` looks at
+        made[name] = _field(name, space.pop(name, _MISSING), space["__annotations__"][name])
     compared = [n for n, f in made.items() if f.compare]
     key = attrgetter(*compared) if compared else lambda _: ()
     space |= {
@@ -68,25 +65,25 @@ def _make(cls: type[T], *, kw_only: bool, order: bool, frozen: bool) -> type[T]:
         space |= {"__eq__": _eq, "__hash__": _hash, "__setattr__": _refuse, "__delattr__": _refuse}
     if order:
         space["__lt__"] = _lt
-    result = type(cls)(cls.__name__, cls.__bases__, space)
+    result: Any = type(cls.__name__, cls.__bases__, space)
     result.__qualname__ = cls.__qualname__
-    result._record_plan = tuple(  # type: ignore[attr-defined]
+    result._record_plan = tuple(  # noqa: SLF001 - our own
         (n, getattr(result, n).__set__, f.default, f.default_factory) for n, f in made.items()
     )
-    return result
+    return result  # type: ignore[no-any-return]
+
+
+def _field(name: str, given: Any, kind: Any) -> Any:
+    entry: Any = given if isinstance(given, dataclasses.Field) else dataclasses.field(default=given)
+    entry.name, entry.type = name, kind
+    entry._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what `fields` looks at
+    return entry
 
 
 def _init(self: Any, *args: Any, **values: Any) -> None:
     plan = self._record_plan
     if args:
-        if len(args) > self._record_most:
-            msg = f"{type(self).__name__} takes {self._record_most} values by place, {len(args)} were given"
-            raise TypeError(msg)
-        for entry, value in zip(plan, args, strict=False):
-            if entry[0] in values:
-                msg = f"{type(self).__name__}: {entry[0]!r} was given twice"
-                raise TypeError(msg)
-            values[entry[0]] = value
+        _by_place(self, args, values)
     used = 0
     for name, put, default, factory in plan:
         if name in values:
@@ -107,18 +104,30 @@ def _init(self: Any, *args: Any, **values: Any) -> None:
         self._record_after()
 
 
+def _by_place(self: Any, args: tuple[Any, ...], values: dict[str, Any]) -> None:
+    """Add values given by place to those given by name."""
+    if len(args) > self._record_most:
+        msg = f"{type(self).__name__} takes {self._record_most} values by place, {len(args)} were given"
+        raise TypeError(msg)
+    for entry, value in zip(self._record_plan, args, strict=False):
+        if entry[0] in values:
+            msg = f"{type(self).__name__}: {entry[0]!r} was given twice"
+            raise TypeError(msg)
+        values[entry[0]] = value
+
+
 def _repr(self: Any) -> str:
     shown = ", ".join(f"{entry[0]}={getattr(self, entry[0])!r}" for entry in self._record_plan)
     return f"{type(self).__qualname__}({shown})"
 
 
-def _eq(self: Any, other: object) -> Any:
+def _eq(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     return self is other or self._record_key(self) == self._record_key(other)
 
 
-def _lt(self: Any, other: object) -> Any:
+def _lt(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     return self._record_key(self) < self._record_key(other)

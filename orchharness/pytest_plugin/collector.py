@@ -50,8 +50,9 @@ class PlanFile(pytest.File):
     def _register_tags(self) -> None:
         """With `--strict-markers`, `-m` takes only names that are registered."""
         known = plans_of(self.config).tags
-        for item in (*self.plan.tasks.values(), *self.plan.gates.values()):
-            for tag in item.tags:
+        every = [*self.plan.tasks, *self.plan.gates]
+        for item_id in every:
+            for tag in self.plan.item(item_id).tags:
                 if tag not in known:
                     known.add(tag)
                     self.config.addinivalue_line("markers", f"{tag}: a tag of {self.plan.id}")

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-
 _PATIENCE = 1.0  # seconds; one Ctrl-C may arrive twice, from the terminal and from the parent process
 
 

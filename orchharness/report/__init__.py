@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from orchharness.report.render import write_report
     from orchharness.report.view import ReportView, build
 
-__all__ = ["ReportView", "build", "write_report"]  # not `render`: the module of that name would stand in its place
+__all__ = [
+    "ReportView",
+    "build",
+    "write_report",
+]  # not `render`: the module of that name would stand in its place
 _HOME = {"write_report": "render", "ReportView": "view", "build": "view"}
 
 

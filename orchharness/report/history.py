@@ -91,21 +91,21 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
     """The history of a run. `now` ends what has no end, unless nothing was heard for long: then it is cut."""
     history = History(selected=(*plan.tasks, *plan.gates), started=now, last=now)
     open_acts: dict[str, tuple[int, Mapping[str, Any]]] = {}
-    for place, record in enumerate(records):
-        at = number(record.get("at"))
+    for place, entry in enumerate(records):
+        at = number(entry.get("at"))
         if at is not None:
             history.last = at
             history.started = history.started if place else at
-        _run_event(history, record)
-        _act_event(history, open_acts, place, record)
-        for transition in entries(record.get("then")):
+        _run_event(history, entry)
+        _act_event(history, open_acts, place, entry)
+        for transition in entries(entry.get("then")):
             _transition(history, transition, history.last)
     ended = max((act.end for act in history.acts), default=history.last)
     history.horizon = max(history.last, ended)
     if not history.finished and records:
         history.horizon = _cut(history, now)
-    for name, (place, record) in open_acts.items():
-        history.acts.append(_act(name, place, record, None, {}, history.horizon))
+    for name, (place, entry) in open_acts.items():
+        history.acts.append(_act(name, place, entry, None, {}, history.horizon))
     history.acts.sort(key=lambda act: act.begun)
     for act in history.acts:
         history.items.setdefault(act.item, ItemPast()).acts.append(act)

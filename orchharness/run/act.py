@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from orchharness.record import field
 from pathlib import Path
 from typing import Any, Literal
 
 from orchharness.core.acts import Outcome, SpawnRequest
 from orchharness.core.plan import EMPTY
-from orchharness.record import record
+from orchharness.record import field, record
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=dict).encode
 

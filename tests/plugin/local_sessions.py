@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from xdist_sessions import LIMIT, cases, end_group, items, journal, lines_of, plan, run_folder, states, wait_for
+from xdist_sessions import (
+    LIMIT,
+    cases,
+    end_group,
+    items,
+    journal,
+    lines_of,
+    plan,
+    run_folder,
+    states,
+    wait_for,
+)
 
 # pytester forgets what a run in this process imported: what is imported before stays.
 import orchharness.critics.act
@@ -18,8 +29,8 @@ import orchharness.workspace.templates  # noqa: F401
 
 __all__ = [
     "CHAIN",
-    "LIMIT",
     "GATED",
+    "LIMIT",
     "cases",
     "end_group",
     "items",

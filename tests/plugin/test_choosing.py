@@ -28,7 +28,12 @@ def test_a_node_id_pulls_in_its_needs_and_its_own_gate(pytester: pytest.Pytester
 
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
-        ["collected 1 item", "a.plan.yaml: 1 chosen, pulled in what they need: EN-027, G-027", "", "a.plan.yaml ...*"],
+        [
+            "collected 1 item",
+            "a.plan.yaml: 1 chosen, pulled in what they need: EN-027, G-027",
+            "",
+            "a.plan.yaml ...*",
+        ],
         consecutive=True,
     )
     assert not (pytester.path / "c.ran").exists()
@@ -40,7 +45,9 @@ def test_a_task_pulls_in_its_own_gate(pytester: pytest.Pytester):
     result = run(pytester, "-v", "a.plan.yaml::track_a::EN-027")
 
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["a.plan.yaml::track_a::EN-027 PASSED*", "a.plan.yaml::track_a::G-027 PASSED*"])
+    result.stdout.fnmatch_lines(
+        ["a.plan.yaml::track_a::EN-027 PASSED*", "a.plan.yaml::track_a::G-027 PASSED*"]
+    )
 
 
 def test_a_track_can_be_chosen(pytester: pytest.Pytester):
@@ -130,7 +137,9 @@ def test_lf_runs_what_failed_and_what_it_needs(pytester: pytest.Pytester):
     result = run(pytester, "--lf")
 
     result.assert_outcomes(passed=1, failed=1, deselected=2)
-    result.stdout.fnmatch_lines(["a.plan.yaml: 1 chosen, pulled in what they need: base", "*rerun previous 1 failure*"])
+    result.stdout.fnmatch_lines(
+        ["a.plan.yaml: 1 chosen, pulled in what they need: base", "*rerun previous 1 failure*"]
+    )
     assert run_folder(pytester) != first
 
     (pytester.path / "mended").touch()

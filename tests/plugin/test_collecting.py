@@ -144,7 +144,9 @@ def test_a_symlinked_plan(pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(["plans/link.plan.yaml::track_a::one PASSED*"])
 
 
-@pytest.mark.parametrize("option", ["--import-mode=importlib", "--pyargs", "--strict-markers", "--strict-config"])
+@pytest.mark.parametrize(
+    "option", ["--import-mode=importlib", "--pyargs", "--strict-markers", "--strict-config"]
+)
 def test_harmless_options(pytester: pytest.Pytester, option: str):
     plan(pytester, CHAIN)
 

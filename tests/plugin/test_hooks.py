@@ -141,10 +141,22 @@ def test_a_late_conftest_without_hooks_is_no_matter(pytester: pytest.Pytester):
     ("files", "message"),
     [
         ({"conftest": AGENT, "one": AGENT}, "*agent kind 'mine' is offered by plugin * and by plugin *"),
-        ({"conftest": AGENT.replace("@hookimpl\ndef orchharness_poll", "def poll")}, "*offers agent kind 'mine' but does not implement orchharness_poll*"),
-        ({"conftest": AGENT.replace("return [Kind", "raise ValueError('no') or [Kind")}, "*failed to say its kinds: ValueError: no"),
-        ({"conftest": AGENT.replace("@hookimpl\ndef orchharness_spawn", "def orchharness_spawn")}, "*orchharness_spawn is not marked; write @orchharness.hookimpl above it"),
-        ({"conftest": AGENT + "\n@hookimpl\ndef orchharness_spwan(request): pass\n"}, "*there is no hook 'orchharness_spwan'; the hooks are *"),
+        (
+            {"conftest": AGENT.replace("@hookimpl\ndef orchharness_poll", "def poll")},
+            "*offers agent kind 'mine' but does not implement orchharness_poll*",
+        ),
+        (
+            {"conftest": AGENT.replace("return [Kind", "raise ValueError('no') or [Kind")},
+            "*failed to say its kinds: ValueError: no",
+        ),
+        (
+            {"conftest": AGENT.replace("@hookimpl\ndef orchharness_spawn", "def orchharness_spawn")},
+            "*orchharness_spawn is not marked; write @orchharness.hookimpl above it",
+        ),
+        (
+            {"conftest": AGENT + "\n@hookimpl\ndef orchharness_spwan(request): pass\n"},
+            "*there is no hook 'orchharness_spwan'; the hooks are *",
+        ),
     ],
     ids=["offered twice", "half", "raises", "unmarked", "misspelt"],
 )
@@ -164,7 +176,9 @@ def test_plugins_that_break_the_rules_are_errors_without_a_traceback(
 
 
 def test_a_spawn_that_raises_fails_its_task_only(pytester: pytest.Pytester):
-    pytester.makeconftest(AGENT.replace("return LocalProcess.spawn(", "raise ConnectionError('no engine') or ("))
+    pytester.makeconftest(
+        AGENT.replace("return LocalProcess.spawn(", "raise ConnectionError('no engine') or (")
+    )
     plan(pytester, USES + "  \n".join(["", ""]) + "x-note: none\n")
 
     result = run(pytester)
@@ -223,7 +237,9 @@ def test_an_update_that_raises_is_reported_and_stops_nothing(pytester: pytest.Py
     result = run(pytester)
 
     result.assert_outcomes(passed=4)
-    result.stdout.fnmatch_lines(["warning: plugin *conftest.py': orchharness_update: ValueError: cannot watch one"])
+    result.stdout.fnmatch_lines(
+        ["warning: plugin *conftest.py': orchharness_update: ValueError: cannot watch one"]
+    )
     failed = [r for r in journal(pytester) if r["event"] == "HookFailed"]
     assert [r["error"] for r in failed][:1] == ["ValueError: cannot watch one"]
     assert len(failed) == 4

@@ -7,7 +7,9 @@ import os
 import pytest
 from local_sessions import CHAIN, nothing_ran, plan, run
 
-VARS = "vars: {who: {default: you}, must: {required: true}}\ntasks: {t: {run: [touch, '{{ vars.must }}.ran']}}\n"
+VARS = (
+    "vars: {who: {default: you}, must: {required: true}}\ntasks: {t: {run: [touch, '{{ vars.must }}.ran']}}\n"
+)
 
 
 @pytest.mark.parametrize("value", ["x", "=1", ""])
@@ -48,7 +50,9 @@ def test_a_run_folder_that_cannot_be_made_is_an_error_in_a_line(pytester: pytest
     result = run(pytester, "--orch-dir", folder)
 
     result.assert_outcomes(errors=1, skipped=3)
-    result.stdout.fnmatch_lines(["the run directory * cannot be made: *; --orch-dir FOLDER puts runs elsewhere"])
+    result.stdout.fnmatch_lines(
+        ["the run directory * cannot be made: *; --orch-dir FOLDER puts runs elsewhere"]
+    )
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
     result.stdout.no_fnmatch_line("*Traceback*")
     assert result.ret == pytest.ExitCode.TESTS_FAILED

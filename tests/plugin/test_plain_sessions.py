@@ -64,13 +64,17 @@ def test_nothing_heavy_is_imported(pytester: pytest.Pytester):
     )
 
     # xdist and the plugins of the test environment import some of these themselves
-    text = python(pytester, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:xdist.looponfail")
+    text = python(
+        pytester, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:xdist.looponfail"
+    )
 
     assert "FOUND []" in text
     assert "OURS ['orchharness', 'orchharness.pytest_plugin']" in text
 
 
-@pytest.mark.parametrize("words", [[], ["-v"], ["-q"], ["-n", "2"], ["--collect-only"], ["--co", "-q"], ["-x"]])
+@pytest.mark.parametrize(
+    "words", [[], ["-v"], ["-q"], ["-n", "2"], ["--collect-only"], ["--co", "-q"], ["-x"]]
+)
 def test_the_output_is_the_same_as_without_the_plugin(pytester: pytest.Pytester, words: list[str]):
     pytester.makepyfile(test_plain=SUITE)
     common = ["-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", *words]
@@ -83,11 +87,7 @@ def test_the_output_is_the_same_as_without_the_plugin(pytester: pytest.Pytester,
 
 def test_it_costs_next_to_nothing(pytester: pytest.Pytester):
     pytester.makepyfile(test_plain="def test_it(): pass")
-    pytester.makeconftest(
-        "import time\n"
-        "def pytest_unconfigure():\n"
-        "    print('CPU', time.process_time())\n"
-    )
+    pytester.makeconftest("import time\ndef pytest_unconfigure():\n    print('CPU', time.process_time())\n")
     common = ["-m", "pytest", "-q", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
     with_it, without = [], []
     for _ in range(5):
@@ -99,7 +99,7 @@ def test_it_costs_next_to_nothing(pytester: pytest.Pytester):
 
 
 def cpu(text: str) -> float:
-    return float(text.split("CPU ")[1].split()[0])
+    return float(text.split("CPU ")[1].split(maxsplit=1)[0])
 
 
 def test_conftests_with_hooks_are_no_matter_where_there_is_no_plan(pytester: pytest.Pytester):

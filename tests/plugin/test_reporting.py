@@ -127,7 +127,9 @@ def test_a_refined_item_is_reported_once_and_its_iterations_are_lines(pytester: 
     assert [line.partition("  ")[0] for line in refine] == ["REFINE G-WRITE 0.50 < 0.90, iteration 2"]
 
 
-@pytest.mark.parametrize("words", [[], ["-v"], ["-vv"], ["-s"], ["--no-header"], ["-p", "no:cacheprovider"], ["-rA"]])
+@pytest.mark.parametrize(
+    "words", [[], ["-v"], ["-vv"], ["-s"], ["--no-header"], ["-p", "no:cacheprovider"], ["-rA"]]
+)
 def test_lines_of_ours_are_lines_of_their_own(pytester: pytest.Pytester, words: list[str]):
     refined(pytester)
     pytester.makepyfile(test_ordinary="def test_it(): pass")
@@ -143,7 +145,9 @@ def test_lines_of_ours_are_lines_of_their_own(pytester: pytest.Pytester, words: 
     assert found[at + 1].startswith("a.plan.yaml")
 
 
-@pytest.mark.parametrize("words", [["-q"], ["-qq"], ["--tb=no"], ["--tb=line"], ["--tb=short"], ["-p", "no:terminal"]])
+@pytest.mark.parametrize(
+    "words", [["-q"], ["-qq"], ["--tb=no"], ["--tb=line"], ["--tb=short"], ["-p", "no:terminal"]]
+)
 def test_every_kind_of_output_ends_well(pytester: pytest.Pytester, words: list[str]):
     refined(pytester)
     plan(pytester, FAILING, "b")
@@ -183,7 +187,9 @@ def test_a_failing_task_shows_its_reason_and_where_its_logs_are(pytester: pytest
 
     result.assert_outcomes(failed=1, skipped=2)
     logs = run_folder(pytester).parent / run_folder(pytester).name / "acts" / "breaks.i1.a1"
-    result.stdout.fnmatch_lines(["*_ breaks _*", "exit 3", f"logs: {logs}", "*plan a: failed*"], consecutive=True)
+    result.stdout.fnmatch_lines(
+        ["*_ breaks _*", "exit 3", f"logs: {logs}", "*plan a: failed*"], consecutive=True
+    )
     result.stdout.fnmatch_lines(["FAILED a.plan.yaml::tasks::breaks - exit 3"])
     assert logs.is_dir()
 
@@ -203,7 +209,10 @@ def test_blocked_items_are_skipped_with_the_cause_at_the_root(pytester: pytest.P
 
 
 def test_a_failed_gate_shows_scores_and_findings(pytester: pytest.Pytester):
-    pytester.makepyfile(judge=JUDGE, mend="import pathlib, os; pathlib.Path('doc.txt').write_text(os.environ['ORCH_ITERATION'])")
+    pytester.makepyfile(
+        judge=JUDGE,
+        mend="import pathlib, os; pathlib.Path('doc.txt').write_text(os.environ['ORCH_ITERATION'])",
+    )
     plan(pytester, REFINED.replace("critics: [judge]}", "critics: [judge], max_iterations: 2}"))
 
     result = run(pytester)
@@ -272,7 +281,9 @@ def test_junit_has_one_case_per_item_with_properties(pytester: pytest.Pytester):
 
 def test_both_kinds_are_counted_and_ordinary_tests_come_first(pytester: pytest.Pytester):
     plan(pytester, GATED)
-    pytester.makepyfile(test_ordinary="def test_it():\n    import os; assert not os.path.exists('c.ran')\ndef test_bad(): assert 0")
+    pytester.makepyfile(
+        test_ordinary="def test_it():\n    import os; assert not os.path.exists('c.ran')\ndef test_bad(): assert 0"
+    )
 
     result = run(pytester, "-v", "a.plan.yaml", "test_ordinary.py")
 
@@ -289,7 +300,9 @@ def test_the_summary_ends_with_the_report(pytester: pytest.Pytester):
 
     report = run_folder(pytester) / "report.html"
     result.stdout.fnmatch_lines([f"a: run directory {report.parent}"])
-    result.stdout.fnmatch_lines(["*= plan a: passed =*", "4 acts in *", f"report: {report}", "*= 4 passed in *"], consecutive=True)
+    result.stdout.fnmatch_lines(
+        ["*= plan a: passed =*", "4 acts in *", f"report: {report}", "*= 4 passed in *"], consecutive=True
+    )
 
 
 def test_a_time_limit_of_pytest_timeout_does_not_end_a_plan(pytester: pytest.Pytester):
@@ -297,7 +310,9 @@ def test_a_time_limit_of_pytest_timeout_does_not_end_a_plan(pytester: pytest.Pyt
     plan(pytester, "tasks: {long: {run: [sleep, '1.4']}}")
 
     run(pytester).assert_outcomes(passed=1)
-    run(pytester, "--timeout=1", "-o", "timeout_method=thread", "-o", "timeout_func_only=true").assert_outcomes(passed=1)
+    run(
+        pytester, "--timeout=1", "-o", "timeout_method=thread", "-o", "timeout_func_only=true"
+    ).assert_outcomes(passed=1)
 
 
 def test_a_time_limit_of_the_whole_session_is_obeyed(pytester: pytest.Pytester):
