@@ -1,15 +1,13 @@
 """pytest's face of orchharness. Imported by every pytest session, so it imports nothing of its own weight.
 
 A session without plan files pays for the option definitions and one file-name test per collected file.
-Everything else is in the modules beside this one, imported when the first plan file is seen.
+Everything else is in the modules beside this one, imported when the first plan file is seen. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from fnmatch import fnmatch
-from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,22 +23,6 @@ PLANS: pytest.StashKey[Any] = pytest.StashKey()  # the session's `Plans`, once t
 LATE: pytest.StashKey[list[object]] = pytest.StashKey()  # plugins with our hooks that came after the start
 RUNS: pytest.StashKey[str] = pytest.StashKey()  # where runs are kept, when an option says so
 SCHEDULER: pytest.StashKey[Any] = pytest.StashKey()  # the xdist scheduler, in the controller
-
-
-class _AsTheyAre:
-    """Imports our modules as Python does, from their ordinary bytecode.
-
-    pytest rewrites the asserts of every module of a plugin's distribution. For ours that would mean compiling
-    all of them at every start where its own bytecode cannot be kept (measured: 0.4 s).
-    """
-
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """The ordinary place of one of our modules."""
-        return PathFinder.find_spec(name, path, target) if name.startswith("orchharness.") else None
-
-
-sys.meta_path.insert(0, _AsTheyAre)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

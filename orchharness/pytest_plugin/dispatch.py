@@ -101,6 +101,10 @@ class Controller:
             self._scheduler.end(session)
         return result
 
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing behind, also when the session ended before its loop."""
+        self._config.stash[DISPATCH].close()
+
     @property
     def _scheduler(self) -> PlanScheduling | None:
         """Our scheduler, where it has not handed over to another."""

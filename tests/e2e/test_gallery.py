@@ -143,3 +143,17 @@ def test_the_gallerys_page_names_every_plan():
     named = re.findall(r"\(([\w-]+)\.plan\.yaml\)", (GALLERY / "README.md").read_text())
 
     assert sorted(named) == PLANS
+
+
+def test_the_self_check_names_all_missing_tools_and_starts_nothing_else(tmp_path):
+    shutil.copytree(ROOT / "plans" / "self_check", tmp_path / "plans" / "self_check")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    text = (ROOT / "plans" / "self-check.plan.yaml").read_text()
+    (tmp_path / "plans" / "self-check.plan.yaml").write_text(text.replace("ruff, mypy,", "rough, mypie,"))
+    made = run_pytest(tmp_path, "plans")
+
+    assert (
+        "has no rough, mypie: install this checkout with its tools, pip install -e '.[dev]'" in made.text
+    ), made.text
+    assert re.search(r"^=+ 1 failed, 11 skipped in ", made.text, re.MULTILINE), made.text
+    assert "tools failed" in made.text

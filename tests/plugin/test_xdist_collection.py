@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from xdist_sessions import cases, lines_of, plan, session
 
@@ -17,7 +15,7 @@ def test_what_a_chosen_item_needs_is_pulled_in_and_said(
     plan(pytester, CHAIN, "p")
     (pytester.path / "p.plan.yaml").rename(pytester.path / "a.plan.yaml")
 
-    result = session(pytester, "-n2", *chosen)
+    result = session(pytester, "-n1", *chosen)
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["a.plan.yaml: 1 chosen, pulled in what they need: a"])
@@ -25,9 +23,9 @@ def test_what_a_chosen_item_needs_is_pulled_in_and_said(
 
 def test_last_failed_runs_the_failed_item_and_what_it_needs(pytester: pytest.Pytester) -> None:
     plan(pytester, CHAIN)
-    pytester.runpytest_subprocess("-n2", timeout=28).assert_outcomes(passed=2, failed=1)
+    pytester.runpytest_subprocess("-n1", timeout=28).assert_outcomes(passed=2, failed=1)
 
-    result = pytester.runpytest_subprocess("-n2", "--lf", timeout=28)
+    result = pytester.runpytest_subprocess("-n1", "--lf", timeout=28)
 
     result.assert_outcomes(passed=1, failed=1)
 
@@ -78,8 +76,9 @@ def whole():
     assert lines_of(log) == ["begin", *expected, "act", "end"]
 
 
+@pytest.mark.parametrize("mode", ["-n0", "-n1"])
 def test_a_fixture_of_the_session_that_fails_at_its_end_is_an_error_as_ever(
-    pytester: pytest.Pytester,
+    pytester: pytest.Pytester, mode: str
 ) -> None:
     (pytester.path / "conftest.py").write_text(
         """
@@ -92,34 +91,35 @@ def whole():
     )
     pytester.makepyfile(test_o="def test_a(): pass\ndef test_b(): pass")
     plan(pytester, "tasks: {a: {run: ['true']}}")
-    for mode in ("-n0", "-n1"):
-        result = session(pytester, mode)
 
-        result.assert_outcomes(passed=3, errors=1)
-        result.stdout.fnmatch_lines(["ERROR test_o.py::test_b - RuntimeError: not torn down"])
-        assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result = session(pytester, mode)
+
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["ERROR test_o.py::test_b - RuntimeError: not torn down"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_broken_plan_is_told_once_and_nothing_is_run(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("arguments", [("-n2",), ("-n1", "broken.plan.yaml")])
+def test_a_broken_plan_is_told_once_and_nothing_is_run(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
     plan(pytester, "tasks: {a: {run: [touch, started]}}", "good")
     plan(pytester, "tasks: {a: {needs: [nobody], run: ['true']}}", "broken")
-    for arguments in (("-n2",), ("-n2", "broken.plan.yaml")):
-        result = session(pytester, *arguments)
 
-        result.assert_outcomes(errors=1)
-        assert sum("_ ERROR collecting broken.plan.yaml _" in line for line in result.outlines) == 1
-        result.stdout.fnmatch_lines(
-            ["*broken.plan.yaml:2:*nobody*", "*Interrupted: 1 error during collection*"]
-        )
-        assert result.ret == pytest.ExitCode.INTERRUPTED
-        assert not (pytester.path / "started").exists()
+    result = session(pytester, *arguments)
+
+    result.assert_outcomes(errors=1)
+    assert sum("_ ERROR collecting broken.plan.yaml _" in line for line in result.outlines) == 1
+    result.stdout.fnmatch_lines(["*broken.plan.yaml:2:*nobody*", "*Interrupted: 1 error during collection*"])
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert not (pytester.path / "started").exists()
 
 
 def test_sound_plans_are_run_beside_a_broken_one_if_asked(pytester: pytest.Pytester) -> None:
     plan(pytester, "tasks: {a: {run: ['true']}}", "good")
     plan(pytester, "tasks: [", "broken")
 
-    result = session(pytester, "-n2", "--continue-on-collection-errors")
+    result = session(pytester, "-n1", "--continue-on-collection-errors")
 
     result.assert_outcomes(passed=1, errors=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -129,7 +129,7 @@ def test_sound_plans_are_run_beside_a_broken_one_if_asked(pytester: pytest.Pytes
 def test_a_distribution_that_plans_cannot_have_is_refused(pytester: pytest.Pytester, how: str) -> None:
     plan(pytester, "tasks: {a: {run: [touch, started]}}")
 
-    result = session(pytester, "-n2", "--dist", how)
+    result = session(pytester, "-n1", "--dist", how)
 
     result.stderr.fnmatch_lines(
         [f"ERROR: plans cannot be run with --dist {how}: write --dist load, or leave --dist out"]
@@ -143,7 +143,7 @@ def test_a_distribution_that_is_kept_is_accepted(pytester: pytest.Pytester, how:
     pytester.makepyfile(test_o="def test_a(): pass\ndef test_b(): pass")
     plan(pytester, "tasks: {a: {run: ['true']}}")
 
-    session(pytester, "-n2", "--dist", how).assert_outcomes(passed=3)
+    session(pytester, "-n1", "--dist", how).assert_outcomes(passed=3)
 
 
 def test_another_plugins_scheduler_fails_plan_items_with_a_message(pytester: pytest.Pytester) -> None:
@@ -168,7 +168,7 @@ def pytest_xdist_make_scheduler(config, log):
 def test_a_session_without_plans_keeps_its_scheduler(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_o="def test_a(): pass\ndef test_b(): assert 0")
 
-    result = session(pytester, "-n2", "-v", "--dist", "loadfile")
+    result = session(pytester, "-n1", "-v", "--dist", "loadfile")
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["scheduling tests via LoadFileScheduling"])
@@ -191,7 +191,7 @@ def pytest_terminal_summary(terminalreporter, config):
     pytester.makepyfile(test_o="def test_a(): pass\ndef test_b(): assert 0\ndef test_c(): pass")
     plan(pytester, "tasks: {x: {run: [touch, started]}}")
 
-    result = session(pytester, "-n2", "-k", "test_a or test_b")
+    result = session(pytester, "-n1", "-k", "test_a or test_b")
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["stock: Mine"])
@@ -249,7 +249,7 @@ def test_agents_and_critics_of_the_root_conftest_work_in_workers(pytester: pytes
     (pytester.path / "conftest.py").write_text(HOOKS)
     plan(pytester, USES_HOOKS)
 
-    session(pytester, "-n2").assert_outcomes(passed=2)
+    session(pytester, "-n1").assert_outcomes(passed=2)
 
 
 def test_hooks_in_a_conftest_that_only_workers_load_are_an_error(pytester: pytest.Pytester) -> None:
@@ -263,37 +263,27 @@ def test_hooks_in_a_conftest_that_only_workers_load_are_an_error(pytester: pytes
     assert result.ret == pytest.ExitCode.INTERRUPTED
 
 
-def test_a_plugin_that_breaks_the_rules_is_a_message(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("workers", ["1", "auto"])
+def test_a_plugin_that_breaks_the_rules_is_a_message(pytester: pytest.Pytester, workers: str) -> None:
     (pytester.path / "conftest.py").write_text("def orchharness_agent_kinds(): return []")
     plan(pytester, "tasks: {a: {run: ['true']}}")
-    for workers in ("2", "auto"):
-        result = session(pytester, "-n", workers)
 
-        result.stderr.fnmatch_lines(["ERROR: plugin *: orchharness_agent_kinds is not marked*"])
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result = session(pytester, "-n", workers)
+
+    result.stderr.fnmatch_lines(["ERROR: plugin *: orchharness_agent_kinds is not marked*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_a_plan_is_found_behind_links_and_outside_the_root(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("argument", ["linked", "../outside/a.plan.yaml", "."])
+def test_a_plan_is_found_behind_links_and_outside_the_root(pytester: pytest.Pytester, argument: str) -> None:
     outside = pytester.mkdir("outside")
     root = pytester.mkdir("root")
     (root / "pytest.ini").write_text("[pytest]")
     (root / "linked").symlink_to(outside)
     plan(pytester, "tasks: {a: {run: [touch, started]}}").rename(outside / "a.plan.yaml")
-    for argument in ("linked", "../outside/a.plan.yaml", "."):
-        (root / "started").unlink(missing_ok=True)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(root)
-            result = pytester.run(
-                sys.executable,
-                "-m",
-                "pytest",
-                "-p",
-                "no:cacheprovider",
-                "-n1",
-                "-cpytest.ini",
-                argument,
-                timeout=28,
-            )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        result = session(pytester, "-n1", "-cpytest.ini", argument)
 
-        result.assert_outcomes(passed=1)
-        assert (root / "started").exists()
+    result.assert_outcomes(passed=1)
+    assert (root / "started").exists()

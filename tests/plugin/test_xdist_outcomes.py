@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -55,33 +56,70 @@ cross_pollination:
 """
 
 
-def facts(item: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same: not the times, and not whether an earlier session had left the bytes there."""
-    found = {
-        k: item.get(k) for k in ("state", "reason", "iteration", "attempt", "score", "threshold", "warnings")
-    }
-    outputs = item.get("outputs") or {}
-    return found | {"outputs": {n: [(e["path"], e["sha256"]) for e in found] for n, found in outputs.items()}}
+BLOCKED, EMPTY = "breaks failed", "output 'out' (nothing.txt): does not exist"
+NO_NEW_WORK = "no new work: 0.50 < 0.90"
+# item: state, reason, iteration, score, what it left. The same in every mode.
+EXPECTED = {
+    "setup": ("passed", None, 1, None, {"base": "base\n"}),
+    "G-SETUP": ("passed", "all checks hold", 1, None, {}),
+    "write": ("passed", None, 2, None, {"doc": "good"}),
+    "G-WRITE": ("passed", "0.95 ≥ 0.90", 2, 0.95, {}),
+    "polish": ("passed", None, 1, None, {"out": "good"}),
+    "flaky": ("passed", None, 1, None, {}),
+    "reader": ("passed", None, 1, None, {"out": "good"}),
+    "breaks": ("failed", "exit 4\nno", 1, None, {}),
+    "blocked": ("skipped", BLOCKED, None, None, {}),
+    "blocked-too": ("skipped", BLOCKED, None, None, {}),
+    "cleanup": ("passed", None, 1, None, {"out": "c\n"}),
+    "low": ("passed", "no new work", 2, None, {"doc": "low\n"}),
+    "G-LOW": ("failed", NO_NEW_WORK, 2, 0.5, {}),
+    "after-low": ("skipped", "G-LOW failed", None, None, {}),
+    "empty": ("failed", EMPTY, 1, None, {}),
+}
+TRACKS = {
+    "first": ("setup", "G-SETUP"),
+    "a": ("write", "G-WRITE", "polish"),
+    "b": ("flaky", "reader"),
+    "c": ("breaks", "blocked", "blocked-too", "cleanup"),
+    "d": ("low", "G-LOW", "after-low", "empty"),
+}
+TOLD = {"breaks": "exit 4", "G-LOW": NO_NEW_WORK, "empty": EMPTY}
+TOLD |= {"blocked": BLOCKED, "blocked-too": BLOCKED, "after-low": "G-LOW failed"}
+CASES = {"passed": "passed", "failed": "failure", "skipped": "skipped"}
 
 
-def test_a_rich_plan_comes_to_the_same_end_in_every_mode(pytester: pytest.Pytester) -> None:
+def facts(found: dict[str, Any]) -> tuple[Any, ...]:
+    outputs = {n: [o["sha256"] for o in left] for n, left in (found.get("outputs") or {}).items()}
+    return (found["state"], found.get("reason"), found.get("iteration"), found.get("score"), outputs)
+
+
+def expected(item: str) -> tuple[Any, ...]:
+    *same, left = EXPECTED[item]
+    return (*same, {name: [hashlib.sha256(text.encode()).hexdigest()] for name, text in left.items()})
+
+
+@pytest.mark.parametrize("mode", ["-n0", "-n1", "-n2", "-nauto", "-n6"])
+def test_a_rich_plan_comes_to_the_same_end_in_every_mode(pytester: pytest.Pytester, mode: str) -> None:
     plan(pytester, RICH, "rich")
     (pytester.path / "judge.py").write_text(JUDGE)
     (pytester.path / "mend.py").write_text(MEND)
-    seen = []
-    for mode in ((), ("-n1",), ("-n2",), ("-nauto",), ("-n6",)):
-        for left in pytester.path.glob("*.txt"):
-            left.unlink()
-        result = session(pytester, *mode, "--junitxml=junit.xml")
-        result.assert_outcomes(passed=9, failed=3, skipped=3)
-        assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert sum("REFINE G-WRITE 0.50 < 0.90, iteration 2" in line for line in result.outlines) == 1
-        assert sum("RETRY flaky exit 1" in line for line in result.outlines) == 2
-        assert "[100%]" in result.stdout.str()
-        run = {item: facts(found) for item, found in items(pytester, "rich").items()}
-        seen.append((run, cases(pytester.path / "junit.xml"), state(pytester, "rich")["counts"]))
 
-    assert all(found == seen[0] for found in seen[1:])
+    result = session(pytester, mode, "--junitxml=junit.xml")
+
+    result.assert_outcomes(passed=9, failed=3, skipped=3)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert sum("REFINE G-WRITE 0.50 < 0.90, iteration 2" in line for line in result.outlines) == 1
+    assert sum("RETRY flaky exit 1" in line for line in result.outlines) == 2
+    assert "[100%]" in result.stdout.str()
+    assert {item: facts(found) for item, found in items(pytester, "rich").items()} == {
+        i: expected(i) for i in EXPECTED
+    }
+    assert state(pytester, "rich")["counts"] == {"failed": 3, "passed": 9, "skipped": 3}
+    assert cases(pytester.path / "junit.xml") == {
+        f"rich.plan.yaml.{track}.{item}": (CASES[EXPECTED[item][0]], TOLD.get(item, ""))
+        for track, of in TRACKS.items()
+        for item in of
+    }
 
 
 def test_auto_means_as_many_workers_as_the_plan_can_use(pytester: pytest.Pytester) -> None:
@@ -137,8 +175,9 @@ def test_a_plan_without_any_act_to_execute_ends_at_once(pytester: pytest.Pyteste
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_what_follows_from_an_act_that_could_not_be_prepared_needs_no_worker(
-    pytester: pytest.Pytester,
+@pytest.mark.parametrize("mode", ["-n0", "-n1"])
+def test_what_follows_from_an_act_that_could_not_be_prepared_needs_no_event(
+    pytester: pytest.Pytester, mode: str
 ) -> None:
     plan(
         pytester,
@@ -150,10 +189,9 @@ tasks:
 """,
     )
 
-    for mode in ("-n0", "-n1"):
-        result = session(pytester, mode)
+    result = session(pytester, mode)
 
-        result.assert_outcomes(passed=1, failed=2)
+    result.assert_outcomes(passed=1, failed=2)
 
 
 def test_several_plans_run_side_by_side_in_copies_and_one_after_another_in_the_root(
@@ -226,3 +264,15 @@ def test_the_verbosity_options_work_as_ever(pytester: pytest.Pytester) -> None:
             "a.plan.yaml::tasks::b FAILED*100%*",
         ]
     )
+
+
+def test_a_retry_that_is_due_comes_while_all_workers_are_idle(pytester: pytest.Pytester) -> None:
+    plan(
+        pytester,
+        "tasks: {a: {run: [sh, -c, 'test $ORCH_ATTEMPT -ge 2'], retry: {attempts: 2, backoff: 1s, on: [exit]}}}",
+    )
+
+    result = session(pytester, "-n1")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["RETRY a exit 1*attempt 1 of 2*"])

@@ -31,56 +31,58 @@ tasks:
 """
 
 
+@pytest.mark.parametrize("mode", ["-n0", "-n2"])
 @pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
 def test_after_enough_failures_nothing_new_starts_and_what_runs_comes_to_its_end(
-    pytester: pytest.Pytester, option: str
+    pytester: pytest.Pytester, option: str, mode: str
 ) -> None:
     plan(pytester, FAILS_WHILE_OTHERS_RUN)
-    seen = []
-    for mode in ("-n0", "-n2"):
-        for left in ("slow", "done", "next"):
-            (pytester.path / left).unlink(missing_ok=True)
 
-        result = session(pytester, mode, option, "--junitxml=junit.xml")
+    result = session(pytester, mode, option, "--junitxml=junit.xml")
 
-        result.assert_outcomes(passed=1, failed=1)
-        assert (pytester.path / "done").exists()
-        assert not (pytester.path / "next").exists()
-        result.stdout.fnmatch_lines(
-            [
-                "stopping after 1 failures: nothing new starts, still running: slow*",
-                "*! stopping after 1 failures !*",
-            ]
-        )
-        seen.append((result.ret, cases(pytester.path / "junit.xml"), states(pytester)))
-
-    assert seen[0] == seen[1]
-    assert seen[0][0] == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "stopping after 1 failures: nothing new starts, still running: slow*",
+            "*! stopping after 1 failures !*",
+        ]
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert (pytester.path / "done").exists()
+    assert not (pytester.path / "next").exists()
+    assert {c: found[0] for c, found in cases(pytester.path / "junit.xml").items()} == {
+        "a.plan.yaml.tasks.slow": "passed",
+        "a.plan.yaml.tasks.bad": "failure",
+    }
 
 
-def test_enough_failures_of_ordinary_tests_keep_the_plan_from_starting(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("mode", ["-n0", "-n2"])
+def test_enough_failures_of_ordinary_tests_keep_the_plan_from_starting(
+    pytester: pytest.Pytester, mode: str
+) -> None:
     pytester.makepyfile(test_o="def test_bad(): assert 0")
     plan(pytester, "tasks: {a: {run: [touch, started]}}")
-    for mode in ("-n0", "-n2"):
-        result = session(pytester, mode, "-x")
 
-        result.assert_outcomes(failed=1)
-        assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert not (pytester.path / "started").exists()
+    result = session(pytester, mode, "-x")
+
+    result.assert_outcomes(failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not (pytester.path / "started").exists()
 
 
-def test_failures_of_tests_and_of_tasks_are_counted_together(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("mode", ["-n0", "-n1"])
+def test_failures_of_tests_and_of_tasks_are_counted_together(pytester: pytest.Pytester, mode: str) -> None:
     pytester.makepyfile(test_o="def test_bad(): assert 0")
     plan(
         pytester,
         "tasks: {a: {run: ['false']}, b: {run: [touch, started], needs: [a], trigger_rule: all_done}}",
     )
-    for mode in ("-n0", "-n1"):
-        result = session(pytester, mode, "--maxfail=2")
 
-        result.assert_outcomes(failed=2)
-        assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert not (pytester.path / "started").exists()
+    result = session(pytester, mode, "--maxfail=2")
+
+    result.assert_outcomes(failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not (pytester.path / "started").exists()
 
 
 LONG = """

@@ -369,7 +369,7 @@ tasks:
     assert (gate.refine, gate.on_exhausted) == (Refine.ALL, OnExhausted.ACCEPT)
     assert (gate.title, gate.tags, gate.line, gate.critics) == ("All of it", ("slow",), 9, ("one", "two"))
     assert [check.name for check in gate.checks] == [
-        "run python tests/judge.py src/a.py",
+        "run python judge.py a.py",
         "file src/a.py",
         "file {{ outputs.o }}",
         "json run:v.json",
