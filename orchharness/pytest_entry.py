@@ -1,8 +1,8 @@
-"""Where pytest finds orchharness. PYTEST_DONT_REWRITE
+"""Where pytest finds orchharness.
 
 pytest rewrites the asserts of every module of a plugin's distribution, which compiles all of them at each start
 where its own bytecode cannot be kept (measured: 0.4 s for ours). So this module, the one that pytest imports by
-itself, does nothing but make the others come from their ordinary bytecode, and name the plugin.
+itself, does nothing but make the others come from their ordinary bytecode, and name the plugin. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations

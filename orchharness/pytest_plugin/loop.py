@@ -23,8 +23,8 @@ from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, no_garbage, plans_of
-from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
 from orchharness.pytest_plugin.signals import DetachError, Signals
+from orchharness.pytest_plugin.telling import PlanItems, Teller
 from orchharness.run.act import ActResult
 from orchharness.run.drive import PlanRun
 from orchharness.run.runner import Runner
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 _ENDING = 10.0  # seconds in which acts are waited for after an interrupt
 _HASTE = 3.0  # the same, once asked a second time: enough for every local process
-# They guard Python code of tests; around our reports they would only cost time, and pytest-timeout be wrong.
-_GUARDS = ("warnings", "assertion", "faulthandler", "unittest", "runner")
 
 
 def run_session(session: pytest.Session) -> bool:
@@ -73,27 +71,6 @@ def run_session(session: pytest.Session) -> bool:
     return True
 
 
-class _File:
-    """One plan of the session, and what is to be reported of it."""
-
-    def __init__(self, items: list[PlanItem]) -> None:
-        self.plan = items[0].plan_file.plan
-        self.every = {i.item_id: i for i in items}
-        self.items = dict(self.every)  # not reported yet
-        self.hook = items[0].ihook
-
-    def target(self, item_id: str) -> Target:
-        """Where pytest shows the item."""
-        item = self.every[item_id]
-        return Target(
-            item_id=item.item_id,
-            nodeid=item.nodeid,
-            path=item.path,
-            location=item.location,
-            keywords=dict.fromkeys(item.keywords, 1),
-        )
-
-
 class LocalLoop:
     """The loop of one process."""
 
@@ -101,15 +78,14 @@ class LocalLoop:
         self.session = session
         self.config = session.config
         self.plans: Plans = plans_of(session.config)
-        self.waiting = [_File(items) for items in files]
-        self.live: dict[_File, PlanRun] = {}
+        self.waiting = [PlanItems(items) for items in files]
+        self.live: dict[PlanItems, PlanRun] = {}
         self.runner = Runner(self.plans.host, keep=False)
         self.signals = Signals(self.runner.wake)
-        self.requests: dict[str, tuple[_File, ActRequest]] = {}  # by key: names are unique in a plan only
-        self._news: list[tuple[_File, str]] = []  # decided, not reported yet
+        self.requests: dict[str, tuple[PlanItems, ActRequest]] = {}  # by key: names are unique in a plan only
         self.stopped = ""
         self.broken = ""
-        self._protocol = _protocol_hook(session.config)
+        self.teller = Teller(session.config, self._watch_session)
 
     def run(self) -> None:
         """Until every plan is over.
@@ -150,7 +126,7 @@ class LocalLoop:
                     return
                 # What follows from an act that could not be prepared brings no event that would end the wait.
                 unprepared = [self._turn(file) for file in list(self.live)]
-                self._tell()
+                self.teller.tell()
                 if self._end_over() or any(unprepared):
                     continue
                 patience = self._patience()
@@ -175,14 +151,13 @@ class LocalLoop:
             self._begin(file)
             root_busy = any(file.plan.copy is None for file in self.live)
 
-    def _begin(self, file: _File) -> None:
-        run = PlanRun(file.plan, list(file.items), self.plans.surroundings(), self.plans.terminal.moved)
+    def _begin(self, file: PlanItems) -> None:
+        run = PlanRun(file.plan, list(file.every), self.plans.surroundings(), self.plans.terminal.moved)
         try:
             run.begin()
         except OrchError as error:
             run.close()
-            emit_refused(self.config, [file.target(i) for i in file.items], str(error))
-            self._watch_session()
+            self.teller.refuse(file, str(error))
             return
         self.live[file] = run
         self.plans.terminal.began(run)
@@ -192,16 +167,13 @@ class LocalLoop:
         """End the plans that are over; whether any was."""
         over = [(file, run) for file, run in self.live.items() if run.over]
         for file, run in over:
-            self._decided(file, run.run.take_final())
-            self._tell()
+            self.teller.decided(file, run, run.run.take_final())
+            self.teller.tell()
             with no_garbage():
                 state = run.end(self.stopped)
             if state == "paused" or (state == "failed" and not self.stopped):
-                for item_id in list(file.items):
-                    self._report(file, item_id, ended=True)
-            for gate, paths in run.late.items():
-                text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
-                emit_late(self.config, file.target(gate), text)
+                self.teller.tell_rest(file, run)
+            self.teller.tell_late(file, run)
             self.plans.paused = self.plans.paused or state == "paused"
             self.broken = self.broken or run.broken or ""
             del self.live[file]
@@ -209,7 +181,7 @@ class LocalLoop:
 
     # ---- acts --------------------------------------------------------------------------------
 
-    def _turn(self, file: _File) -> bool:
+    def _turn(self, file: PlanItems) -> bool:
         """Start and end what is due; whether an act could not be prepared."""
         run = self.live[file]
         if run.broken and not self.stopped:
@@ -221,10 +193,10 @@ class LocalLoop:
         if turn.cancel:
             self._cancel(file, set(turn.cancel))
         for result in turn.failed:
-            self._decided(file, run.finished(result))
+            self.teller.decided(file, run, run.finished(result))
         return bool(turn.failed)
 
-    def _cancel(self, file: _File, acts: set[str]) -> None:
+    def _cancel(self, file: PlanItems, acts: set[str]) -> None:
         for key, (owner, request) in self.requests.items():
             if owner is file and request.act in acts:
                 self.runner.cancel(key)
@@ -236,40 +208,10 @@ class LocalLoop:
 
     def _take(self, result: ActResult) -> None:
         file, request = self.requests.pop(result.key)
-        self._decided(file, self.live[file].finished(result, request))
+        run = self.live[file]
+        self.teller.decided(file, run, run.finished(result, request))
 
-    # ---- reports -----------------------------------------------------------------------------
-
-    def _decided(self, file: _File, final: Iterable[str]) -> None:
-        """Good news is told when the next acts are on their way; bad news first, since it may stop the session."""
-        found = list(final)
-        self._news += [(file, item_id) for item_id in found]
-        status = self.live[file].run.status
-        if any(status(item_id).state not in SUCCESS for item_id in found):
-            self._tell()
-
-    def _tell(self) -> None:
-        """Report what was decided, in that order."""
-        news, self._news = self._news, []
-        for file, item_id in news:
-            self._report(file, item_id)
-
-    def _report(self, file: _File, item_id: str, *, ended: bool = False) -> None:
-        """Let pytest run the item's protocol, in which it is reported, once whatever other plugins do."""
-        item, run = file.items.pop(item_id), self.live[file]
-        told = False
-
-        def protocol() -> bool:
-            nonlocal told
-            if not told:
-                told = True
-                emit(self.config, file.target(item_id), run, ended=ended, hook=file.hook)
-            return True
-
-        item.orch_protocol = protocol
-        self._protocol(item=item, nextitem=None)
-        protocol()
-        self._watch_session()
+    # ---- stopping ----------------------------------------------------------------------------
 
     def _watch_session(self) -> None:
         """`-x` and its like: obeyed after every report."""
@@ -288,38 +230,47 @@ class LocalLoop:
     # ---- when it ends before its time --------------------------------------------------------
 
     def _end_all(self, reason: str) -> None:
-        """End every act, journal it, write the reports. A second signal shortens the waiting."""
+        """Tell what was decided, then end every act, journal it, and write the reports."""
         self.waiting.clear()
-        self._tell()
-        self.plans.terminal.stopping(reason, self.runner.running)
-        with self.signals.held(), ExitStack() as stack:
-            for key in self.requests:
-                self.runner.cancel(key)
-            for file, run in self.live.items():
-                stack.callback(self._end_run, file, run, reason)
-            for run in self.live.values():
-                run.stop(reason, cancel=True, interrupted=True)
-            limit = time.monotonic() + _ENDING
-            while self.runner.running and time.monotonic() < limit:
-                for result in self.runner.wait(limit - time.monotonic()):
-                    self._take_quietly(result)
-                if self.signals.taken():
-                    limit = min(limit, time.monotonic() + _HASTE)
-            for result in self.runner.wait(0):
-                self._take_quietly(result)
-            self.signals.taken()
+        try:
+            self.teller.tell()
+        finally:
+            self.plans.terminal.stopping(reason, self.runner.running)
+            with self.signals.held(), ExitStack() as stack:
+                for file, run in self.live.items():
+                    stack.callback(self._end_run, file, run, reason)
+                for key in self.requests:
+                    self.runner.cancel(key)
+                for run in self.live.values():
+                    run.stop(reason, cancel=True, interrupted=True)
+                self._until_ended()
+                self.signals.taken()
 
-    def _take_quietly(self, result: ActResult) -> None:
-        file, request = self.requests.pop(result.key)
-        self.live[file].finished(result, request)
+    def _until_ended(self) -> None:
+        """Take the results of acts that are being ended. A second signal shortens the waiting."""
+        limit = time.monotonic() + _ENDING
+        while self.runner.running and time.monotonic() < limit:
+            self._take_last(limit - time.monotonic())
+            if self.signals.taken():
+                limit = min(limit, time.monotonic() + _HASTE)
+        self._take_last(0)
 
-    def _end_run(self, file: _File, run: PlanRun, reason: str) -> None:
+    def _take_last(self, patience: float) -> None:
+        """Journal what came in. Acts that were ended are not reported, as a test is not that Ctrl-C ends."""
+        for result in self.runner.wait(patience):
+            file, request = self.requests.pop(result.key)
+            run = self.live[file]
+            final = run.finished(result, request)
+            self.teller.decided(file, run, [i for i in final if run.run.status(i).state in SUCCESS])
+
+    def _end_run(self, file: PlanItems, run: PlanRun, reason: str) -> None:
         """Journal what is not known to have ended, and the end."""
         try:
             for key, (owner, request) in list(self.requests.items()):
                 if owner is file:
                     del self.requests[key]
                     run.finished(_unknown(request, f"{reason}; it may still be running"), request)
+            self.teller.tell()
             run.end(reason)
         finally:
             run.close()
@@ -341,21 +292,3 @@ def _unknown(request: ActRequest, detail: str) -> ActResult:
         seconds=0.0,
         detail=detail,
     )
-
-
-def _protocol_hook(config: pytest.Config) -> Any:
-    """`pytest_runtest_protocol` without the plugins that guard what a test does: no test runs in it here."""
-    manager = config.pluginmanager
-    names = list(_GUARDS)
-    if not _session_timeout(config):
-        names.append("timeout")
-    guards = [plugin for name in names if (plugin := manager.get_plugin(name)) is not None]
-    return manager.subset_hook_caller("pytest_runtest_protocol", guards)
-
-
-def _session_timeout(config: pytest.Config) -> bool:
-    """Whether pytest-timeout is to end the session as a whole, which is obeyed."""
-    try:
-        return bool(config.getoption("session_timeout", None) or config.getini("session_timeout"))
-    except ValueError:  # it is not installed
-        return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,6 +122,8 @@ def _run(config: pytest.Config, folder: Path, dispatch: Path) -> None:
             pass
     finally:
         runner.close()
+        if os.getppid() != parent:
+            shutil.rmtree(dispatch, ignore_errors=True)
 
 
 @contextmanager

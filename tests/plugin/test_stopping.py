@@ -140,6 +140,33 @@ def test_a_second_ctrl_c_is_no_reason_to_leave_anything_behind(pytester: pytest.
     assert journal(pytester)[-1]["state"] == "interrupted"
 
 
+def test_what_was_decided_before_ctrl_c_is_reported(pytester: pytest.Pytester, start):
+    pytester.makeconftest(
+        """
+        import os, signal
+        from orchharness import hookimpl
+
+        @hookimpl
+        def orchharness_update(event, run):
+            if type(event).__name__ == "TaskFinished" and event.task == "one":
+                os.kill(os.getpid(), signal.SIGINT)
+        """
+    )
+    plan(
+        pytester, CHAIN.replace("other: {run: [touch, other.ran]}", "other: {run: [python, agent.py, other]}")
+    )
+    session = start("--junitxml=out.xml")
+    text = session.output()
+
+    assert "1 passed" in text
+    assert "Interrupted: Ctrl-C" in text
+    assert {
+        name.rpartition(".")[2]: kind for name, (kind, _) in cases(pytester.path / "out.xml").items()
+    } == {"one": "passed"}
+    assert not (pytester.path / "two.ran").exists()
+    assert journal(pytester)[-1]["state"] == "interrupted"
+
+
 HANGING = """
 import time
 from orchharness import LocalProcess, Kind, hookimpl
