@@ -13,7 +13,7 @@ import gc
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.main import pytest_runtestloop as stock_loop

@@ -60,11 +60,6 @@ class RunDirectory:
         """The fresh copy of `workspace: {copy}`."""
         return self.root / "workspace"
 
-    @property
-    def dispatch(self) -> Path:
-        """What xdist workers are to execute next."""
-        return self.root / "dispatch"
-
     def act(self, act: str) -> Path:
         """The folder of one act."""
         return self.root / "acts" / act

@@ -1,7 +1,7 @@
 """Unit tests under coverage. Whatever they leave behind is left outside of the repository.
 
-unit_tests.py run DATA FOLDER...     run the tests of these folders, leave what they covered in DATA
-unit_tests.py report REPORT DATA...  one JSON report of several DATA files
+unit_tests.py run DATA FOLDER...   run the tests of these folders, leave what they covered in DATA
+unit_tests.py report REPORT        one JSON report of the DATA files that ORCH_INPUT_DATA lists
 """
 
 import os
@@ -41,8 +41,9 @@ def run(data: str, *folders: str) -> None:
         _coverage("combine", "-q", f"--data-file={data}", aside)
 
 
-def report(target: str, *parts: str) -> None:
+def report(target: str) -> None:
     """Sum up."""
+    parts = os.environ["ORCH_INPUT_DATA"].splitlines()
     with tempfile.TemporaryDirectory() as aside:
         _coverage("combine", "-q", "--keep", f"--data-file={aside}/all", *parts)
         _coverage("json", "-q", f"--data-file={aside}/all", "-o", target)

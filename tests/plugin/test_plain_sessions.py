@@ -69,7 +69,15 @@ def test_nothing_heavy_is_imported(pytester: pytest.Pytester):
     )
 
     assert "FOUND []" in text
-    assert "OURS ['orchharness', 'orchharness.pytest_plugin']" in text
+    assert "OURS ['orchharness', 'orchharness.pytest_entry', 'orchharness.pytest_plugin']" in text
+
+
+def test_it_can_be_left_out(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        test_plain="import sys\ndef test_it(): assert 'orchharness.pytest_plugin' not in sys.modules\n"
+    )
+
+    assert "1 passed" in python(pytester, "-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:orchharness")
 
 
 @pytest.mark.parametrize(

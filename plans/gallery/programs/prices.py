@@ -1,7 +1,11 @@
-"""Price lists: `prices.py read LIST.csv ITEMS.json`, and `prices.py merge CATALOGUE.json ITEMS.json...`."""
+"""Price lists: `prices.py read LIST.csv ITEMS.json`, and `prices.py merge CATALOGUE.json`.
+
+What is merged stands in the environment: ORCH_INPUT_LISTS holds one path on each line.
+"""
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,10 +22,10 @@ def read(source: str, target: str) -> None:
     Path(target).write_text(json.dumps(items, indent=2))
 
 
-def merge(target: str, *sources: str) -> None:
+def merge(target: str) -> None:
     """One catalogue with the lowest price of each article."""
     catalogue: dict[str, int] = {}
-    for source in sources:
+    for source in os.environ["ORCH_INPUT_LISTS"].splitlines():
         for article, cents in json.loads(Path(source).read_text()).items():
             catalogue[article] = min(cents, catalogue.get(article, cents))
     Path(target).write_text(json.dumps(dict(sorted(catalogue.items())), indent=2))
