@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from orchharness.agents import proc
 from orchharness.agents.command import marker_of
 from orchharness.agents.result import finished
-from orchharness.agents.start import find, start, text_of
+from orchharness.agents.start import CHILDREN, find, start, text_of
 from orchharness.core.acts import Handle, Lost, PollResult, Running, SpawnRequest, Unknown
 from orchharness.errors import OrchError
 
@@ -115,7 +115,7 @@ class LocalProcess:
             descriptor = os.pidfd_open(data["pid"])
         except OSError:
             return None
-        if not _is_child(data["pid"]):  # the number of a child of ours cannot be another process's
+        if not _is_ours(data):
             found = proc.look(data["pid"])
             if found is None or found.start != data["start"]:
                 os.close(descriptor)
@@ -135,15 +135,6 @@ class LocalProcess:
             found = proc.look(pid)
             if found is not None and proc.is_marked(pid):
                 proc.kill([found], signal.SIGKILL)
-
-
-def _is_child(pid: int) -> bool:
-    """Whether it is a child of this process whose status was not taken."""
-    try:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except OSError:
-        return False
-    return True
 
 
 def _leader(data: Any) -> proc.Proc | None:
@@ -185,16 +176,25 @@ def _tidy(data: Any) -> None:
     """After the end: kill what is left of the group, then take the leader's status."""
     if _away(data) or not data["pid"]:
         return
-    found = proc.look(data["pid"])
-    if found is not None and found.start == data["start"]:
+    if _is_ours(data) or _is_there(data):
         # While the leader is not reaped its group's number cannot be another group's.
         _kill_group(data["pid"], signal.SIGKILL)
         proc.reap(data["pid"], wait=True)
+        CHILDREN.pop(data["pid"], None)
         _settle(data["pid"])
     elif _kill_group(data["pid"], 0):
         members = proc.tree({data["marker"].encode()})
         proc.kill([p for p in members if p.group == data["pid"]], signal.SIGKILL)
         _settle(data["pid"])
+
+
+def _is_ours(data: Any) -> bool:
+    return bool(CHILDREN.get(data["pid"]) == data["key"])
+
+
+def _is_there(data: Any) -> bool:
+    found = proc.look(data["pid"])
+    return found is not None and found.start == data["start"]
 
 
 def _settle(group: int) -> None:
@@ -215,6 +215,6 @@ def _kill_group(group: int, number: int) -> bool:
 
 def _reap(data: Any, *, wait: bool = False) -> None:
     """Take the leader's status when it is our child: no zombie stays."""
-    found = proc.look(data["pid"])
-    if found is not None and found.start == data["start"]:
+    CHILDREN.pop(data["pid"], None)
+    if _is_there(data):
         proc.reap(data["pid"], wait=wait)

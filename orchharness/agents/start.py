@@ -41,6 +41,11 @@ _RESET = tuple(
 )
 
 
+# Children of this process whose status was not taken: pid -> key of the act. While it stands here, the number is the
+# act's and no other process's, which saves looking at /proc (0.1 to 0.2 ms a look).
+CHILDREN: dict[int, str] = {}
+
+
 def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
     """Start the words; the handle is in the act's folder as well.
 
@@ -71,6 +76,7 @@ def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
         )
     except (OSError, ValueError) as error:
         raise OrchError(_reason(argv, words, env, error)) from None
+    CHILDREN[pid] = request.key
     found = proc.look(pid)
     return _keep(request, kind, pid, found.start if found else 0)
 

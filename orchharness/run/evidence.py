@@ -175,12 +175,9 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
 
 
 def _with_tail(request: ActRequest, said: str) -> str:
-    """The message with the end of what the act printed on stderr, or else on stdout."""
-    for name in ("stderr.log", "stdout.log"):
-        text = _tail(f"{request.folder}/{name}")
-        if text:
-            return f"{said}\n{text}"
-    return said
+    """The message with the ends of what the act printed, on stdout and on stderr."""
+    tails = (_tail(f"{request.folder}/{name}") for name in ("stdout.log", "stderr.log"))
+    return "\n".join([said, *filter(None, tails)])
 
 
 def _tail(path: str) -> str:
