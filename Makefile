@@ -3,14 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Where the environment forbids Python to keep bytecode (PYTHONDONTWRITEBYTECODE), every start would compile all of it.
+BYTECODE := $(BIN)/python -m compileall -q orchharness
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
 .PHONY: plans test format lint types contracts check clean
 
 plans: $(STAMP)
+	@$(BYTECODE)
 	@$(BIN)/python -m pytest plans/
 
 test: $(STAMP)
+	@$(BYTECODE)
 	@$(BIN)/python -m pytest
 
 format: $(STAMP)
