@@ -96,6 +96,7 @@ class Runner:
             flight.fd = wake_descriptor(flight.handle)
             if flight.fd is not None:
                 self._selector.register(flight.fd, selectors.EVENT_READ, flight)
+                flight.poll_at = self._mono() + _SLOWEST
 
     # ---- cancelling --------------------------------------------------------------------------
 
