@@ -29,6 +29,24 @@ class RunStarted:
 
 
 @record
+class RunResumed:
+    """A later orchestrator goes on with the run, perhaps with an edited plan.
+
+    What stands before it counts as far as it fits: see `core.resuming`. `dropped`: act -> why its result is not used.
+    `again`: acts whose failure was the end of their item, and no longer is. `moved`: act of a later iteration -> the
+    act in whose place it counts, since the verdicts between them do not.
+    """
+
+    at: float
+    digest: str
+    selected: tuple[str, ...]
+    dropped: Mapping[str, str] = field(default=EMPTY)
+    again: tuple[str, ...] = ()
+    moved: Mapping[str, str] = field(default=EMPTY)
+    header: Mapping[str, Any] = field(default=EMPTY)
+
+
+@record
 class TaskStarted:
     """An act for a task is about to be spawned (journalled before it is)."""
 
@@ -46,6 +64,7 @@ class TaskFinished:
 
     `outputs`: name -> list of {"path", "sha256", "size", "how"}; `how` is created, changed, rewritten or existed.
     `changed`: whether anything the task may write has other bytes than before the act.
+    `again`: whatever the policy for retries says, it is tried again: the run was resumed.
     """
 
     at: float
@@ -62,6 +81,7 @@ class TaskFinished:
     summary: str | None = None
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
+    again: bool = False
 
 
 @record
@@ -81,7 +101,7 @@ class JudgementStarted:
 class JudgementFinished:
     """A critic's act is over. `evaluation` is what it answered, as it was said; empty unless the outcome is success.
 
-    `artifacts`: `TASK.output` -> list of {"path", "sha256"}: what was judged.
+    `artifacts`: `TASK.output` -> list of {"path", "sha256"}: what was judged. `again`: as in `TaskFinished`.
     """
 
     at: float
@@ -95,6 +115,7 @@ class JudgementFinished:
     evaluation: Mapping[str, Any] = field(default=EMPTY)
     artifacts: Mapping[str, Any] = field(default=EMPTY)
     usage: Mapping[str, Any] = field(default=EMPTY)
+    again: bool = False
 
 
 @record
@@ -135,8 +156,10 @@ class RunFinished:
     reason: str = ""
 
 
+ActEvent = TaskStarted | TaskFinished | JudgementStarted | JudgementFinished
 Event = (
     RunStarted
+    | RunResumed
     | TaskStarted
     | TaskFinished
     | JudgementStarted
@@ -151,6 +174,7 @@ _TYPES: dict[str, type[Any]] = {
     t.__name__: t
     for t in (
         RunStarted,
+        RunResumed,
         TaskStarted,
         TaskFinished,
         JudgementStarted,
@@ -163,7 +187,7 @@ _TYPES: dict[str, type[Any]] = {
 }
 _FIELDS = {name: tuple((f.name, f.default) for f in fields(t)) for name, t in _TYPES.items()}
 _MAPPINGS = {f.name for t in _TYPES.values() for f in fields(t) if str(f.type).startswith("Mapping")}
-_TUPLES = {"selected", "gates", "paths"}
+_TUPLES = {"selected", "gates", "paths", "again"}
 
 
 def to_record(event: Event) -> dict[str, Any]:
@@ -191,7 +215,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
     try:
         values = {key: record[key] for key, _ in _FIELDS[kind.__name__] if key in record}
         for key in _TUPLES & values.keys():
-            values[key] = tuple(values[key])
+            values[key] = values[key] if isinstance(values[key], bool) else tuple(values[key])
         if "outcome" in values:
             values["outcome"] = Outcome(values["outcome"])
         return kind(**values)  # type: ignore[no-any-return]

@@ -95,7 +95,7 @@ class Judging:
 
     def _ask(self, record: GateRecord, critics: list[str]) -> None:
         for critic in critics:
-            record.open[critic] = 0
+            record.open[critic] = record.excused[critic] = 0
             self._ledger.queue.offer(self._ledger.ticket(record.id, critic))
 
     # ---- judgements ------------------------------------------------------------------------------
@@ -130,6 +130,16 @@ class Judging:
         if record.state != GateState.JUDGING:
             ledger.move(record, GateState.JUDGING)
 
+    def expects(self, event: JudgementStarted) -> bool:
+        """Whether the gate waits for this judgement."""
+        record = self._ledger.gates.get(event.gate)
+        return (
+            record is not None
+            and record.iteration == event.iteration
+            and record.open.get(event.critic, -1) + 1 == event.attempt
+            and event.critic not in record.acts.values()
+        )
+
     def finished(self, event: JudgementFinished) -> None:
         """A critic answered, or did not.
 
@@ -152,14 +162,9 @@ class Judging:
         if event.outcome is not Outcome.SUCCESS:
             self._judge_failed(record, event, event.detail or str(event.outcome))
             return
-        try:
-            judged = (
-                gating.judge_checks(event.evaluation)
-                if event.critic == CHECKS
-                else gating.judge(self._ledger.plan.critics[event.critic], event.evaluation)
-            )
-        except NotAnEvaluationError as error:
-            self._judge_failed(record, event, f"not an evaluation: {error}")
+        judged = self._read(event)
+        if isinstance(judged, NotAnEvaluationError):
+            self._judge_failed(record, event, f"not an evaluation: {judged}")
             return
         record.open.pop(event.critic)
         record.judged.append(judged)
@@ -174,19 +179,44 @@ class Judging:
         self._conclude(record, gating.decide(record.gate, in_order))
 
     def _judge_failed(self, record: GateRecord, event: JudgementFinished, detail: str) -> None:
-        if detail.startswith(INPUTS_CHANGED):
+        wait = 0.0
+        if event.again:
+            record.excused[event.critic] = record.open[event.critic]
+        elif detail.startswith(INPUTS_CHANGED):
             self.end(record, GateState.ERROR, detail)
             return
-        if event.critic != CHECKS:
-            retry, attempt = self._ledger.plan.critics[event.critic].retry, record.open[event.critic]
-            # An answer that is no evaluation is a fault of execution of the judge, like an exit status.
-            kind = "exit" if event.outcome in {Outcome.SUCCESS, Outcome.ERROR} else str(event.outcome)
-            if kind in retry.on and attempt < retry.attempts:
-                wait = backoff(retry, attempt)
-                ticket = self._ledger.ticket(record.id, event.critic)
-                self._ledger.queue.offer(ticket, event.at + wait if wait else None)
-                return
-        self.end(record, GateState.ERROR, f"{event.critic}: {detail}")
+        elif self._retries(record, event):
+            count = record.open[event.critic] - record.excused[event.critic]
+            wait = backoff(self._ledger.plan.critics[event.critic].retry, count)
+        else:
+            self.end(record, GateState.ERROR, f"{event.critic}: {detail}")
+            return
+        ticket = self._ledger.ticket(record.id, event.critic)
+        self._ledger.queue.offer(ticket, event.at + wait if wait else None)
+
+    def _retries(self, record: GateRecord, event: JudgementFinished) -> bool:
+        """Whether the critic's policy lets a judgement that failed so be tried again."""
+        if event.critic == CHECKS:
+            return False
+        retry = self._ledger.plan.critics[event.critic].retry
+        # An answer that is no evaluation is a fault of execution of the judge, like an exit status.
+        kind = "exit" if event.outcome in {Outcome.SUCCESS, Outcome.ERROR} else str(event.outcome)
+        return kind in retry.on and record.open[event.critic] - record.excused[event.critic] < retry.attempts
+
+    def dooms(self, event: JudgementFinished) -> bool:
+        """Whether the event, which was not applied yet, makes its gate an error: nobody judges."""
+        record = self._ledger.gates[event.gate]
+        if event.again or record.state != GateState.JUDGING or self._retries(record, event):
+            return False
+        return event.outcome is not Outcome.SUCCESS or isinstance(self._read(event), NotAnEvaluationError)
+
+    def _read(self, event: JudgementFinished) -> gating.Judged | NotAnEvaluationError:
+        try:
+            if event.critic == CHECKS:
+                return gating.judge_checks(event.evaluation)
+            return gating.judge(self._ledger.plan.critics[event.critic], event.evaluation)
+        except NotAnEvaluationError as error:
+            return error
 
     def inputs_changed(self, event: GateInputsChanged) -> None:
         """What judges was changed during the run: no verdict of these gates can be believed."""

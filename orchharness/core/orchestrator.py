@@ -17,6 +17,7 @@ from typing import Any, assert_never
 
 from orchharness.core import events as ev
 from orchharness.core import releasing
+from orchharness.core.acts import Outcome
 from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
@@ -66,13 +67,25 @@ class RunView:
 
 
 class Orchestrator:
-    """One run of a plan, or of the selected part of it (`selected` must be closed, see `graph.closure`)."""
+    """One run of a plan, or of the selected part of it (`selected` must be closed, see `graph.closure`).
 
-    def __init__(self, plan: Plan, selected: Collection[str] | None = None) -> None:
+    In a run that is resumed, `taken` are names of acts that stand for something else already, and `leaps` acts that
+    may be the first of their task whatever their iteration, since the ones before do not count.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        selected: Collection[str] | None = None,
+        *,
+        taken: Collection[str] = (),
+        leaps: Collection[str] = (),
+    ) -> None:
+        self._taken = frozenset(taken)
         self._ledger = Ledger(plan, selected)
         releases = releasing.Releases(self._ledger)
         self._judging = Judging(self._ledger, releases)
-        self._working = Working(self._ledger, releases, self._judging.refining)
+        self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
         self._cancelled: set[str] = set()
         self.finished: ev.RunFinished | None = None
         self._work_off()
@@ -180,6 +193,19 @@ class Orchestrator:
 
     # ---- events ------------------------------------------------------------------------------
 
+    def expects(self, event: ev.TaskStarted | ev.JudgementStarted) -> bool:
+        """Whether the act could start now, limits and resources aside."""
+        if isinstance(event, ev.TaskStarted):
+            return self._working.expects(event)
+        return self._judging.expects(event)
+
+    def dooms(self, event: ev.TaskFinished | ev.JudgementFinished) -> bool:
+        """Whether the end of an act that runs, not applied yet, would be the end of its item by a fault of execution."""
+        if isinstance(event, ev.JudgementFinished):
+            return self._judging.dooms(event)
+        record, failed = self._ledger.tasks[event.task], event.outcome is not Outcome.SUCCESS
+        return failed and not event.again and not self._working.retries(record, event.outcome)
+
     def apply(self, event: ev.Event) -> tuple[Transition, ...]:
         """Change the run by what happened, and say what that did to the items.
 
@@ -201,7 +227,7 @@ class Orchestrator:
                 self._stop(event)
             case ev.RunFinished():
                 self.finished = event
-            case ev.RunStarted() | ev.HookFailed():
+            case ev.RunStarted() | ev.RunResumed() | ev.HookFailed():
                 pass
             case _:
                 assert_never(event)
@@ -259,18 +285,26 @@ class Orchestrator:
             found.append(self._instruction(ticket))
         return found
 
+    def _free_name(self, name: str) -> str:
+        """The act's name; of one that an earlier act of the run had, whose result is not used, the next free one."""
+        count, found = 1, name
+        while found in self._taken:
+            count += 1
+            found = f"{name}.r{count}"
+        return found
+
     def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
         start: StartTask | StartJudgement
         if ticket.critic is None:
             record = self._ledger.tasks[ticket.item]
             iteration, attempt = record.next_iteration, record.attempt + 1
-            act = f"{record.id}.i{iteration}.a{attempt}"
+            act = self._free_name(f"{record.id}.i{iteration}.a{attempt}")
             start = StartTask(task=record.id, iteration=iteration, attempt=attempt, act=act)
             hold = False
         else:
             gate, critic = self._ledger.gates[ticket.item], ticket.critic
             attempt = gate.open[critic] + 1
-            act = f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}"
+            act = self._free_name(f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}")
             start = StartJudgement(
                 gate=gate.id, critic=critic, iteration=gate.iteration, attempt=attempt, act=act
             )

@@ -76,6 +76,13 @@ class TriggerRule(StrEnum):
     ALL_DONE = "all_done"
 
 
+class Recovery(StrEnum):
+    """What a resumed run does with an act that was running and cannot be found."""
+
+    RERUN = "rerun"
+    FAIL = "fail"
+
+
 class Refine(StrEnum):
     """Which members of a gate work on its findings."""
 
@@ -193,6 +200,7 @@ class Task:
     timeout: float | None = None
     idle_timeout: float | None = None
     retry: Retry = Retry()
+    recovery: Recovery = Recovery.RERUN
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)

@@ -71,6 +71,7 @@ class TaskRecord:
     reason: str = ""
     iteration: int = 0
     attempt: int = 0
+    excused: int = 0  # attempts that no longer count against the policy for retries
     act: str | None = None
     started: float | None = None
     ended: float | None = None
@@ -142,6 +143,7 @@ class GateRecord:
     since: int = 0
     idle_iterations: int = 0  # no new work, in a row
     open: dict[str, int] = field(default_factory=dict)  # critic -> attempt, not answered yet
+    excused: dict[str, int] = field(default_factory=dict)  # critic -> attempts that no longer count
     acts: dict[str, str] = field(default_factory=dict)  # act -> critic, running
     judged: list[Judged] = field(default_factory=list)
     verdict: Verdict | None = None

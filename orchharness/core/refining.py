@@ -138,7 +138,8 @@ class Refining:
         for task_id in tasks:
             task = self._ledger.tasks[task_id]
             record.refinement.sent.add(task_id)
-            task.refined_by, task.findings, task.attempt = record.id, told, 0
+            task.refined_by, task.findings = record.id, told
+            task.attempt = task.excused = 0
             self._ledger.move(task, TaskState.READY, f"refine for {record.id}")
             self._ledger.queue.offer(self._ledger.ticket(task_id, first=True))
 

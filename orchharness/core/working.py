@@ -6,6 +6,8 @@ it refined, goes back to that gate.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orchharness.core import releasing
 from orchharness.core.acts import Outcome
 from orchharness.core.events import TaskFinished, TaskStarted
@@ -23,7 +25,10 @@ _ENDINGS = {Outcome.CANCELLED: TaskState.CANCELLED, Outcome.LOST: TaskState.LOST
 class Working:
     """What tasks do."""
 
-    def __init__(self, ledger: Ledger, releases: Releases, refining: Refining) -> None:
+    def __init__(
+        self, ledger: Ledger, releases: Releases, refining: Refining, leaps: Collection[str]
+    ) -> None:
+        self._leaps = leaps
         self._ledger = ledger
         self._releases = releases
         self._refining = refining
@@ -68,14 +73,9 @@ class Working:
         ledger, record = self._ledger, self._ledger.task(event.task)
         if record.state != TaskState.READY:
             ledger.refuse(record.id, f"it cannot start while it is {record.state}")
-        expected = (record.next_iteration, record.attempt + 1)
-        if (event.iteration, event.attempt) != expected:
-            ledger.refuse(
-                record.id,
-                "iteration {} attempt {} comes next, not {} {}".format(
-                    *expected, event.iteration, event.attempt
-                ),
-            )
+        if not self._is_next(record, event):
+            numbers = (record.next_iteration, record.attempt + 1, event.iteration, event.attempt)
+            ledger.refuse(record.id, "iteration {} attempt {} comes next, not {} {}".format(*numbers))
         if not ledger.act_started(event.act, event.task, None):
             ledger.reserve(ledger.ticket(event.task), event.act, hold_track=False)
         record.iteration, record.attempt, record.act = event.iteration, event.attempt, event.act
@@ -92,24 +92,46 @@ class Working:
         self._ledger.act_over(event.act, event.task, None)
         record.ended = event.at
         record.session = event.session or record.session
-        retry = record.task.retry
+        retry, count = record.task.retry, record.attempt - record.excused
         if event.outcome is Outcome.SUCCESS:
             self._passed(record, event)
-        elif event.outcome in retry.on and record.attempt < retry.attempts:
-            reason = f"{event.detail or event.outcome}; attempt {record.attempt} of {retry.attempts}"
+        elif event.again:
+            record.excused = record.attempt
+            self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
+            self._ledger.queue.offer(self._ledger.ticket(event.task))
+        elif self.retries(record, event.outcome):
+            reason = f"{event.detail or event.outcome}; attempt {count} of {retry.attempts}"
             self._ledger.move(record, TaskState.READY, reason)
-            wait = backoff(retry, record.attempt)
+            wait = backoff(retry, count)
             self._ledger.queue.offer(self._ledger.ticket(event.task), event.at + wait if wait else None)
         else:
             self._failed(
                 record, _ENDINGS.get(event.outcome, TaskState.FAILED), event.detail or str(event.outcome)
             )
 
+    def expects(self, event: TaskStarted) -> bool:
+        """Whether the act is the next one of a task that is ready."""
+        record = self._ledger.tasks.get(event.task)
+        return record is not None and record.state == TaskState.READY and self._is_next(record, event)
+
+    def _is_next(self, record: TaskRecord, event: TaskStarted) -> bool:
+        """Whether the numbers are those of the next act; one that leaps over dropped iterations has its own."""
+        expected = (record.next_iteration, record.attempt + 1)
+        leaps = not record.iteration and event.act in self._leaps
+        return leaps or (event.iteration, event.attempt) == expected
+
+    @staticmethod
+    def retries(record: TaskRecord, outcome: Outcome) -> bool:
+        """Whether the policy of the task lets an act that ended so be tried again."""
+        retry = record.task.retry
+        return outcome in retry.on and record.attempt - record.excused < retry.attempts
+
     def _passed(self, record: TaskRecord, event: TaskFinished) -> None:
         ledger = self._ledger
         # An attempt that failed may have written what the one that passed only found.
         record.changed = event.changed or bool(replaced(record.outputs, event.outputs))
-        record.outputs, record.inputs, record.attempt, record.findings = event.outputs, event.inputs, 0, None
+        record.outputs, record.inputs, record.findings = event.outputs, event.inputs, None
+        record.attempt = record.excused = 0
         idle = record.iteration > 1 and not record.changed
         ledger.move(record, TaskState.PASSED, "no new work" if idle else "")
         if record.task.gate is None:

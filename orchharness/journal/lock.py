@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchharness.errors import RunBusyError
+
+
+_GLANCE = 1.0  # seconds in which who only looks has looked
+_LOOK = 0.002
 
 
 class RunLock:
@@ -33,17 +38,34 @@ class RunLock:
             return self
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        until = time.monotonic() + _GLANCE
+        while not _taken(fd):
             owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-            os.close(fd)
-            msg = f"{self.path.parent}: another orchestrator owns it (pid {owner or 'unknown'}); wait until it is done"
-            raise RunBusyError(msg) from None
+            if owner or time.monotonic() > until:
+                os.close(fd)
+                msg = f"{self.path.parent}: another orchestrator owns it (pid {owner or 'unknown'}); wait until it is done"
+                raise RunBusyError(msg)
+            time.sleep(
+                _LOOK
+            )  # somebody asks for its owner at this moment, or the owner is about to say its pid
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
         return self
+
+    def owner(self) -> int | None:
+        """The pid of who holds the lock; 0 when it cannot be told, None when nobody does."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        try:
+            if _taken(fd, fcntl.LOCK_SH):
+                return None
+            text = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
+            return int(text) if text.isdigit() else 0
+        finally:
+            os.close(fd)
 
     def release(self) -> None:
         """Gives the lock back; releasing twice does nothing."""
@@ -60,3 +82,11 @@ class RunLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _taken(fd: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Final
 
 from orchharness.core.acts import Outcome
-from orchharness.core.plan import Combine, Mode, Must, OnExhausted, OutputKind, Severity, TriggerRule
+from orchharness.core.plan import (
+    Combine,
+    Mode,
+    Must,
+    OnExhausted,
+    OutputKind,
+    Recovery,
+    Severity,
+    TriggerRule,
+)
 from orchharness.planfile.shapes import Either, Named, Table
 from orchharness.planfile.values import (
     Boolean,
@@ -161,13 +170,14 @@ TASK: Final = Table(
         "cwd": Raw("a folder of the workspace"),
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
         "trigger_rule": Choice(_words(TriggerRule), later=("none_failed", "one_success")),
+        "recovery": Choice(_words(Recovery), later=("ask",)),
         "resources": Counters(),
         "mode": _MODE,
         "gate": Either(GATE),
         "estimate": Duration(),
         "rationale": Text(),
     },
-    later=frozenset({"ask", "matrix", "when", "recovery", "allow_failure", "sequence", "budget"}),
+    later=frozenset({"ask", "matrix", "when", "allow_failure", "sequence", "budget"}),
     hints={
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
         "model": "options belong to an agent: write it under 'agents' and name that agent here",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from orchharness.core.plan import Agent, Task, TriggerRule, is_template
+from orchharness.core.plan import Agent, Recovery, Task, TriggerRule, is_template
 from orchharness.planfile.agents import COMMAND, known_agent
 from orchharness.planfile.checks import scope_of
 from orchharness.planfile.commands import read_command
@@ -70,6 +70,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         timeout=fields.get("timeout", defaults.timeout),
         idle_timeout=fields.get("idle_timeout", defaults.idle_timeout),
         retry=read_retry(fields, defaults.retry, context.problems),
+        recovery=Recovery(fields.get("recovery", Recovery.RERUN)),
         trigger_rule=TriggerRule(fields.get("trigger_rule", TriggerRule.ALL_SUCCESS)),
         gate=draft.gate.id if draft.gate else None,
         resources=_resources(context, draft),

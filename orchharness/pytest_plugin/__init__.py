@@ -43,6 +43,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--orch-strict", action="store_true", default=False, help="treat a plan's warnings as errors"
     )
+    group.addoption(
+        "--orch-resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="go on with the newest run of each plan, or with RUN: what passed is reused, agents are re-attached",
+    )
+    group.addoption(
+        "--orch-reuse",
+        action="store_true",
+        default=False,
+        help="begin a new run that takes over what passed in the newest one, where nothing it depends on changed",
+    )
+    group.addoption(
+        "--orch-fresh",
+        action="store_true",
+        default=False,
+        help="take over nothing, also not what chosen items (-k, --lf, node ids) need",
+    )
+    group.addoption(
+        "--orch-on-interrupt",
+        choices=("cancel", "detach"),
+        default="cancel",
+        help="what Ctrl-C does to running agents: end them, or leave them to a later --orch-resume",
+    )
     parser.addini("orch_plan_files", "globs of file names that are plans", type="args", default=DEFAULT_GLOBS)
     parser.addini("orch_dir", "where runs are kept", default="")
 
@@ -70,10 +95,32 @@ def pytest_configure(config: pytest.Config) -> None:
         if text.find("=") < 1:
             msg = f"--orch-var {text}: write NAME=VALUE"
             raise pytest.UsageError(msg)
+    _check_beginning(config.option)
     config.stash[LATE] = []
     folder = config.option.orch_dir or config.getini("orch_dir")
     if folder:
         config.stash[RUNS] = os.path.normpath(config.rootpath / os.path.expanduser(folder))  # noqa: PTH111
+
+
+def _check_beginning(option: Any) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        UsageError: they do.
+    """
+    run = option.orch_resume
+    if run and ("/" in run or "::" in run or os.path.exists(run)):  # noqa: PTH110 - pathlib costs 5 ms
+        msg = f"--orch-resume {run}: {run!r} is no run; write the plans first, as in 'pytest {run} --orch-resume'"
+        raise pytest.UsageError(msg)
+    given = [
+        ("--orch-resume", run is not None),
+        ("--orch-reuse", option.orch_reuse),
+        ("--orch-fresh", option.orch_fresh),
+    ]
+    names = [name for name, there in given if there]
+    if len(names) > 1:
+        msg = f"{' and '.join(names)} contradict each other: leave out all but one"
+        raise pytest.UsageError(msg)
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:

@@ -163,6 +163,7 @@ def _settled(chosen: list[PlanItem], plans: Plans) -> list[PlanItem]:
     added = sorted(needed - set(wanted), key=lambda i: file.plan.item(i).order)
     if not added:
         return list(have.values())
+    plans.pulled_in[file.path] = frozenset(added)
     plans.terminal.pulled_in(file.nodeid, added, len(wanted))
     have |= {i: _item_of(file, i) for i in added if i not in have}
     return sorted(have.values(), key=lambda i: i.spec.order)

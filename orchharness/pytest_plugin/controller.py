@@ -64,12 +64,12 @@ class LivePlans:
         due = [at for v in self._lives if v.run and not v.over and (at := v.run.wake_at()) is not None]
         return min(due, default=None)
 
-    def sort_out(self, collection: Sequence[str], files: Mapping[str, Sequence[str]]) -> list[list[int]]:
+    def sort_out(self, collection: Sequence[str], told: Mapping[str, Any]) -> list[list[int]]:
         """Find out which item each index is; the plans are read from the bytes the workers had.
 
         Args:
             collection: The node ids of all items.
-            files: The node ids of plan files -> their paths.
+            told: `files`, the node ids of plan files -> their paths; `pulled_in`, path -> items others need.
 
         Returns:
             The indices of ordinary tests, file by file.
@@ -77,7 +77,8 @@ class LivePlans:
         Raises:
             UsageError: a plan cannot be read here as it was read in the workers.
         """
-        lives = {file: self._read(paths) for file, paths in files.items()}
+        lives = {file: self._read(paths) for file, paths in told["files"].items()}
+        self._plans.pulled_in = {Path(p): frozenset(items) for p, items in told.get("pulled_in", {}).items()}
         batches: dict[str, list[int]] = {}
         for index, nodeid in enumerate(collection):
             file, _, rest = nodeid.partition("::")
@@ -164,7 +165,7 @@ class LivePlans:
         plans = self._plans
         run = PlanRun(live.plan, list(live.index), plans.surroundings(), plans.terminal.moved)
         try:
-            run.begin()
+            run.begin(plans.beginning(live.path))
         except OrchError as error:
             run.close()
             live.over = True
@@ -173,6 +174,7 @@ class LivePlans:
             return False
         live.run = run
         plans.terminal.began(run)
+        self._decided(live, run, run.run.take_final())
         return True
 
     def _turn(self, live: LivePlan, run: PlanRun, room: int, found: list[Job]) -> bool:

@@ -18,7 +18,7 @@ import pytest
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin import SCHEDULER
 from orchharness.pytest_plugin.plans import plans_of
-from orchharness.pytest_plugin.signals import DetachError, Signals
+from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -40,11 +40,11 @@ class Dispatch:
         part.replace(target)
 
     def told(self, node: WorkerController) -> dict[str, Any]:
-        """What the worker put down about its collection: `files`, node id -> paths of plans, and `notes`."""
+        """What the worker put down about its collection: `files`, node id -> paths of plans, `pulled_in` and `notes`."""
         try:
             found: dict[str, Any] = json.loads(self._of(node).with_suffix(".told").read_bytes())
         except FileNotFoundError:
-            return {"files": {}, "notes": []}
+            return {"files": {}, "notes": [], "pulled_in": {}}
         return found
 
     def close(self) -> None:
@@ -118,6 +118,9 @@ class Controller:
             scheduler.live.detach()
             raise session.Interrupted("the terminal went away; agents go on") from None
         reason = str(error) or "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "internal error"
+        if isinstance(error, KeyboardInterrupt) and detaches(self._config, reason):
+            scheduler.live.detach()
+            raise session.Interrupted(f"{reason}; agents go on, --orch-resume goes on with them") from None
         with self.signals.held():  # a second signal, after a second, is not held
             scheduler.interrupt(reason)
             self.signals.taken()

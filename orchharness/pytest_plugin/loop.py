@@ -23,7 +23,7 @@ from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, no_garbage, plans_of
-from orchharness.pytest_plugin.signals import DetachError, Signals
+from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 from orchharness.pytest_plugin.telling import PlanItems, Teller
 from orchharness.run.act import ActResult
 from orchharness.run.drive import PlanRun
@@ -105,6 +105,12 @@ class LocalLoop:
                 raise session.Interrupted("the terminal went away; agents go on") from None
             except KeyboardInterrupt as signal:
                 reason = str(signal) or "Ctrl-C"
+                if detaches(self.config, reason):
+                    self.teller.tell()
+                    self._detach()
+                    raise session.Interrupted(
+                        f"{reason}; agents go on, --orch-resume goes on with them"
+                    ) from None
                 if self.signals.forced:
                     self.plans.host.mute()  # else the hook that hangs would hang again
                 self._end_all(reason)
@@ -154,13 +160,14 @@ class LocalLoop:
     def _begin(self, file: PlanItems) -> None:
         run = PlanRun(file.plan, list(file.every), self.plans.surroundings(), self.plans.terminal.moved)
         try:
-            run.begin()
+            run.begin(self.plans.beginning(file.path))
         except OrchError as error:
             run.close()
             self.teller.refuse(file, str(error))
             return
         self.live[file] = run
         self.plans.terminal.began(run)
+        self.teller.decided(file, run, run.run.take_final())
         gc.freeze()  # it lives to the end: no need to look through it for garbage again and again
 
     def _end_over(self) -> bool:

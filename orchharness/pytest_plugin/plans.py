@@ -19,6 +19,7 @@ from orchharness.run.reporting import ReportHelper
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.run.drive import Surroundings
+    from orchharness.run.opening import Beginning
 
 HOOK_PREFIX = "orchharness_"
 
@@ -51,6 +52,7 @@ class Plans:
         self.terminal = Terminal(config)
         self.paused = False
         self.tags: set[str] = set()  # registered as markers
+        self.pulled_in: dict[Path, frozenset[str]] = {}  # plan file -> items that only others need
         self.reports = ReportHelper()
         if _runs_here(config):
             self.reports.start()
@@ -132,6 +134,16 @@ class Plans:
             raise PlanError([Problem(Location(str(path)), f"{w} (--orch-strict)") for w in plan.warnings])
         self._read[path] = plan
         return plan
+
+    def beginning(self, path: Path) -> Beginning:
+        """How the run of that plan file begins."""
+        from orchharness.run.opening import Beginning
+
+        option = self.config.option
+        if option.orch_resume is not None:
+            return Beginning(resume=True, run=option.orch_resume or None)
+        pulled_in = None if option.orch_reuse or option.orch_fresh else self.pulled_in.get(path)
+        return Beginning(reuse=option.orch_reuse, pulled_in=pulled_in)
 
     def surroundings(self) -> Surroundings:
         """What a run is started in.

@@ -142,7 +142,7 @@ class PlanScheduling:
             return
         with self._signals.held():
             if not self._started:
-                self._ordinary.extend(self.live.sort_out(self._roster.collection, self._told["files"]))
+                self._ordinary.extend(self.live.sort_out(self._roster.collection, self._told))
                 self._started = True
                 for note in self._told["notes"]:
                     self._say(note)

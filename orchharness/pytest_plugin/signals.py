@@ -22,6 +22,11 @@ class DetachError(BaseException):
     """The terminal went away: agents go on, the orchestrator leaves."""
 
 
+def detaches(config: Any, reason: str) -> bool:
+    """Whether an interrupt leaves the agents running: Ctrl-C where it is asked for; SIGTERM ends them."""
+    return config.option.orch_on_interrupt == "detach" and reason == "Ctrl-C"
+
+
 class Signals:
     """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running. `wake` ends what a signal must not wait for."""
 

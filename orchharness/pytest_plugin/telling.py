@@ -31,6 +31,7 @@ class PlanItems:
         self.every = {i.item_id: i for i in items}
         self.untold = dict(self.every)
         self.hook = items[0].ihook
+        self.path = items[0].path
         self._file = items[0].location[0]
 
     def target(self, item_id: str) -> Target:

@@ -72,6 +72,10 @@ class Terminal:
         self._runs.append(run)
         if run.directory is not None:
             self._line(f"{run.plan.id}: run directory {run.directory.root}", least=1)
+        if run.going_on_with:
+            self._line(f"{run.plan.id}: {run.going_on_with}")
+        for item, reason in run.reasons.items():
+            self._line(f"  {item} {line(reason)}")
 
     def moved(self, transition: Transition) -> None:
         """An item changed its state; what is no report of pytest's gets a line."""

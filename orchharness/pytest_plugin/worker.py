@@ -85,7 +85,12 @@ def _tell(config: pytest.Config, items: list[pytest.Item]) -> None:
     files: dict[str, list[str]] = {}
     for file in dict.fromkeys(item.plan_file for item in items if isinstance(item, PlanItem)):
         files.setdefault(file.nodeid, []).append(str(file.path))
-    told = {"notes": list(plans_of(config).terminal.take_notes()), "files": files}
+    plans = plans_of(config)
+    told = {
+        "notes": list(plans.terminal.take_notes()),
+        "files": files,
+        "pulled_in": {str(path): sorted(items) for path, items in plans.pulled_in.items()},
+    }
     with suppress(FileNotFoundError):  # the controller has left
         Path(given["orch_dispatch"], f"{given['workerid']}.told").write_text(json.dumps(told))
 

@@ -51,14 +51,13 @@ class RunDirectory:
         return self.root / "store"
 
     @property
-    def definitions(self) -> Path:
-        """The frozen copies of what defines the plan and its gates."""
-        return self.root / "definitions"
-
-    @property
     def workspace(self) -> Path:
         """The fresh copy of `workspace: {copy}`."""
         return self.root / "workspace"
+
+    def session(self, number: int) -> Path:
+        """What one session froze: the first one at the top, those that resumed the run below it."""
+        return self.root / f"resume-{number}" if number else self.root
 
     def act(self, act: str) -> Path:
         """The folder of one act."""
@@ -107,14 +106,18 @@ def passed_over(workspace: Path, home: Path, run: Path) -> Path:
     return run if workspace.is_relative_to(home) else home
 
 
+def plan_folder(home: Path, plan_id: str, plan_path: str) -> Path:
+    """Where the plan's runs are. Two plan files may have one id: the digest of the path keeps their runs apart."""
+    return home / f"{plan_id}-{hashlib.sha256(os.fsencode(plan_path)).hexdigest()[:6]}"
+
+
 def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory:
     """A new, empty run directory.
 
     Raises:
         OrchError: it cannot be made; the message names the folder and the option that puts it elsewhere.
     """
-    # Two plan files may have one id: the digest of the path keeps their runs apart.
-    folder = home / f"{plan_id}-{hashlib.sha256(os.fsencode(plan_path)).hexdigest()[:6]}"
+    folder = plan_folder(home, plan_id, plan_path)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     root = folder / f"{stamp}-{secrets.token_hex(3)}"
     try:

@@ -11,27 +11,27 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
+from orchharness.core.plan import Recovery
+from orchharness.core.resuming import Started, item_of
 from orchharness.core.status import RunState, Transition
 from orchharness.errors import JournalError, OrchError
-from orchharness.journal import Journal, RunLock, StateFile
-from orchharness.run import directory as places
+from orchharness.journal import RunLock, StateFile
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
-from orchharness.run.entries import Start, finished, item_of, not_started, started
-from orchharness.run.frozen import FrozenInputs, Watched
+from orchharness.run.entries import Start, finished, not_started, start_of, started, wanted_of
+from orchharness.run.frozen import Watched
 from orchharness.run.leftovers import end_leftovers
-from orchharness.run.parts import Parts
-from orchharness.run.prepare import Preparer
+from orchharness.run.opening import FRESH, Beginning, Opened, Opening
+from orchharness.run.past import find_run, mark_closed
 from orchharness.run.summary import gate_lines, stop_lines
-from orchharness.run.surroundings import Surroundings, Turn, header_of, lock_root, text_of
-from orchharness.workspace.store import Store
+from orchharness.run.surroundings import Surroundings, Turn, lock_root
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -59,72 +59,69 @@ class PlanRun:
         self.directory: RunDirectory | None = None
         self.late: dict[str, list[str]] = {}  # gates whose inputs changed after they were decided
         self._say = say
+        self.reasons: Mapping[str, str] = {}  # item -> why it is reused, or what happens to it
+        self.going_on_with = ""  # what the run begins with, for people
+        self.reused = 0  # acts of earlier sessions and runs whose results count
+        self._attach: list[Started] = []  # acts of an earlier session that have no end yet
+        self._adrift: set[str] = set()  # those that were given to the runner
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
         self._locks: list[RunLock] = []
         self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
         self.acts = 0
+        self.spent = 0.0  # seconds of the acts of this session
         self.began_at = 0.0
         self.ended_at = 0.0
         self.end_state: str | None = None
 
     # ---- begin and end -----------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Make the run directory, freeze what judges, copy the workspace, write the header.
+    def begin(self, how: Beginning = FRESH) -> None:
+        """Make the run directory, or go on in that of an earlier run; freeze what judges; write the first record.
 
         Raises:
             OrchError: it cannot be started; nothing was spawned.
-            RunBusyError: another orchestrator works in the same workspace.
+            RunBusyError: another orchestrator works in the same workspace, or drives the same run.
         """
         plan, where = self.plan, self.where
-        self.began_at = now = where.wall()
+        self.began_at = where.wall()
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
-            self.directory = directory = places.create(where.home, plan.id, plan.path, now)
-            self._locks.append(RunLock(directory.root / "lock").acquire())
-            places.link(where.root, where.home)
-            (directory.root / "plan.yaml").write_bytes(text_of(plan))
-            workspace = self._workspace(directory)
-            self.frozen = FrozenInputs(plan, where, workspace, directory.definitions)
-            self.journal = Journal.create(directory.journal)
-            self._state = StateFile(directory.state, plan, directory.run_id)
+            opening = Opening(
+                plan=plan, selected=self.run.selected, where=where, locks=self._locks, now=self.began_at
+            )
+            earlier = find_run(where.home, plan.id, plan.path, how.run) if how.resume else None
+            self._take_over(opening.fresh(how) if earlier is None else opening.resumed(earlier))
         except OSError as error:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg) from None
-        self.prepare = Preparer(
-            parts=Parts(
-                plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home
-            ),
-            store=Store(directory.store),
-            frozen=self.frozen,
-            plugins=where.plugins,
-        )
-        self._record(
-            ev.RunStarted(
-                at=now,
-                run=directory.run_id,
-                plan=plan.id,
-                digest=plan.digest,
-                selected=self.run.selected,
-                header=header_of(plan, where, workspace, self.warnings),
-            )
-        )
         self._sync()
         if self.broken is not None:
             msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg)
 
-    def _workspace(self, directory: RunDirectory) -> Path:
-        if self.plan.copy is None:
-            return self.where.root
-        from orchharness.workspace.copying import copy_workspace
-
-        left_out = copy_workspace(Path(self.plan.copy), directory.workspace, skip=self.where.home)
-        self.warnings += [w for w in left_out if not w.startswith(f"{places.LINK} ")]
-        return directory.workspace
+    def _take_over(self, opened: Opened) -> None:
+        """Go on from there: journal how it was opened, and show it."""
+        self.directory, self.journal = opened.directory, opened.journal
+        self.prepare, self.frozen, self.reasons = opened.prepare, opened.frozen, opened.reasons
+        self.run, self.going_on_with = opened.run, opened.origin
+        self.view = RunView(self.run)
+        self.warnings += opened.warnings
+        self._keys += opened.keys
+        self._attach = list(opened.open)
+        self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id)
+        self._record(opened.event, opened.then)
+        for event, then in opened.adopted:
+            self._append(event, then)
+        for known in (*opened.known, *(e for e, _ in opened.adopted)):
+            if isinstance(known, ev.TaskFinished | ev.JudgementFinished):
+                item = item_of(known)
+                self.seconds[item] = self.seconds.get(item, 0.0) + known.seconds
+                self.reused += 1
+        if self.reasons:
+            self._state.update(map(self.run.status, self.run.selected), self.view.state, self.began_at)
 
     def end(self, reason: str = "") -> RunState:
         """End what acts left behind, check once more what judged, write the last record, state file and report."""
@@ -141,6 +138,8 @@ class PlanRun:
         self._sync()
         if self.broken is None:
             self._write_views()
+        if self.directory is not None and self.broken is None:
+            mark_closed(self.directory)
         self.close()
         self.end_state, self.ended_at = str(state), self.where.wall()
         return state
@@ -187,10 +186,11 @@ class PlanRun:
     def turn(self, free: int) -> Turn:
         """What to do next with so many free places; everything in it is journalled."""
         self._show()  # what was too soon to show when it happened
+        again = self._found_again() if self._attach else ([], [])
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
         if not instructions:
-            return Turn()
+            return Turn(tuple(again[0]), (), tuple(again[1]))
         starts = [i for i in instructions if not isinstance(i, CancelAct)]
         for start in starts:
             key = secrets.token_hex(16)
@@ -199,6 +199,7 @@ class PlanRun:
         if starts:
             self._sync()
         ready, failed = self._prepare(starts)
+        ready, failed = [*again[0], *ready], [*again[1], *failed]
         self._show()
         cancel = tuple(i.act for i in instructions if isinstance(i, CancelAct))
         return Turn(tuple(ready), cancel, tuple(failed))
@@ -222,6 +223,22 @@ class PlanRun:
             failed.append(not_started(start.act, key, detail, self.where.wall(), outcome))
         return ready, failed
 
+    def _found_again(self) -> tuple[list[ActRequest], list[ActResult]]:
+        """The acts of an earlier session that have no end: whoever executes them looks into their folders."""
+        adrift, self._attach = self._attach, []
+        ready, unprepared = list[ActRequest](), list[Start]()
+        for event in adrift:
+            start = start_of(event)
+            self._open[event.act] = (start, event.key)
+            self._adrift.add(event.act)
+            request = self.prepare.stored(self.run, event.act, event.key)
+            if request is None:
+                unprepared.append(start)
+            else:
+                ready.append(request)
+        more, failed = self._prepare(unprepared)
+        return [*ready, *more], failed
+
     def _request(self, start: Start, key: str) -> ActRequest:
         if isinstance(start, StartTask):
             return self.prepare.task(self.run, start, key)
@@ -237,12 +254,20 @@ class PlanRun:
             self.warnings.append(f"{result.act}: a result that nobody asked for was ignored")
             return []
         start, _ = self._open.pop(result.act)
-        item = item_of(start)
+        item = wanted_of(start)
         self.seconds[item] = self.seconds.get(item, 0.0) + result.seconds
         self.acts += 1
-        self._record(finished(start, result, request, self.where.wall()))
+        self.spent += result.seconds
+        event = finished(start, result, request, self.where.wall())
+        if result.act in self._adrift and result.outcome is Outcome.LOST and self._reruns(start):
+            event = replace(event, again=True)
+        self._record(event)
         self._show()
         return self.run.take_final()
+
+    def _reruns(self, start: Start) -> bool:
+        """What the plan says of an act that was running when its orchestrator died and cannot be found."""
+        return not isinstance(start, StartTask) or self.plan.tasks[start.task].recovery is Recovery.RERUN
 
     def stop(self, reason: str, *, cancel: bool, interrupted: bool = False) -> None:
         """Start nothing any more; with `cancel` the running acts are ended by the next turn."""
@@ -252,22 +277,25 @@ class PlanRun:
 
     def summary_lines(self) -> list[str]:
         """For the terminal: time, gates that did not simply pass, what was left undone."""
-        wall, total = self.ended_at - self.began_at, sum(self.seconds.values())
-        lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {total:.1f} s"]
+        wall = self.ended_at - self.began_at
+        lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {self.spent:.1f} s"]
+        if self.reused:
+            lines.append(f"{self.reused} acts of earlier sessions reused")
         return [*lines, *gate_lines(self.run, self.scores), *stop_lines(self.run)]
 
     # ---- records -----------------------------------------------------------------------------
 
-    def _record(self, event: ev.Event) -> None:
-        """Apply, journal, show and tell: in this order, so that an impossible event never reaches the journal."""
-        transitions = self.run.apply(event)
+    def _append(self, event: ev.Event, then: Sequence[Mapping[str, Any]]) -> None:
         if self.broken is None:
             try:
-                self.journal.append(
-                    ev.to_record(event), then=[t.to_record() for t in transitions], mono=self.where.mono()
-                )
+                self.journal.append(ev.to_record(event), then=then, mono=self.where.mono())
             except JournalError as error:
                 self._break(str(error))
+
+    def _record(self, event: ev.Event, then: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Apply, journal, show and tell: in this order, so that an impossible event never reaches the journal."""
+        transitions = self.run.apply(event)
+        self._append(event, [*then, *(t.to_record() for t in transitions)])
         for transition in transitions:
             if transition.score is not None and transition.was != transition.state:
                 self.scores.setdefault(transition.item, []).append(transition.score)

@@ -12,9 +12,22 @@ from orchharness.run.act import ActRequest, ActResult
 Start = StartTask | StartJudgement
 
 
-def item_of(start: Start) -> str:
+def wanted_of(start: Start) -> str:
     """The task or gate the act is for."""
     return start.task if isinstance(start, StartTask) else start.gate
+
+
+def start_of(event: ev.TaskStarted | ev.JudgementStarted) -> Start:
+    """The instruction that the event answers."""
+    if isinstance(event, ev.TaskStarted):
+        return StartTask(task=event.task, iteration=event.iteration, attempt=event.attempt, act=event.act)
+    return StartJudgement(
+        gate=event.gate,
+        critic=event.critic,
+        iteration=event.iteration,
+        attempt=event.attempt,
+        act=event.act,
+    )
 
 
 def started(start: Start, at: float, key: str) -> ev.Event:
@@ -34,7 +47,9 @@ def started(start: Start, at: float, key: str) -> ev.Event:
     )
 
 
-def finished(start: Start, result: ActResult, request: ActRequest | None, at: float) -> ev.Event:
+def finished(
+    start: Start, result: ActResult, request: ActRequest | None, at: float
+) -> ev.TaskFinished | ev.JudgementFinished:
     """The act is over. `request` is None only when it could not be prepared."""
     common: dict[str, Any] = {
         "at": at,

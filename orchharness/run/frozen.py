@@ -58,6 +58,21 @@ class FrozenInputs:
         paths = self._of.get(gate, ())
         return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
 
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Gate -> path of each of its inputs -> SHA-256. The plan is none here: what of it changed is told by item."""
+        return {
+            gate: {p: self._frozen[p].sha256 for p in paths if p != self._plan.path}
+            for gate, paths in self._of.items()
+        }
+
+    def to_record(self) -> dict[str, Any]:
+        """What a later session compares with, as JSON."""
+        return {"files": self.digests(), "tests": {gate: list(w) for gate, w in self._watched.items() if w}}
+
+    def watch(self, gate: str, watched: Watched) -> None:
+        """Compare the gate's tests with what they were when the run began, in an earlier session."""
+        self._watched[gate] = watched
+
     def substitute(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The command with every frozen file replaced by its copy."""
         if not argv or not self._frozen:

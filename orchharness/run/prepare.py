@@ -6,14 +6,16 @@ Runs in the orchestrator's process. Nothing of the run directory but the act's o
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core.acts import SpawnRequest
 from orchharness.core.plan import is_template
 from orchharness.record import record
-from orchharness.run.act import ActRequest, write_request
+from orchharness.run.act import ActRequest, read_request, write_request
 from orchharness.run.parts import (
     Parts,
     as_paths,
@@ -100,7 +102,8 @@ class Preparer:
             outputs=self._declared(task, folder),
             writes=task.writes,
             earlier=known.outputs,
-            inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()},
+            inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()}
+            | self._plain_inputs(task, workspace, staged),
             secret=asked_from_caller(task.env),
             timeout=task.timeout,
             idle_timeout=task.idle_timeout,
@@ -152,6 +155,61 @@ class Preparer:
             if wanted.files is not None:
                 found[wanted.name] = [str(p) for p in input_files(workspace, wanted.files, skip=skip)]
         return found
+
+    @staticmethod
+    def _plain_inputs(
+        task: Task, workspace: Path, staged: Mapping[str, list[str]]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """What the plain files hold that the task reads: a later session looks whether they still do."""
+        names = [wanted.name for wanted in task.inputs if wanted.files is not None]
+        if not names:
+            return {}
+        from orchharness.workspace.files import read_digest
+
+        return {
+            name: [
+                {"path": os.path.relpath(p, workspace), "sha256": read_digest(os.path.realpath(p)).sha256}
+                for p in staged[name]
+                if os.path.isfile(p)  # noqa: PTH113 - a folder is only a place
+            ]
+            for name in names
+        }
+
+    def stored(self, run: Orchestrator, act: str, key: str) -> ActRequest | None:
+        """The request of an act that was prepared by an earlier session; None when it was not, so nothing was spawned.
+
+        It lies in the act's own folder, where an agent can write: what a task's evidence is judged by is taken
+        from the plan again.
+        """
+        folder = self.parts.directory.act(act)
+        try:
+            request = read_request(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            request = None
+        if request is None or request.key != key:
+            import shutil
+
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        request = replace(request, folder=str(folder))
+        return request if request.role == "critic" else self._trusted(run, request)
+
+    def _trusted(self, run: Orchestrator, request: ActRequest) -> ActRequest:
+        task = self.parts.plan.tasks[request.item]
+        workspace = self.parts.workspace_of(task)
+        plain = {i.name: request.inputs.get(i.name, []) for i in task.inputs if i.files is not None}
+        return replace(
+            request,
+            inputs={n: [origin(e) for e in entries] for n, entries in run.inputs_of(task).items()} | plain,
+            workspace=str(workspace),
+            run_folder=self.parts.skipped(workspace),
+            store=str(self.parts.directory.store),
+            outputs=self._declared(task, Path(request.folder)),
+            writes=task.writes,
+            earlier=run.tasks[task.id].outputs,
+            timeout=task.timeout,
+            idle_timeout=task.idle_timeout,
+        )
 
     def _prompt(
         self, task: Task, findings: Mapping[str, Any] | None, values: Mapping[str, Any]

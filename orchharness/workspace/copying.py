@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchharness.errors import OrchError
-from orchharness.workspace.files import inside, shown, type_of
+from orchharness.workspace.files import inside, read_digest, shown, type_of
 
 
 def copy_workspace(source: Path, target: Path, *, skip: Path | None = None) -> list[str]:
@@ -48,6 +48,24 @@ def copy_workspace(source: Path, target: Path, *, skip: Path | None = None) -> l
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return warnings
+
+
+def digest_of(source: Path, *, skip: Path | None = None) -> str:
+    """One SHA-256 over the names and bytes of what `copy_workspace` would copy; what cannot be read counts as empty."""
+    import hashlib
+
+    root, found = os.path.realpath(source), hashlib.sha256()
+    excluded = os.path.realpath(skip) if skip is not None else ""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if posixpath.join(folder, name) != excluded)
+        for name in sorted(files):
+            path = posixpath.join(folder, name)
+            try:
+                content = read_digest(path).sha256
+            except OSError:
+                content = ""
+            found.update(f"{posixpath.relpath(path, root)}\0{content}\0".encode("utf-8", "surrogateescape"))
+    return found.hexdigest()
 
 
 def _copy_tree(root: str, target: str, excluded: frozenset[str]) -> Iterator[str]:

@@ -213,7 +213,7 @@ tasks:
             "5:15: 'when' in a task is not supported yet: leave it out",
             "5:24: 'matrix' in a task is not supported yet: leave it out",
             "5:42: 'allow_failure' in a task is not supported yet: leave it out",
-            "5:63: 'recovery' in a task is not supported yet: leave it out",
+            "5:73: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
             "5:92: trigger_rule: 'none_failed' is not supported yet: write one of 'all_success', 'all_done'",
             "5:116: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
             "6:7: 'ask' in a task is not supported yet: leave it out",

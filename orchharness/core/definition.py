@@ -1,0 +1,107 @@
+"""What a plan defines, as JSON: so that a later session can say what was changed, item by item.
+
+Only what a result depends on counts. Titles, estimates, limits of time, places in the file and the order of the
+plan change nothing that was done; thresholds and iterations are applied to the stored evaluations again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchharness.core.plan import Critic, Gate, Plan, Task, is_template
+
+Definition = Mapping[str, Mapping[str, Any]]
+
+_TASK = ("kind", "command", "options", "prompt", "inputs", "outputs", "writes", "env", "cwd", "scratch")
+_CRITIC = ("kind", "command", "prompt", "options", "criteria", "env")
+_WORDS = {"command": "command", "kind": "agent kind", "scratch": "workspace", "of": "members"}
+
+
+def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Item -> field -> value. Critics stand as `GATE/critic`, a gate's checks as `GATE/checks`."""
+    found: dict[str, dict[str, Any]] = {}
+    for task in plan.tasks.values():
+        found[task.id] = _with_variables(plan, _task(task))
+    for gate in plan.gates.values():
+        found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
+        if gate.checks:
+            found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))
+        for name in gate.critics:
+            found[f"{gate.id}/{name}"] = _with_variables(plan, _critic(plan, plan.critics[name]))
+    return found
+
+
+def changes(before: Definition, after: Definition) -> dict[str, str]:
+    """Entry of a definition -> what about it is another: `prompt changed`."""
+    found = {}
+    for entry, fields in after.items():
+        was = before.get(entry)
+        if was is None:
+            found[entry] = "it is new"
+        elif was != fields:
+            names = [n for n in {**was, **fields} if was.get(n) != fields.get(n)]
+            found[entry] = f"{', '.join(_WORDS.get(n, n) for n in names)} changed"
+    return found
+
+
+def _task(task: Task) -> dict[str, Any]:
+    found = {name: value for name in _TASK if (value := plain(getattr(task, name)))}
+    found["needs"] = sorted(task.needs)
+    found["trigger_rule"] = str(task.trigger_rule)
+    return found
+
+
+def _checks(gate: Gate) -> dict[str, Any]:
+    return {
+        "checks": [
+            {
+                n: value
+                for n in ("kind", "command", "options", "inputs", "sources")
+                if (value := plain(getattr(c, n)))
+            }
+            for c in gate.checks
+        ]
+    }
+
+
+def _critic(plan: Plan, critic: Critic) -> dict[str, Any]:
+    found = {name: value for name in _CRITIC if (value := plain(getattr(critic, name)))}
+    if critic.agent is not None:
+        agent = plan.agents[critic.agent]
+        found["agent"] = [agent.kind, plain(agent.command), plain(agent.options)]
+    return found
+
+
+def _with_variables(plan: Plan, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields, and the values of the plan's variables that their templates name."""
+    if plan.vars:
+        text = " ".join(_templates(fields))
+        named = (
+            {n: v for n, v in plan.vars.items() if re.search(rf"\b{re.escape(n)}\b", text)} if text else {}
+        )
+        for name, value in named.items():
+            fields[f"variable {name!r}"] = value
+    return fields
+
+
+def _templates(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if is_template(value) else []
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [text for v in values for text in _templates(v)]
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON that compares equal after it was written and read."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    return {n: plain(getattr(value, n)) for n in fields} if fields is not None else str(value)

@@ -1,0 +1,345 @@
+"""Resuming: which results of an earlier session count for the plan as it is now, and what is done again.
+
+Rules that hold here:
+  * The events of acts are offered to a fresh orchestrator in the order of the journal. What fits is taken over, with
+    its iterations and attempts; what does not is dropped with a reason, and so is all that followed from it.
+  * A result counts for the definition it was made from and the bytes it read, never for others.
+  * An act without an end is taken over as running: whoever executes it looks into its folder first.
+  * A fault of execution that ended an item of a run that was over is forgiven: the item is tried again, with as many
+    attempts as its policy gives. A verdict is none: on the same bytes it stands.
+Replaying the journal afterwards gives the same orchestrator: what was dropped and forgiven is in `RunResumed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from orchharness.core import graph
+from orchharness.core.acts import Outcome
+from orchharness.core.events import (
+    ActEvent,
+    Event,
+    GateInputsChanged,
+    JudgementFinished,
+    JudgementStarted,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    TaskFinished,
+    TaskStarted,
+)
+from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.plan import EMPTY, Plan
+from orchharness.core.status import OVER, SUCCESS, Transition
+from orchharness.record import field, record
+
+Started = TaskStarted | JudgementStarted
+Finished = TaskFinished | JudgementFinished
+TAMPERED = "files that judge were changed while the run went on"
+_OUT_OF_TURN = "it does not follow from what is reused"
+
+
+@record
+class Past:
+    """What a journal tells of a run, as far as a later session needs it."""
+
+    acts: tuple[ActEvent, ...]  # those whose results were not dropped before
+    taken: frozenset[str]  # the names of all acts there ever were
+    keys: Mapping[str, str]  # act -> its key
+    selected: tuple[str, ...]
+    leaps: frozenset[str] = frozenset()  # acts that took the place of an earlier iteration
+    tampered: frozenset[str] = frozenset()  # gates whose inputs were changed under way
+    ended: bool = False  # the last session said that the run is over
+    times: int = 0  # how often it was resumed
+
+    @property
+    def open(self) -> tuple[Started, ...]:
+        """The acts that were started and are not known to have ended."""
+        over = {e.act for e in self.acts if isinstance(e, Finished)}
+        return tuple(e for e in self.acts if isinstance(e, Started) and e.act not in over)
+
+
+@record
+class Resumption:
+    """A run as it stands before it goes on.
+
+    `kept`: what was taken over, with what it did. `reasons`: item -> why it is reused, or what happens to it.
+    """
+
+    run: Orchestrator
+    kept: tuple[tuple[ActEvent, tuple[Transition, ...]], ...]
+    dropped: Mapping[str, str] = field(default=EMPTY)
+    again: tuple[str, ...] = ()
+    moved: Mapping[str, str] = field(default=EMPTY)
+    open: tuple[Started, ...] = ()
+    reasons: Mapping[str, str] = field(default=EMPTY)
+
+
+def item_of(event: ActEvent) -> str:
+    """The task or gate of the act."""
+    return event.task if isinstance(event, TaskStarted | TaskFinished) else event.gate
+
+
+def past_of(events: Iterable[Event]) -> Past:
+    """What a later session needs of a journal."""
+    acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
+    selected, ended, times = tuple[str, ...](), False, 0
+    for event in events:
+        match event:
+            case RunStarted():
+                selected = event.selected
+            case RunResumed():
+                acts = _in_place(acts, event.moved)
+                leaps.update(event.moved)
+                acts = [_forgiven(e, event.again) for e in acts if e.act not in event.dropped]
+                selected, ended, times = event.selected, False, times + 1
+                tampered.clear()
+            case TaskStarted() | JudgementStarted():
+                acts.append(event)
+                keys[event.act] = event.key
+            case TaskFinished() | JudgementFinished():
+                acts.append(event)
+            case GateInputsChanged():
+                tampered.update(event.gates)
+            case RunFinished():
+                ended = True
+            case _:
+                pass
+    return Past(
+        acts=tuple(acts),
+        taken=frozenset(keys),
+        keys=keys,
+        selected=selected,
+        leaps=frozenset(leaps),
+        tampered=frozenset(tampered),
+        ended=ended,
+        times=times,
+    )
+
+
+def _forgiven(event: ActEvent, again: Collection[str]) -> ActEvent:
+    return replace(event, again=True) if event.act in again and isinstance(event, Finished) else event
+
+
+def _in_place(acts: Sequence[ActEvent], moved: Mapping[str, str]) -> list[ActEvent]:
+    """The events with those of moved acts where the first one stood of the act whose place they take."""
+    if not moved:
+        return list(acts)
+    away: dict[str, list[ActEvent]] = {act: [e for e in acts if e.act == act] for act in moved}
+    takes = {place: act for act, place in moved.items()}
+    found: list[ActEvent] = []
+    for event in acts:
+        found += away.pop(takes.pop(event.act, ""), ())
+        if event.act not in moved:
+            found.append(event)
+    return found
+
+
+def replay(plan: Plan, events: Sequence[Event]) -> Orchestrator:
+    """The run as its journal tells it, also when it was resumed. `plan` is the one of the last session.
+
+    Raises:
+        ImpossibleTransitionError: the journal is not one of this plan.
+    """
+    at = max((n for n, e in enumerate(events) if isinstance(e, RunResumed)), default=-1)
+    past = past_of(events[: at + 1])
+    first = events[max(at, 0)]
+    selected = first.selected if isinstance(first, RunStarted | RunResumed) else None
+    run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps)
+    for event in past.acts:
+        if item_of(event) in run.tasks or item_of(event) in run.gates:
+            run.apply(event)
+    for later in events[at + 1 :]:
+        run.apply(later)
+    return run
+
+
+def resume(
+    plan: Plan,
+    selected: Collection[str],
+    past: Past,
+    *,
+    redo: Mapping[str, str] = EMPTY,
+    void: Mapping[str, str] = EMPTY,
+) -> Resumption:
+    """Take over what counts.
+
+    Args:
+        plan: The plan as it is now.
+        selected: The items of the session.
+        past: What the journal tells.
+        redo: Item -> why none of its results counts.
+        void: Act -> why its result does not count.
+    """
+    return _Taking(plan, selected, past, redo=redo, void=void).run_through()
+
+
+class _Taking:
+    """One pass over the past."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        selected: Collection[str],
+        past: Past,
+        *,
+        redo: Mapping[str, str],
+        void: Mapping[str, str],
+    ) -> None:
+        self._plan, self._past = plan, past
+        self._void = void
+        self._redo = dict.fromkeys(past.tampered, TAMPERED) | dict(redo)
+        self._ends = {e.act: e for e in past.acts if isinstance(e, Finished)}
+        self._moved: dict[str, str] = {}
+        self._running: dict[str, Started] = {}
+        self._waiting = graph.dependents(plan, selected)[0]
+        self._kept: list[tuple[ActEvent, tuple[Transition, ...]]] = []
+        self._dropped: dict[str, str] = {}
+        self._again: list[str] = []
+        self._reasons: dict[str, str] = {}
+        self._leap()
+        self._run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps | self._moved.keys())
+
+    def run_through(self) -> Resumption:
+        for event in _in_place(self._past.acts, self._moved):
+            item = item_of(event)
+            if item not in self._plan.tasks and item not in self._plan.gates:
+                self._dropped[event.act] = "it is not in the plan any more"
+            elif item in self._run.tasks or item in self._run.gates:
+                self._offer(event, item)
+        return Resumption(
+            run=self._run,
+            kept=tuple(self._kept),
+            dropped=self._dropped,
+            again=tuple(self._again),
+            moved=self._moved,
+            open=tuple(self._running.values()),
+            reasons={i: self._reasons.get(i) or self._reason(i) for i in self._run.selected},
+        )
+
+    def _leap(self) -> None:
+        """Where a gate judges anew, the verdicts that had its tasks refined do not count, but the work does.
+
+        The last iteration of each task that passed takes the place of its first one.
+        """
+        judged_anew = self._judged_anew()
+        wanted = {t for g in judged_anew for t in self._plan.gates[g].of if t not in self._redo}
+        acts: dict[str, list[str]] = {}
+        for event in self._past.acts:
+            if isinstance(event, TaskStarted) and event.task in wanted and event.act not in self._void:
+                acts.setdefault(event.task, []).append(event.act)
+        for names in acts.values():
+            passed = [a for a in names if a in self._ends and self._ends[a].outcome is Outcome.SUCCESS]
+            if passed and passed[-1] != names[0]:
+                self._moved[passed[-1]] = names[0]
+                for name in names[: names.index(passed[-1])]:
+                    self._dropped[name] = "a later iteration counts"
+
+    def _judged_anew(self) -> set[str]:
+        """Gates whose judge, members or predecessors are others now."""
+        void = (e for e in self._past.acts if e.act in self._void)
+        found = {e.gate for e in void if isinstance(e, JudgementStarted)} | set(self._redo)
+        todo = list(found)
+        while todo:
+            later = set(self._waiting.get(todo.pop(), ())) - found
+            found |= later
+            todo += later
+        return {item for item in found if item in self._plan.gates}
+
+    def _offer(self, event: ActEvent, item: str) -> None:
+        if event.act in self._dropped:
+            return
+        if isinstance(event, Started):
+            why = self._obstacle(event, item)
+            if why is None:
+                self._running[event.act] = event
+                self._take(event)
+            else:
+                self._dropped[event.act] = why
+                self._reasons.setdefault(item, f"re-run: {why}")
+        elif event.act in self._running:
+            del self._running[event.act]
+            if self._run.dooms(event) and (self._past.ended or event.outcome is Outcome.CANCELLED):
+                self._again.append(event.act)
+                said = event.detail.partition("\n")[0] or str(event.outcome)
+                self._reasons[item] = f"re-run: it ended with {said}"
+                event = replace(event, again=True)
+            self._take(event)
+
+    def _take(self, event: ActEvent) -> None:
+        self._kept.append((event, self._run.apply(event)))
+
+    def _obstacle(self, event: Started, item: str) -> str | None:
+        """Why the act does not count."""
+        why = self._redo.get(item) or self._void.get(event.act)
+        if why is not None:
+            return why
+        if not self._run.expects(event):
+            return self._done_again(item) or _OUT_OF_TURN
+        return self._other_bytes(event)
+
+    def _done_again(self, item: str) -> str | None:
+        """What the item follows from and is done again itself."""
+        seen, todo = {item}, [item]
+        while todo:
+            at = todo.pop(0)
+            if at != item and at in self._reasons and at not in self._run.settled:
+                return f"{at} is done again"
+            nodes = self._plan.groups.get(at) or graph.needs_of(self._plan, at)
+            todo += [n for n in nodes if n not in seen]
+            seen.update(nodes)
+        return None
+
+    def _other_bytes(self, event: Started) -> str | None:
+        """Whether the act read other bytes than it would read now."""
+        end = self._ends.get(event.act)
+        if isinstance(end, TaskFinished) and isinstance(event, TaskStarted):
+            now = self._run.inputs_of(self._plan.tasks[event.task])
+            changed = sorted(n for n, entries in now.items() if _digests(entries) != _read(end.inputs, n))
+            return f"input {changed[0]!r} holds other bytes" if changed else None
+        if isinstance(end, JudgementFinished) and isinstance(event, JudgementStarted):
+            judged = self._run.artifacts_of(self._plan.gates[event.gate])
+            if any(_digests(entries) != _read(end.artifacts, n) for n, entries in judged.items()):
+                return "what it judged holds other bytes"
+        return None
+
+    def _reason(self, item: str) -> str:
+        """What there is to say about an item none of whose acts was dropped."""
+        run, running = self._run, [e for e in self._running.values() if item_of(e) == item]
+        status = run.status(item)
+        if running:
+            return "re-attached"
+        if status.state in SUCCESS and item in run.settled:
+            return "reused: inputs and definition unchanged"
+        if status.state in OVER or status.state == "paused":
+            return f"reused: {status.state}, and nothing it depends on changed"
+        return "goes on" if status.iteration else "not started before"
+
+
+def _digests(entries: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [(e.get("item"), e.get("path"), e.get("sha256")) for e in entries]
+
+
+def _read(recorded: Mapping[str, Any], name: str) -> list[Any]:
+    return _digests([e for e in recorded.get(name, ()) if "item" in e or "sha256" in e])
+
+
+Judge = Callable[[Resumption], Mapping[str, str]]
+
+
+def settle(
+    plan: Plan, selected: Collection[str], past: Past, *, redo: Mapping[str, str], look: Judge
+) -> Resumption:
+    """Take over what counts, until `look` (act -> why its result does not count) finds nothing more.
+
+    Ends, since every round makes at least one more act void.
+    """
+    void: dict[str, str] = {}
+    while True:
+        found = resume(plan, selected, past, redo=redo, void=void)
+        more = {act: why for act, why in look(found).items() if act not in void}
+        if not more:
+            return found
+        void |= more

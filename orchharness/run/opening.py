@@ -1,0 +1,332 @@
+"""How a run begins: in a folder of its own, with what an earlier one left, or in the folder of the one it goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchharness.core import events as ev
+from orchharness.core.acts import Finished, Lost
+from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.resuming import Past, Resumption, Started, item_of, settle
+from orchharness.core.status import SUCCESS
+from orchharness.errors import OrchError
+from orchharness.journal import Journal, RunLock
+from orchharness.record import field, record
+from orchharness.report.text import duration
+from orchharness.run import directory as places
+from orchharness.run.directory import RunDirectory
+from orchharness.run.frozen import FrozenInputs
+from orchharness.run.handles import spawned_at, stored_handle
+from orchharness.run.leftovers import end_leftovers
+from orchharness.run.parts import Parts
+from orchharness.run.past import (
+    Earlier,
+    find_run,
+    look,
+    mark_open,
+    read_earlier,
+    refuse_beside_agents,
+)
+from orchharness.run.prepare import Preparer
+from orchharness.run.surroundings import Surroundings, header_of, text_of
+from orchharness.workspace.store import Store
+
+if TYPE_CHECKING:
+    from orchharness.core.plan import Plan
+
+NO_REUSE = "it was chosen"
+
+
+@record
+class Beginning:
+    """What a run begins with. `run` names an earlier one by its id, or the beginning of it; None: the newest.
+
+    `resume`: go on in the folder of an earlier run. `reuse`: a new run that takes over what passed before.
+    `pulled_in`: a new run that takes over only these items, which others need; None: every item.
+    """
+
+    resume: bool = False
+    reuse: bool = False
+    run: str | None = None
+    pulled_in: frozenset[str] | None = None
+
+
+FRESH = Beginning()
+
+
+@record
+class Opened:
+    """A run that is ready to go on. `event` is its first record, `then` what that changed, `adopted` what follows it."""
+
+    directory: RunDirectory
+    journal: Journal
+    prepare: Preparer
+    frozen: FrozenInputs
+    run: Orchestrator
+    event: ev.Event
+    then: tuple[Mapping[str, Any], ...] = ()
+    adopted: tuple[tuple[ev.Event, tuple[Mapping[str, Any], ...]], ...] = ()
+    known: tuple[ev.ActEvent, ...] = ()  # what the run has done before
+    open: tuple[Started, ...] = ()
+    keys: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@record
+class Opening:
+    """Opens one run. `locks` takes what is held from here on, also when it cannot be opened."""
+
+    plan: Plan
+    selected: Sequence[str]
+    where: Surroundings
+    locks: list[RunLock]
+    now: float
+
+    # ---- a run of its own ----------------------------------------------------------------------
+
+    def fresh(self, how: Beginning) -> Opened:
+        """A new run.
+
+        Raises:
+            OrchError: it cannot be made, or agents of an unfinished run are at work.
+            OSError: the disk fails.
+        """
+        plan, where = self.plan, self.where
+        folder = places.plan_folder(where.home, plan.id, plan.path)
+        refuse_beside_agents(folder, where.host)
+        wanted = how.reuse or how.pulled_in
+        source = find_run(where.home, plan.id, plan.path, how.run) if wanted else None
+        directory = places.create(where.home, plan.id, plan.path, self.now)
+        self.locks.append(RunLock(directory.root / "lock").acquire())
+        mark_open(directory)
+        places.link(where.root, where.home)
+        workspace, warnings = self._workspace(directory)
+        prepare, frozen = self._session(directory, directory.root, workspace)
+        journal = Journal.create(directory.journal)
+        header = self._header(workspace, [*plan.warnings, *warnings])
+        run, found = Orchestrator(plan, self.selected), None
+        if source is not None:
+            found = self._reused(read_earlier(source), prepare.parts, frozen, how)
+            run, header["reused_from"] = found.run, source.run_id
+        event = ev.RunStarted(
+            at=self.now,
+            run=directory.run_id,
+            plan=plan.id,
+            digest=plan.digest,
+            selected=run.selected,
+            header=header,
+        )
+        return Opened(
+            directory=directory,
+            journal=journal,
+            prepare=prepare,
+            frozen=frozen,
+            run=run,
+            event=event,
+            adopted=tuple(self._adopted(found)) if found else (),
+            reasons=_asked(found.reasons, how) if found else {},
+            origin=f"reusing what passed in run {source.run_id}" if source else "",
+            warnings=tuple(warnings),
+        )
+
+    def _reused(self, earlier: Earlier, parts: Parts, frozen: FrozenInputs, how: Beginning) -> Resumption:
+        """What the other run left that counts for this one: only what passed, and only where it is asked for."""
+        from orchharness.run.resume import Comparison, rebuild
+
+        source = replace(parts, directory=earlier.directory)
+        compared = Comparison(earlier, parts, frozen, source=source)
+        if how.pulled_in is not None:
+            compared.redo |= {i: NO_REUSE for i in self.selected if i not in how.pulled_in}
+        was, now = earlier.header.get("copied"), parts.plan.copy and self._copied
+        if was != now:
+            compared.redo |= dict.fromkeys(self.selected, "the folder that is copied changed")
+        past = _only_over(earlier.past)
+        while True:
+            found = settle(self.plan, self.selected, past, redo=compared.redo, look=compared.look)
+            begun = {item_of(e) for e, _ in found.kept}
+            bad = {i: "it did not pass" for i in begun if found.run.status(i).state not in SUCCESS}
+            if not bad:
+                break
+            compared.redo |= bad
+        rebuild(found, parts, source)
+        return found
+
+    def _adopted(self, found: Resumption) -> Iterator[tuple[ev.Event, tuple[Mapping[str, Any], ...]]]:
+        """The other run's acts as records of this one: they cost it nothing."""
+        for event, then in found.kept:
+            at: ev.ActEvent = replace(event, at=self.now)
+            if isinstance(at, ev.TaskFinished | ev.JudgementFinished):
+                at = replace(at, started=self.now, seconds=0.0, usage={})
+            yield at, tuple(t.to_record() for t in then)
+
+    # ---- going on with an earlier one ----------------------------------------------------------
+
+    def resumed(self, directory: RunDirectory) -> Opened:
+        """The earlier run, going on.
+
+        Raises:
+            OrchError: it cannot be gone on with; nothing of it was changed.
+            RunBusyError: another orchestrator drives it.
+            OSError: the disk fails.
+        """
+        from orchharness.run.resume import Comparison
+
+        self.locks.append(RunLock(directory.root / "lock").acquire())
+        journal, content = Journal.reopen(directory.journal)
+        earlier = read_earlier(directory, content.records)
+        workspace = directory.workspace if self.plan.copy is not None else self.where.root
+        self._refuse_elsewhere(earlier, workspace)
+        mark_open(directory)
+        places.link(self.where.root, self.where.home)
+        number = _free_session(directory, earlier.past.times + 1)
+        prepare, frozen = self._session(directory, directory.session(number), workspace)
+        compared = Comparison(earlier, prepare.parts, frozen)
+        found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
+        warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
+        warnings += self._end_dropped(directory, earlier.past, found)
+        header = self._header(workspace, [*self.plan.warnings, *warnings])
+        event = ev.RunResumed(
+            at=self.now,
+            digest=self.plan.digest,
+            selected=found.run.selected,
+            dropped=found.dropped,
+            again=found.again,
+            moved=found.moved,
+            header={**header, "session": number},
+        )
+        return Opened(
+            directory=directory,
+            journal=journal,
+            prepare=prepare,
+            frozen=frozen,
+            run=found.run,
+            event=event,
+            then=tuple(_differences(earlier, found)),
+            known=tuple(e for e, _ in found.kept),
+            open=found.open,
+            keys=tuple(earlier.past.keys.values()),
+            reasons={**found.reasons, **self._attached(directory, found)},
+            origin=f"going on with run {directory.run_id}",
+            warnings=tuple(warnings),
+        )
+
+    def _refuse_elsewhere(self, earlier: Earlier, workspace: Path) -> None:
+        was, copied = earlier.header.get("workspace"), earlier.header.get("copy")
+        if (was, copied) != (str(workspace), self.plan.copy):
+            other = f"a copy of {copied}" if copied else was
+            msg = (
+                f"run {earlier.directory.run_id} works in {other}, the plan now in "
+                f"{f'a copy of {self.plan.copy}' if self.plan.copy else workspace}: start a fresh run"
+            )
+            raise OrchError(msg)
+
+    def _end_dropped(self, directory: RunDirectory, past: Past, found: Resumption) -> list[str]:
+        """End the agents whose work does not count any more, before it is done again."""
+        said = []
+        for event in past.open:
+            if event.act not in found.dropped:
+                continue
+            handle = stored_handle(str(directory.act(event.act)), event.key)
+            if handle is not None and not isinstance(
+                look(self.where.host, str(directory.act(event.act)), event.key), Finished | Lost
+            ):
+                self.where.host.cancel(handle)
+                said.append(f"{event.act} was still at work and was ended: {found.dropped[event.act]}")
+            end_leftovers([event.key])
+        return said
+
+    def _attached(self, directory: RunDirectory, found: Resumption) -> dict[str, str]:
+        """Item -> how its act was found that has no end in the journal."""
+        reasons = {}
+        for event in found.open:
+            folder = str(directory.act(event.act))
+            answer = look(self.where.host, folder, event.key)
+            if answer is None:
+                text = "spawned now: it was asked for and not started"
+            elif isinstance(answer, Finished):
+                text = "re-attached: it ended meanwhile, and its result is read"
+            elif isinstance(answer, Lost):
+                text = f"lost: {answer.reason}"
+            else:
+                text = f"re-attached: running for {duration(self.now - (spawned_at(folder) or self.now))}"
+            reasons[item_of(event)] = text
+        return reasons
+
+    # ---- both ----------------------------------------------------------------------------------
+
+    def _workspace(self, directory: RunDirectory) -> tuple[Path, list[str]]:
+        if self.plan.copy is None:
+            return self.where.root, []
+        from orchharness.workspace.copying import copy_workspace
+
+        left_out = copy_workspace(Path(self.plan.copy), directory.workspace, skip=self.where.home)
+        return directory.workspace, [w for w in left_out if not w.startswith(f"{places.LINK} ")]
+
+    def _session(
+        self, directory: RunDirectory, session: Path, workspace: Path
+    ) -> tuple[Preparer, FrozenInputs]:
+        """Freeze the plan and what judges, in the session's folder."""
+        from orchharness.run.resume import keep
+
+        plan, where = self.plan, self.where
+        (session / "plan.yaml").write_bytes(text_of(plan))
+        frozen = FrozenInputs(plan, where, workspace, session / "definitions")
+        keep(session, plan, frozen)
+        parts = Parts(plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home)
+        store = Store(directory.store)
+        return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
+
+    def _header(self, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
+        header = header_of(self.plan, self.where, workspace, warnings)
+        if self.plan.copy is not None:
+            header |= {"copy": self.plan.copy, "copied": self._copied}
+        return header
+
+    @property
+    def _copied(self) -> str:
+        """What the folder holds that tasks work on copies of, as one digest."""
+        from orchharness.workspace.copying import digest_of
+
+        assert self.plan.copy is not None
+        return digest_of(Path(self.plan.copy), skip=self.where.home)
+
+
+def _only_over(past: Past) -> Past:
+    """Without the acts that have no end: another run cannot have them."""
+    running = {e.act for e in past.open}
+    return replace(
+        past, acts=tuple(e for e in past.acts if e.act not in running), ended=True, taken=frozenset()
+    )
+
+
+def _free_session(directory: RunDirectory, number: int) -> int:
+    """The number of the first session folder that can be made: one that died before its record left one."""
+    while True:
+        try:
+            directory.session(number).mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return number
+
+
+def _differences(earlier: Earlier, found: Resumption) -> Iterator[dict[str, Any]]:
+    """Items that do not stand any more where the journal left them, as transitions."""
+    was: dict[str, str] = {}
+    for entry in earlier.records:
+        for then in entry.get("then", ()):
+            was[then["item"]] = then["state"]
+    for item in found.run.selected:
+        before, now = was.get(item, "waiting"), found.run.status(item)
+        if before != now.state:
+            yield {"item": item, "was": before, "state": now.state, "reason": found.reasons.get(item, "")}
+
+
+def _asked(reasons: Mapping[str, str], how: Beginning) -> dict[str, str]:
+    """The reasons that tell something: what was chosen runs, that is why it was chosen."""
+    return {i: why for i, why in reasons.items() if how.pulled_in is None or i in how.pulled_in}

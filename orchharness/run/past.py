@@ -1,0 +1,176 @@
+"""Earlier runs of a plan: where they are, what their journals tell, and which of their acts still live."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchharness.core import events as ev
+from orchharness.core.acts import Finished, Lost, PollResult, Running
+from orchharness.core.resuming import Past, past_of
+from orchharness.errors import JournalError, OrchError
+from orchharness.journal import RunLock, read_journal
+from orchharness.record import record
+from orchharness.run.directory import RunDirectory, plan_folder
+from orchharness.run.handles import spawned_at, stored_handle
+
+if TYPE_CHECKING:
+    from orchharness.plugins import PluginHost
+
+OPEN = "open"  # folder of names of runs that may have agents which live
+
+
+@record(kw_only=False)
+class Earlier:
+    """An earlier run as its journal tells it. `header` is the one of its last session."""
+
+    directory: RunDirectory
+    records: Sequence[Mapping[str, Any]]
+    past: Past
+    header: Mapping[str, Any]
+
+    @property
+    def session(self) -> Path:
+        """Where the last session keeps what it froze."""
+        return self.directory.session(self.header.get("session", 0))
+
+
+@record(kw_only=False)
+class LiveAct:
+    """An act that goes on without an orchestrator. `since` is in seconds since the epoch."""
+
+    act: str
+    since: float
+
+
+def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None) -> RunDirectory | None:
+    """The newest run of the plan, or the one of that id (or the beginning of one).
+
+    Raises:
+        OrchError: no run, or more than one, is called so.
+    """
+    folder = plan_folder(home, plan_id, plan_path)
+    if wanted is None:
+        return next(iter(runs_of(folder)), None)
+    found = [r for r in runs_of(folder) if r.run_id.startswith(wanted)]
+    exact = [r for r in found if r.run_id == wanted]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    known = ", ".join(r.run_id for r in found) or "none"
+    msg = f"plan {plan_id!r} has {'no run' if not found else 'more than one run'} {wanted!r} (there: {known}); `orchharness runs` lists them"
+    raise OrchError(msg)
+
+
+def runs_of(folder: Path) -> Iterator[RunDirectory]:
+    """The runs of a plan that have begun, newest first."""
+    with suppress(OSError):
+        names = sorted((e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)), reverse=True)
+        for name in names:
+            run = RunDirectory(folder / name)
+            if name != OPEN and run.journal.exists():
+                yield run
+
+
+def read_earlier(directory: RunDirectory, records: Sequence[Mapping[str, Any]] | None = None) -> Earlier:
+    """What the run's journal tells.
+
+    Raises:
+        JournalError: it is damaged, or of another version.
+    """
+    found = read_journal(directory.journal).records if records is None else records
+    header: Mapping[str, Any] = {}
+    events = []
+    for n, entry in enumerate(found, 1):
+        try:
+            event = ev.from_record(entry)
+        except JournalError as error:
+            msg = f"{directory.journal}:{n}: {error}"
+            raise JournalError(msg) from None
+        events.append(event)
+        if isinstance(event, ev.RunStarted | ev.RunResumed):
+            header = event.header
+    return Earlier(directory, found, past_of(events), header)
+
+
+def mark_open(directory: RunDirectory) -> None:
+    """Note that agents of the run may live."""
+    folder = directory.root.parent / OPEN
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(folder / directory.run_id, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
+def mark_closed(directory: RunDirectory) -> None:
+    """Note that nothing of the run lives any more."""
+    with suppress(OSError):
+        (directory.root.parent / OPEN / directory.run_id).unlink()
+
+
+def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
+    """Refuse a fresh run while agents of one whose orchestrator is gone are at work.
+
+    Raises:
+        OrchError: they are; the message says the two ways on.
+    """
+    try:
+        names = sorted(e.name for e in os.scandir(folder / OPEN))
+    except OSError:
+        return
+    for name in names:
+        directory = RunDirectory(folder / name)
+        if not directory.journal.exists():
+            mark_closed(directory)
+        elif owner_of(directory) is None:
+            living = live_acts(read_earlier(directory), host)
+            if not living:
+                mark_closed(directory)
+                continue
+            acts = ", ".join(a.act for a in living[:5]) + (" …" if len(living) > 5 else "")  # noqa: PLR2004
+            msg = (
+                f"agents of the unfinished run {name} are still at work ({acts}): "
+                f"`--orch-resume` goes on with that run, `orchharness cancel {name}` ends its agents"
+            )
+            raise OrchError(msg)
+
+
+def owner_of(directory: RunDirectory) -> int | None:
+    """The pid of the orchestrator that drives the run now; 0 when it cannot be told, None when there is none."""
+    return RunLock(directory.root / "lock").owner()
+
+
+def live_acts(earlier: Earlier, host: PluginHost) -> list[LiveAct]:
+    """The acts of the run that were started, have no end in the journal, and go on."""
+    found, unseen = list[LiveAct](), dict[str, str]()
+    for event in earlier.past.open:
+        folder = str(earlier.directory.act(event.act))
+        answer = look(host, folder, event.key)
+        if answer is None:
+            unseen[event.key] = event.act
+        elif not isinstance(answer, Finished | Lost):
+            found.append(LiveAct(event.act, spawned_at(folder) or event.at))
+    for key in _marked(unseen):
+        found.append(LiveAct(unseen[key], 0.0))
+    return found
+
+
+def look(host: PluginHost, folder: str, key: str) -> PollResult | None:
+    """What its plugin says of the act; None when it has no handle yet."""
+    handle = stored_handle(folder, key)
+    if handle is None:
+        return None
+    try:
+        return host.poll(handle)
+    except Exception:  # noqa: BLE001 - an engine that does not answer has not ended anything
+        return Running()
+
+
+def _marked(keys: Iterable[str]) -> list[str]:
+    """Those keys that a living process carries: its starter died before it could store the handle."""
+    wanted = list(keys)
+    if not wanted:
+        return []
+    from orchharness.agents.local import LocalProcess
+
+    return [key for key in wanted if LocalProcess.sweep([key])]
