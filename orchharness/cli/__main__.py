@@ -1,0 +1,7 @@
+"""`python -m orchharness.cli`."""
+
+import sys
+
+from orchharness.cli import main
+
+sys.exit(main())

@@ -1,0 +1,144 @@
+"""The words of the command line. A command is a function in a module of its own, imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_EPILOG = """\
+RUN is the id of a run, or the beginning of it; `latest` is the newest one.
+Runs are those of the project of the current folder. They are looked for where pytest would keep them.
+"""
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace | None:
+    """What the words ask; `command` is the function that does it. None: the help was all that was asked for."""
+    parser = _parser()
+    asked = parser.parse_args(words)
+    if not hasattr(asked, "command"):
+        parser.print_help()
+        return None
+    return asked
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="orchharness",
+        description="How runs of plans stand, and what can be done about them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for make in (_runs, _status, _cancel, _logs, _clean):
+        make(commands)
+    return parser
+
+
+def _runs(commands: Any) -> None:
+    parser = _command(commands, "runs", "list the runs of this project, newest first")
+    parser.add_argument("--all", action="store_true", help="the runs of all projects")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _status(commands: Any) -> None:
+    parser = _command(commands, "status", "how a run stands now, also while it goes on")
+    _run(parser)
+    parser.add_argument(
+        "--all", action="store_true", help="every item, also what passed long ago and what waits"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _cancel(commands: Any) -> None:
+    parser = _command(commands, "cancel", "end a run with all its agents")
+    _run(parser, "the one that is at work")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="TIME",
+        help="how long its orchestrator is waited for (30s)",
+    )
+
+
+def _logs(commands: Any) -> None:
+    parser = _command(commands, "logs", "what an agent or a critic printed")
+    parser.add_argument("run", metavar="RUN", help="id of the run, or the beginning of it")
+    parser.add_argument("item", metavar="TASK", help="id of a task or gate")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the act ends")
+    parser.add_argument("--act", metavar="NAME", help="another act than the newest one")
+    parser.add_argument("--stderr", action="store_true", help="what went to standard error")
+    parser.add_argument("--raw", action="store_true", help="leave escape sequences in, also on a terminal")
+
+
+def _clean(commands: Any) -> None:
+    parser = _command(commands, "clean", "remove runs that are over")
+    parser.add_argument(
+        "--keep",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how many of each plan's runs stay, the newest first (1)",
+    )
+    parser.add_argument(
+        "--older-than", type=_seconds, metavar="TIME", help="only runs older than that: 7d, 12h"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+    )
+
+
+def _command(commands: Any, name: str, help_: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
+    )
+    parser.set_defaults(command=_later(name))
+    parser.add_argument("--root", metavar="DIR", help="root folder of the project")
+    parser.add_argument("--orch-dir", metavar="FOLDER", help="where the runs are kept")
+    return parser
+
+
+def _run(parser: argparse.ArgumentParser, default: str = "the newest one") -> None:
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help=f"id of the run, or the beginning of it (default: {default})"
+    )
+
+
+def _later(name: str) -> Callable[[argparse.Namespace], int]:
+    def command(asked: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        status: int = getattr(import_module(f"orchharness.cli.{name}"), name)(asked)
+        return status
+
+    return command
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that costs as much as a whole `runs`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"orchharness {version('orchharness')}\n")
+        parser.exit()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        msg = f"{text!r} is no number of runs: write 0, 1, 2 …"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    number, unit = text[:-1], text[-1:]
+    factor = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(unit)
+    if factor is None or not number.isdecimal():
+        msg = f"{text!r} is no time: write 30s, 15m, 12h or 7d"
+        raise argparse.ArgumentTypeError(msg)
+    return float(number) * factor

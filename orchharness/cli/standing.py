@@ -1,0 +1,135 @@
+"""How one run stands now: its journal, what its folder says of the plan, and who is alive."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from orchharness.cli.alive import Agent, Life, agent_of, orchestrator_of
+from orchharness.cli.outline import Outline, outline_of
+from orchharness.cli.picture import Picture, picture_of
+from orchharness.errors import JournalError
+from orchharness.journal import read_journal
+from orchharness.run.directory import RunDirectory, project_home
+from orchharness.run.past import runs_of
+
+RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
+
+
+class Standing:
+    """A run at a moment; what costs more than the journal is looked up when it is asked for."""
+
+    def __init__(self, directory: RunDirectory, now: float) -> None:
+        """Read the journal; `damage` says what is wrong where that cannot be done."""
+        self.directory, self.now = directory, now
+        self.damage = ""
+        self.pid = orchestrator_of(directory)  # before the journal: who ends in between is seen as over
+        try:
+            self.picture = picture_of(read_journal(directory.journal).records)
+        except JournalError as error:
+            self.damage, self.picture = str(error), Picture()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the journal says that the run is over."""
+        return self.picture.state is not None
+
+    @property
+    def state(self) -> str:
+        """How the run as a whole stands; one whose orchestrator is gone before its end is interrupted."""
+        if self.damage:
+            return DAMAGED
+        return self.picture.state or (RUNNING if self.pid is not None else INTERRUPTED)
+
+    @property
+    def plan(self) -> str:
+        """The plan's id."""
+        return self.picture.plan or self.directory.root.parent.name.rpartition("-")[0]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or takes already."""
+        if self.picture.began is None or self.picture.last is None:
+            return None
+        return max(0.0, (self.now if self.pid is not None else self.picture.last) - self.picture.began)
+
+    @cached_property
+    def outline(self) -> Outline:
+        """What is known of the plan."""
+        return outline_of(self.directory, self.picture)
+
+    @cached_property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents of acts that have no end in the journal."""
+        return {act.name: agent_of(self.directory.act(act.name), act.key) for act in self.picture.open}
+
+    @property
+    def alive(self) -> int:
+        """How many agents are alive."""
+        return sum(agent.life is Life.ALIVE for agent in self.agents.values())
+
+    @property
+    def situation(self) -> str:
+        """Who is at work, in a few words; empty for a run that is over."""
+        words = []
+        if self.pid is not None:
+            words.append(f"orchestrator pid {self.pid}" if self.pid else "orchestrator alive")
+        elif not self.finished:
+            words.append("unfinished")
+        if self.alive:
+            words.append(f"agents alive: {self.alive}")
+        return ", ".join(words)
+
+    def passed(self, type_: str) -> tuple[int, int]:
+        """How many of the run's tasks, or gates, passed, and how many there are."""
+        found = [i for i in self.picture.items if self.outline.type_of(i) == type_]
+        return self.picture.passed(found), len(found)
+
+    # ---- what to do next ---------------------------------------------------------------------
+
+    def resume_command(self, here: Path) -> str | None:
+        """The command that goes on with the run; None when the journal does not say of which plan it is."""
+        plan_file, root = self.picture.header.get("plan_file"), self.picture.header.get("root")
+        if not isinstance(plan_file, str) or not isinstance(root, str):
+            return None
+        words = ["pytest", shown(Path(plan_file), here), self._resume_option()]
+        home = self.directory.root.parent.parent
+        if os.path.realpath(project_home(Path(root))) != os.path.realpath(home):
+            words.append(f"--orch-dir={home}")
+        return shlex.join(words)
+
+    def _resume_option(self) -> str:
+        newest = next(iter(runs_of(self.directory.root.parent)), None)
+        if newest is not None and newest.run_id == self.directory.run_id:
+            return "--orch-resume"
+        return f"--orch-resume={self.directory.run_id}"
+
+    def to_record(self) -> dict[str, Any]:
+        """What `--json` says of a run as a whole. Times are seconds, since the epoch or in all."""
+        tasks, gates = self.passed("task"), self.passed("gate")
+        header = self.picture.header
+        return {
+            "run": self.directory.run_id,
+            "plan": self.plan,
+            "plan_file": header.get("plan_file"),
+            "root": header.get("root"),
+            "folder": str(self.directory.root),
+            "state": self.state,
+            "finished": self.finished,
+            "reason": self.damage or self.picture.reason or self.picture.stopping,
+            "began": self.picture.began,
+            "seconds": self.seconds,
+            "orchestrator": self.pid,
+            "agents_alive": self.alive,
+            "tasks": {"passed": tasks[0], "all": tasks[1]},
+            "gates": {"passed": gates[0], "all": gates[1]},
+        }
+
+
+def shown(path: Path, here: Path) -> str:
+    """The path as it can be typed here: relative where it is below."""
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

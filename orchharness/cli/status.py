@@ -1,0 +1,235 @@
+"""`orchharness status`: how a run stands, told from its journal and its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchharness.cli.alive import Agent, Life
+from orchharness.cli.output import last_line
+from orchharness.cli.picture import WAITING, Act, Item
+from orchharness.cli.project import chosen_run, project_of, repeated
+from orchharness.cli.standing import Standing, shown
+from orchharness.cli.table import columns, cut, table
+from orchharness.core.status import SUCCESS
+from orchharness.errors import OrchError
+from orchharness.report.text import duration, line, plural
+
+_AT_WORK = ("running", "judging", "refining", "ready")
+_TROUBLE = ("failed", "error", "lost", "cancelled", "paused")
+_PASSED, _BLOCKED, _SKIPPED = 15, 10, 10  # how many of these are shown without --all
+_ORDER = (
+    "running",
+    "judging",
+    "refining",
+    "ready",
+    "waiting",
+    "passed",
+    "waived",
+    "paused",
+    "failed",
+    "error",
+)
+_HEAD = ("ITEM", "STATE", "ITERATION", "SCORE", "FOR", "")
+
+
+def status(asked: argparse.Namespace) -> int:
+    """Say how the run stands.
+
+    Raises:
+        OrchError: its journal cannot be read.
+    """
+    run = chosen_run(project_of(asked), asked.run)
+    one = Standing(run, time.time())
+    if one.damage:
+        raise OrchError(one.damage)
+    further = repeated(asked)
+    if asked.json:
+        import json
+
+        from orchharness.cli.status_record import record_of
+
+        sys.stdout.write(json.dumps(record_of(one, further), indent=1) + "\n")
+        return 0
+    sys.stdout.write("\n".join(_head(one)) + "\n")
+    for part in (_working(one), _decided(one, everything=asked.all), _blocked(one, everything=asked.all)):
+        if part:
+            sys.stdout.write(f"\n{part}")
+    following = list(_following(one, Path.cwd(), further))
+    if following:
+        sys.stdout.write("\n" + table([("", ""), *following]).lstrip("\n"))
+    return 0
+
+
+def _head(one: Standing) -> Iterator[str]:
+    picture, seconds = one.picture, one.seconds
+    how_long = ""
+    if seconds is not None:
+        how_long = f" {'for' if one.pid is not None else 'after'} {duration(seconds)}"
+    yield f"run {one.directory.run_id} of plan {line(one.plan)}: {one.state}{how_long}{_because(one)}"
+    yield _people(one)
+    tasks, gates = one.passed("task"), one.passed("gate")
+    passed = f"passed: {tasks[0]} of {plural(tasks[1], 'task')}"
+    if gates[1]:
+        passed += f", {gates[0]} of {plural(gates[1], 'gate')}"
+    counts = picture.counts
+    names = [*(s for s in _ORDER if s in counts), *sorted(counts.keys() - set(_ORDER))]
+    yield f"{passed} ({', '.join(f'{counts[s]} {s}' for s in names)})"
+
+
+def _because(one: Standing) -> str:
+    why = one.picture.reason or one.picture.stopping
+    return f" ({cut(why, 120)})" if why else ""
+
+
+def _people(one: Standing) -> str:
+    """Who is alive."""
+    agents = f"{plural(one.alive, 'agent')} alive" if one.alive else "no agent alive"
+    if one.pid is not None:
+        pid = f" (pid {one.pid})" if one.pid else ""
+        return f"orchestrator alive{pid}, {agents}"
+    if one.finished and not one.alive:
+        return "orchestrator done, nothing of the run is alive"
+    return f"orchestrator gone, {agents}" + (" and at work without it" if one.alive else "")
+
+
+# ---- what is at work -----------------------------------------------------------------------------
+
+
+def _working(one: Standing) -> str:
+    """The items at work, each with the last line of what it printed."""
+    items = [i for i in one.picture.items.values() if i.state in _AT_WORK or i.open]
+    if not items:
+        return ""
+    rows: list[tuple[str, ...]] = [_HEAD]
+    said: list[str] = [""]
+    for item in sorted(items, key=lambda i: _AT_WORK.index(i.state) if i.state in _AT_WORK else 0):
+        if not item.open:
+            rows.append(_idle_row(one, item))
+            said.append("")
+        for act in item.open:
+            rows.append(_act_row(one, item, act))
+            said.append(_said(one, act))
+    lines = table(rows).splitlines()
+    wide = columns()
+    found = [
+        f"{row}\n" + (f"    {cut(text, wide - 4)}\n" if text else "")
+        for row, text in zip(lines, said, strict=True)
+    ]
+    return "".join(found)
+
+
+def _idle_row(one: Standing, item: Item) -> tuple[str, ...]:
+    """An item that is at work, and no act of it is: a retry that is due later, a gate whose tasks are refined."""
+    since = "" if item.since is None else duration(max(0.0, one.now - item.since))
+    return (line(item.id), item.state, str(item.iteration or ""), _score(one, item), since, item.reason)
+
+
+def _act_row(one: Standing, item: Item, act: Act) -> tuple[str, ...]:
+    name = line(item.id) if act.critic is None else f"{line(item.id)}/{line(act.critic)}"
+    attempt = "" if act.attempt == 1 else f", attempt {act.attempt}"
+    agent = one.agents[act.name]
+    goes_on = agent.life in {Life.ALIVE, Life.UNSEEN}
+    since = duration(max(0.0, one.now - (agent.since or act.began))) if goes_on else ""
+    return (name, item.state, f"{act.iteration}{attempt}", _score(one, item), since, _agent(agent))
+
+
+def _agent(agent: Agent) -> str:
+    match agent.life:
+        case Life.ALIVE:
+            return f"pid {agent.pid} alive"
+        case Life.ENDED:
+            return "agent ended, its result is not read yet"
+        case Life.GONE:
+            return "agent gone without an exit status"
+        case Life.UNSEEN:
+            return f"cannot be seen from here ({line(agent.where, 60)})"
+        case Life.ABSENT:
+            return "not spawned yet"
+
+
+def _said(one: Standing, act: Act) -> str:
+    last = last_line(one.directory.act(act.name))
+    if last.at is None:
+        return "" if one.agents[act.name].life is Life.ABSENT else "no output yet"
+    return f"{duration(max(0.0, one.now - last.at))} ago: {last.text or '(blank)'}"
+
+
+def _score(one: Standing, item: Item) -> str:
+    """The score against the threshold, as far as they are known."""
+    threshold = one.outline.thresholds.get(item.id)
+    if item.score is None:
+        return ""
+    return f"{item.score} of {threshold}" if threshold else item.score
+
+
+# ---- what is decided, and what waits ---------------------------------------------------------------
+
+
+def _decided(one: Standing, *, everything: bool) -> str:
+    """What is over, trouble first; of what went well, the newest."""
+    items = [i for i in one.picture.items.values() if i.state not in {*_AT_WORK, WAITING} and not i.open]
+    trouble = [i for i in items if i.state in _TROUBLE]
+    well = sorted((i for i in items if i.state in SUCCESS), key=lambda i: i.since or 0.0, reverse=True)
+    rest = [i for i in items if i.state not in _TROUBLE and i.state not in SUCCESS]
+    kept = trouble + (well if everything else well[:_PASSED]) + (rest if everything else rest[:_SKIPPED])
+    if not kept:
+        return ""
+    text = table([("ITEM", "STATE", "ITERATION", "SCORE", "TOOK", ""), *(_decided_row(one, i) for i in kept)])
+    return text + _more(len(items) - len(kept))
+
+
+def _decided_row(one: Standing, item: Item) -> tuple[str, ...]:
+    took = sum(act.seconds or 0.0 for act in item.acts)
+    score = _score(one, item)
+    reason = "" if score and item.state in SUCCESS else cut(item.reason, 100)
+    return (
+        line(item.id),
+        item.state,
+        str(item.iteration or ""),
+        score,
+        duration(took) if item.acts else "",
+        reason,
+    )
+
+
+def _blocked(one: Standing, *, everything: bool) -> str:
+    """What waits, and what for."""
+    items = [i for i in one.picture.items.values() if i.state == WAITING and not i.open]
+    if not items or (one.finished and not everything):
+        return ""
+    kept = items if everything else items[:_BLOCKED]
+    rows = [(line(i.id), WAITING, _waits_for(one, i)) for i in kept]
+    return table([("ITEM", "STATE", "WAITS FOR"), *rows]) + _more(len(items) - len(kept))
+
+
+def _waits_for(one: Standing, item: Item) -> str:
+    blocker = one.outline.blocker(one.picture, item.id)
+    if blocker is None:
+        return ""
+    return f"{line(blocker)} ({one.picture.items[blocker].state})"
+
+
+def _more(count: int) -> str:
+    return f"and {count} more, see --all\n" if count > 0 else ""
+
+
+# ---- what to do next -----------------------------------------------------------------------------
+
+
+def _following(one: Standing, here: Path, further: str) -> Iterator[tuple[str, str]]:
+    """What to type next."""
+    run = one.directory.run_id
+    at_work = next((a.item for a in one.picture.open if one.agents[a.name].life is Life.ALIVE), None)
+    if at_work is not None:
+        yield "watch an agent:", f"orchharness logs {run} {at_work} -f{further}"
+    resume = one.resume_command(here)
+    if one.pid is None and one.state != "passed" and resume:
+        yield "goes on with:", resume
+    if one.pid is not None or one.alive:
+        yield "ends it all:", f"orchharness cancel {run}{further}"
+    if one.finished and one.directory.report.exists():
+        yield "report:", shown(one.directory.report, here)
