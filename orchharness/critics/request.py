@@ -68,6 +68,9 @@ def _import(path: str) -> ModuleType:
     from hashlib import sha256
     from importlib.util import module_from_spec, spec_from_file_location
 
+    package = _dotted(Path(path))
+    if package is not None:
+        return _import_member(path, *package)
     name = f"_orchharness_conftest_{sha256(path.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -86,3 +89,27 @@ def _import(path: str) -> ModuleType:
         msg = f"plugin {path!r} cannot be imported: {type(error).__name__}: {error}"
         raise PluginError(msg) from error
     return module
+
+
+def _dotted(path: Path) -> tuple[str, str] | None:
+    """The folder and the dotted name by which a module of a package is imported; None for one that is in none."""
+    parts = [] if path.stem == "__init__" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    in_package = path.name != "conftest.py" and folder != path.parent
+    return (str(folder), ".".join(parts)) if in_package else None
+
+
+def _import_member(path: str, folder: str, name: str) -> ModuleType:
+    import sys
+    from importlib import import_module
+
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        return import_module(name)
+    except Exception as error:
+        msg = f"plugin {path!r} cannot be imported: {type(error).__name__}: {error}"
+        raise PluginError(msg) from error

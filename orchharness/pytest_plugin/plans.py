@@ -69,9 +69,9 @@ class Plans:
         if not any(n.startswith(HOOK_PREFIX) for n in dir(plugin)):
             return
         name = self.config.pluginmanager.get_name(plugin) or repr(plugin)
-        conftest = _conftest(plugin)
-        if self.host.register(plugin, name) and conftest:
-            self.conftests.append(conftest)
+        file = _file(plugin)
+        if self.host.register(plugin, name) and file:
+            self.conftests.append(file)  # judgements have processes of their own, which import it
 
     def _refuse_late_conftests(self) -> None:
         """Only conftests that pytest loads at its start are there in every process of a session.
@@ -175,7 +175,13 @@ def _runs_here(config: pytest.Config) -> bool:
     return not (is_worker(config) or option.collectonly or getattr(option, "numprocesses", None))
 
 
+def _file(plugin: object) -> str | None:
+    """The absolute path of a plugin that is a module."""
+    path = getattr(plugin, "__file__", None)
+    return str(Path(path).resolve()) if path else None
+
+
 def _conftest(plugin: object) -> str | None:
     """The absolute path of a plugin that is a conftest."""
-    path = getattr(plugin, "__file__", None)
-    return str(Path(path).resolve()) if path and Path(path).name == "conftest.py" else None
+    path = _file(plugin)
+    return path if path and Path(path).name == "conftest.py" else None

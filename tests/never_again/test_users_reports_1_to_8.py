@@ -1,228 +1,261 @@
-"""What background agents do, and what users of today's tools report most: each is played, and must not happen here."""
+"""What users of such tools report most: completed work that is not, gates without a verdict, hangs, dead judges."""
+# ruff: noqa: N802 - C1 to C8 are the names of what is reported
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 import pytest
 
-
-def one(run: str, more: str = "") -> str:
-    return f"tasks:\n  work: {{run: [sh, -c, '{run}'], outputs: {{a: a.md}}{more}}}\n  next: {{needs: [work], run: [touch, ran]}}\n"
-
-
-JUDGED = "critics: {judge: {run: [python, judge.py], criteria: {c: 1}}}\n"
-
-
-# ---- B: background agents --------------------------------------------------------------------------------
+CHAIN = """
+agents: {{author: {{kind: scripted, script: [{{task: work, do: {do}}}]}}}}
+critics: {{judge: {{kind: scripted, criteria: {{c: 1}}, script: [{{do: {judge}}}]}}}}
+tasks:
+  work: {{agent: author, outputs: {{a: a.md}}, gate: {{critics: [judge]}}}}
+  next: {{agent: author, needs: [work]}}
+"""
 
 
-def test_b_success_reported_with_no_file_on_disk_is_a_failure(play: Any) -> None:
-    play.plan(one("echo I have written a.md"))
-
-    play.run()
-
-    play.outcomes(failed=1, skipped=1)
-    play.says("output 'a' (a.md): does not exist")
+def chain(do: str = "write", judge: str = "{score: 1}") -> str:
+    return CHAIN.format(do=do, judge=judge)
 
 
 @pytest.mark.parametrize(
-    "status",
+    "do",
     [
-        "max_tokens",
-        "error_max_turns",
-        "length",
-        "permission denied",
-        "blocked",
-        "waiting",
-        "in_progress",
-        "partial",
+        "lie",
+        "{garbage: empty}",
+        "{write: {b.md: text}}",
+        "{exit: 0}",
+        "[write, exit]",
+        "[write, signal]",
+        "[write, {signal: SEGV}]",
+        '[write, {result: \'{"status": "succ\'}]',
     ],
 )
-def test_b_an_agent_that_ended_for_another_reason_than_being_done_has_failed(play: Any, status: str) -> None:
-    play.plan(one(f'echo half > a.md; echo "{{\\"status\\": \\"{status}\\"}}" > $ORCH_RESULT'))
+def test_C1_work_that_is_dead_or_empty_is_not_completed(play, do):
+    """'Completed' that is not: dead, empty or unmerged work counted as done."""
+    play.plan(chain(do))
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(failed=1, skipped=1)
-    play.says(f"the agent says '{status}'")
-
-
-def test_b_an_agent_that_ends_believing_that_a_watcher_will_wake_it_has_failed(play: Any) -> None:
-    play.plan(one("(sleep 977; echo x > a.md) & echo I will be notified when it is done"))
-
-    play.run()
-
-    play.outcomes(failed=1, skipped=1)
-    play.says("output 'a' (a.md): does not exist")
+    assert played.outcomes == {"failed": 1, "skipped": 2}
+    assert played.status == pytest.ExitCode.TESTS_FAILED
+    assert not played.starts("next")
 
 
-def test_b_a_loop_ends_as_soon_as_its_review_is_passed_and_not_before(play: Any, critic: Any) -> None:
-    critic("judge.py", "say({'criteria': {'c': 1 if os.environ['ORCH_ITERATION'] == '3' else 0}})")
-    play.plan(JUDGED + one("echo $ORCH_ITERATION > a.md", ", gate: {critics: [judge], max_iterations: 9}"))
+@pytest.mark.parametrize("garbage", ["binary", "json", "truncated"])
+def test_C1_garbage_is_not_the_document_that_was_asked_for(play, garbage):
+    pytest.importorskip("jsonschema")
+    play.file("schema.json", '{"type": "object"}')
+    play.plan(chain(f"{{garbage: {garbage}}}").replace("a: a.md", "a: {path: a.md, schema: schema.json}"))
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(passed=3)
-    assert (play.root / "a.md").read_text() == "3\n"
-    assert len(play.journal("JudgementStarted")) == 3
-
-
-def test_b_a_verdict_is_of_the_bytes_it_judged(play: Any, critic: Any) -> None:
-    critic("judge.py", "say({'criteria': {'c': 1 if os.environ['ORCH_ITERATION'] == '2' else 0}})")
-    play.plan(JUDGED + one("echo $ORCH_ITERATION > a.md", ", gate: {critics: [judge]}"))
-
-    play.run()
-
-    play.outcomes(passed=3)
-    judged = [r["artifacts"]["work.a"][0]["sha256"] for r in play.journal("JudgementFinished")]
-    assert judged == [hashlib.sha256(f"{n}\n".encode()).hexdigest() for n in (1, 2)]
-
-
-# ---- C: users' reports -----------------------------------------------------------------------------------
+    assert played.outcomes == {"failed": 1, "skipped": 2}
+    assert "output 'a' (a.md): " in played.text
 
 
 @pytest.mark.parametrize(
-    "run", ["true", ": > a.md", "echo x > b.md", "echo x > a.md; exit 1", "echo x > a.md; kill -9 $$"]
+    "judge",
+    [
+        "{answer: APPROVED}",
+        "{answer: ''}",
+        "{exit: 0}",
+        "{evaluation: {criteria: {}, passed: true}}",
+        "{score: {d: 1.0}}",
+        "{score: 1.01}",
+        "{score: .nan}",
+        "{score: great}",
+        "{evaluation: {findings: all is well}}",
+    ],
 )
-def test_c1_work_that_is_dead_or_empty_is_not_completed(play: Any, run: str) -> None:
-    play.plan(one(run))
+def test_C2_a_gate_is_not_granted_by_a_judge_that_does_not_judge(play, judge):
+    """Gates skipped, or granted by the model itself."""
+    play.plan(chain(judge=judge))
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(failed=1, skipped=1)
-    assert play.status == pytest.ExitCode.TESTS_FAILED
-    assert not (play.root / "ran").exists()
-
-
-@pytest.mark.parametrize(
-    "body", ["pass", "sys.exit(0)", "print('APPROVED')", "say({'passed': True})", "say({})"]
-)
-def test_c2_a_gate_is_not_granted_by_a_judge_that_says_nothing(play: Any, critic: Any, body: str) -> None:
-    critic("judge.py", body)
-    play.plan(JUDGED + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1}"))
-
-    play.run()
-
-    play.outcomes(passed=1, errors=1, skipped=1)
-    assert not (play.root / "ran").exists()
+    assert played.outcomes == {"passed": 1, "error": 1, "skipped": 1}
+    assert played.states()["G-work"] == "error"
+    assert not played.starts("next")
 
 
-def test_c2_a_gate_cannot_be_left_out_by_choosing_its_task(play: Any, critic: Any) -> None:
-    critic("judge.py", "say({'criteria': {'c': 0}})")
-    play.plan(JUDGED + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1}"))
+def test_C2_a_gate_cannot_be_left_out_by_choosing_what_comes_after_it(play):
+    play.plan(chain(judge="{score: 0}"))
 
-    play.run("-k", "next")
+    played = play.run("-k", "next")
 
-    play.outcomes(passed=1, failed=1, skipped=1)
-    play.says("pulled in what they need: work, G-work")
+    assert played.outcomes["skipped"] == 1
+    assert "pulled in what they need: work, G-work" in played.text
+    assert not played.starts("next")
 
 
-def test_c4_nothing_hangs_without_an_end(play: Any) -> None:
+@pytest.mark.parametrize("deaf", ["", "{ignore: [TERM, INT, HUP]}, "])
+def test_C4_an_agent_that_hangs_is_ended_also_when_it_does_not_want_to(play, deaf):
+    """Hangs without a timeout."""
+    play.plan(chain(f"[{deaf}hang]").replace("tasks:", "defaults: {timeout: 1s}\ntasks:"))
+
+    played = play.run()
+
+    assert played.outcomes == {"failed": 1, "skipped": 2}
+    assert "timed out after 1 s" in played.text
+    assert played.journal("TaskFinished")[0]["outcome"] == "timeout"
+
+
+def test_C4_no_progress_is_told_apart_from_slow_work(play):
     play.plan(
         """
-        defaults: {timeout: 2s, idle_timeout: 1s}
-        critics: {judge: {run: [sleep, '978'], criteria: {c: 1}}}
         limits: {parallel: 4}
+        defaults: {idle_timeout: 1s}
+        agents: {author: {kind: scripted, script: [{task: silent, do: hang}, {task: slow, do: [{slow: 2}, write]}]}}
         tasks:
-          silent: {run: [sleep, '978']}
-          busy: {run: [sh, -c, 'while :; do echo x; sleep 0.1; done']}
-          checked: {run: [sh, -c, 'echo x > c.md'], outputs: {c: c.md}, gate: {checks: [{run: [sleep, '978']}], max_iterations: 1}}
-          judged: {run: [sh, -c, 'echo x > j.md'], outputs: {j: j.md}, gate: {critics: [judge], max_iterations: 1}}
+          silent: {agent: author}
+          slow: {agent: author, outputs: {a: a.md}}
         """
     )
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(passed=2, failed=3, errors=1)
-    play.says("no sign of life for 1 s", "timed out after 2 s")
-
-
-def test_c8_a_dead_judge_is_neither_a_fail_nor_a_pass(play: Any, critic: Any) -> None:
-    critic("judge.py", "os.kill(os.getpid(), 11)")
-    play.plan(JUDGED + one("echo x > a.md", ", gate: {critics: [judge]}"))
-
-    play.run()
-
-    play.outcomes(passed=1, errors=1, skipped=1)
-    assert play.transitions("G-work") == ["ready", "judging", "error"]
-    assert len(play.journal("TaskStarted")) == 1  # nobody was sent back to work for it
+    assert played.states() == {"silent": "failed", "slow": "passed"}
+    assert "no sign of life for 1 s" in played.text
 
 
-def test_c9_a_loop_that_finds_more_each_round_ends(play: Any, critic: Any) -> None:
-    critic(
-        "judge.py",
-        "n = int(os.environ['ORCH_ITERATION'])\n"
-        "say({'criteria': {'c': 0.8 / n}, 'findings': [{'severity': 'major', 'what': f'no {i}'} for i in range(n * 10)]})",
+def test_C4_a_judge_and_a_check_that_hang_end_too(play):
+    play.plan(
+        """
+        defaults: {timeout: 2s}
+        agents: {author: {kind: scripted}}
+        critics: {judge: {kind: scripted, criteria: {c: 1}, timeout: 1s, script: [{do: hang}]}}
+        tasks:
+          judged: {agent: author, outputs: {a: a.md}, gate: {critics: [judge]}}
+          checked: {agent: author, outputs: {b: b.md}, gate: {checks: [{run: [sleep, '900'], timeout: 1s}], max_iterations: 1}}
+        """
     )
-    play.plan(JUDGED + one("echo $ORCH_ITERATION > a.md", ", gate: {critics: [judge], max_iterations: 3}"))
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(passed=1, failed=1, skipped=1)
-    play.says("G-work failed 0.80 → 0.40 → 0.2666 (threshold 0.90)", "and 10 more findings in the report")
+    assert played.states() == {
+        "judged": "passed",
+        "checked": "passed",
+        "G-judged": "error",
+        "G-checked": "failed",
+    }
+    assert "timed out after 1 s" in played.text
+
+
+def test_C4_an_agent_that_prints_without_end_is_ended(play):
+    play.plan(chain("[write, babble]"))
+
+    played = play.run()
+
+    assert played.outcomes == {"failed": 1, "skipped": 2}
+    (work,) = played.journal("TaskFinished")
+    assert work["outcome"] == "error"
+    assert (played.folder / "acts/work.i1.a1/stdout.log").stat().st_size < 110_000_000
 
 
 @pytest.mark.parametrize(
-    ("typo", "place", "says"),
+    ("where", "says"),
     [
-        ("gates: {critics: [judge]}", "play.plan.yaml:4:", "gate"),
-        ("gate: {critic: [judge]}", "play.plan.yaml:4:", "critics"),
-        ("gate: {critics: [juge]}", "play.plan.yaml:4:", "did you mean 'judge'?"),
-        ("gate: {critics: [judge], treshold: 0.9}", "play.plan.yaml:4:", "threshold"),
-        ("gate: {critics: [judge], threshold: 92}", "play.plan.yaml:4:", "0.92"),
-        ("gate: {}", "play.plan.yaml:4:", ""),
+        ("limits: {budget: {usd: 20}}\n", "'budget' in limits is not supported yet: leave it out"),
+        ("", "'budget' in a task is not supported yet: leave it out"),
     ],
+    ids=["plan", "task"],
 )
-def test_c13_a_typo_does_not_remove_a_gate(play: Any, critic: Any, typo: str, place: str, says: str) -> None:
-    critic("judge.py", "say({'criteria': {'c': 0}})")
-    play.plan(JUDGED + one("echo x > a.md", f", {typo}"))
+def test_C5_a_budget_that_is_not_kept_is_refused(play, where, says):
+    """Cost that nobody sees, and no cap on it."""
+    play.plan(where + chain().replace("next: {", f"next: {{{'' if where else 'budget: {usd: 1}, '}"))
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(errors=1)
-    play.says(place, says)
-    assert not list(play.state.rglob("journal.jsonl"))
+    assert played.outcomes == {"error": 1}
+    assert says in played.text
+    assert not played.starts()
 
 
-def test_c14_no_process_is_left_behind_by_a_run(play: Any, alive: Any) -> None:
+def test_C5_what_an_agent_says_it_cost_is_recorded(play):
+    play.plan(chain("[write, {result: {usage: {usd: 0.25, input_tokens: 900}}}]"))
+
+    played = play.run()
+
+    assert played.outcomes == {"passed": 3}
+    assert played.journal("TaskFinished")[0]["usage"] == {"usd": 0.25, "input_tokens": 900}
+
+
+def test_C6_one_rate_limit_does_not_end_the_run(play):
+    """One rate limit kills the run, or everything that waits is fed to the wall."""
     play.plan(
         """
+        agents: {author: {kind: scripted, script: [{task: work, attempt: 1, do: [{say: 429 rate limit}, exit]}]}}
         tasks:
-          group: {run: [sh, -c, 'sleep 979 & exit 0']}
-          away: {run: [sh, -c, 'setsid sleep 979 & exit 0']}
-          failed: {run: [sh, -c, 'setsid sleep 979 & exit 1']}
+          work: {agent: author, retry: {attempts: 2, backoff: 1s}, outputs: {a: a.md}}
+          other: {agent: author, outputs: {b: b.md}}
         """
     )
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(passed=2, failed=1)
-    assert not alive("sleep\x00979")
+    first, second = (e["mono"] for e in played.journal("TaskStarted") if e["task"] == "work")
+    (failed, _) = (e["mono"] for e in played.journal("TaskFinished") if e["task"] == "work")
+    assert played.outcomes == {"passed": 2}
+    assert "RETRY work exit 1 429 rate limit; attempt 1 of 2" in played.text
+    assert [entry["attempt"] for entry in played.starts("work")] == [1, 2]
+    assert first < failed <= second - 1
 
 
-def test_c15_paused_is_told_apart_from_failed(play: Any, critic: Any) -> None:
-    critic("judge.py", "say({'criteria': {'c': 0.5}})")
+def test_C6_parking_on_a_rate_limit_is_refused_by_name(play):
+    play.plan(chain().replace("next: {", "next: {retry: {attempts: 2, on: [rate_limit]}, "))
+
+    played = play.run()
+
+    assert played.outcomes == {"error": 1}
+    assert "'rate_limit'" in played.text
+    assert not played.starts()
+
+
+@pytest.mark.parametrize("word", ["samples: 3", "confirm_on_fail: 2"])
+def test_C7_several_judgements_of_a_noisy_judge_are_refused_by_name(play, word):
+    """A noisy judge at a threshold."""
+    play.plan(chain().replace("critics: [judge]", f"critics: [judge], {word}"))
+
+    played = play.run()
+
+    assert played.outcomes == {"error": 1}
+    assert f"'{word.partition(':')[0]}' in a gate is not supported yet: leave it out" in played.text
+    assert not played.starts()
+
+
+def test_C7_work_that_did_not_change_is_not_judged_until_the_judge_says_yes(play):
+    text = chain("{write: {a: the same}}").replace("script: [{do: {score: 1}}]", "scores: [0.89, 0.91]")
+    play.plan(text)
+
+    played = play.run()
+
+    assert played.outcomes == {"passed": 1, "failed": 1, "skipped": 1}
+    assert len(played.starts("judge")) == 1
+
+
+@pytest.mark.parametrize("judge", ["{signal: SEGV}", "signal", "{exit: 3}", "{exit: 137}"])
+def test_C8_a_dead_judge_is_neither_a_fail_nor_a_pass(play, judge):
+    """A dead judge scored as a fail, or as a pass."""
+    play.plan(chain(judge=judge))
+
+    played = play.run()
+
+    assert played.outcomes == {"passed": 1, "error": 1, "skipped": 1}
+    assert played.history("G-work") == ["ready", "judging", "error"]
+    assert len(played.starts("work")) == 1  # nobody was sent back to work for it
+
+
+def test_C8_a_judge_that_dies_once_is_asked_again_where_the_plan_says_so(play):
     play.plan(
-        JUDGED
-        + one("echo x > a.md", ", gate: {critics: [judge], max_iterations: 1, on_exhausted: ask}")
-        + "  free: {run: 'true'}\n"
+        """
+        agents: {author: {kind: scripted}}
+        critics: {judge: {kind: scripted, criteria: {c: 1}, retry: {attempts: 2}, script: [{attempt: 1, do: signal}]}}
+        tasks: {work: {agent: author, outputs: {a: a.md}, gate: {critics: [judge]}}}
+        """
     )
 
-    play.run()
+    played = play.run()
 
-    play.outcomes(passed=2, skipped=2)
-    play.says("plan play: paused", "paused: 0.50 < 0.90", "paused: waits for G-work")
-    assert play.status == 7
-
-
-def test_c11_a_result_that_an_agent_plants_for_another_act_is_not_believed(play: Any) -> None:
-    forged = '{\\"act\\": \\"next.i1.a1\\", \\"key\\": \\"0\\", \\"outcome\\": \\"success\\"}'
-    plant = f'd=$(dirname $ORCH_TASK_DIR)/next.i1.a1; mkdir -p $d; echo "{forged}" > $d/result.json; echo x > a.md'
-    play.plan(one(plant))
-
-    play.run()
-
-    play.outcomes(passed=1, failed=1)
-    assert not (play.root / "ran").exists()
+    assert played.outcomes == {"passed": 2}
+    assert [(entry["iteration"], entry["attempt"]) for entry in played.starts("judge")] == [(1, 1), (1, 2)]
