@@ -12,6 +12,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from orchharness.agents import proc
@@ -19,10 +20,11 @@ from orchharness.agents.command import environment, marker_of, resolve, with_odd
 from orchharness.core.acts import Handle, SpawnRequest
 from orchharness.errors import OrchError
 
-# "$0" is the act's folder, "$1" the working directory. No variables: they could be ones of the environment.
+# "$0" is the act's folder, "$1" the umask of the words, "$2" the working directory. No variables: they could be ones
+# of the environment. What the shell itself writes is for its owner only.
 _SHELL = (
-    'trap : HUP INT QUIT TERM USR1 USR2; set -C; { echo $$ >"$0/pid"; } 2>/dev/null || exit; set +C; '
-    'cd -- "$1" && shift && "$@"; echo $? >"$0/exit"'
+    'trap : HUP INT QUIT TERM USR1 USR2; umask 077; set -C; { echo $$ >"$0/pid"; } 2>/dev/null || exit; set +C; '
+    'umask "$1"; cd -- "$2" && shift 2 && "$@"; set -- $?; umask 077; echo $1 >"$0/exit"'
 )
 _RESET = tuple(
     getattr(signal, name)
@@ -67,7 +69,7 @@ def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
     try:
         pid = os.posix_spawn(
             "/bin/sh",
-            ("sh", "-c", _SHELL, request.folder, request.cwd, *words),
+            ("sh", "-c", _SHELL, request.folder, _umask(), request.cwd, *words),
             env,
             file_actions=actions,
             setsid=True,
@@ -79,6 +81,15 @@ def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
     CHILDREN[pid] = request.key
     found = proc.look(pid)
     return _keep(request, kind, pid, found.start if found else 0)
+
+
+@cache
+def _umask() -> str:
+    """The umask of this process. The system call that tells it would change it for other threads."""
+    for line in (text_of("/proc/self/status") or "").splitlines():
+        if line.startswith("Umask:"):
+            return line.split()[1]
+    return "077"  # a kernel older than 4.7
 
 
 def _reason(argv: Sequence[str], words: Sequence[str], env: dict[str, str], error: Exception) -> str:

@@ -199,6 +199,7 @@ class _Taking:
         self._dropped: dict[str, str] = {}
         self._again: list[str] = []
         self._reasons: dict[str, str] = {}
+        self._roots: dict[str, str] = {}  # item that is done again -> what it follows from
         self._leap()
         self._run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps | self._moved.keys())
 
@@ -216,7 +217,7 @@ class _Taking:
             again=tuple(self._again),
             moved=self._moved,
             open=tuple(self._running.values()),
-            reasons={i: self._reasons.get(i) or self._reason(i) for i in self._run.selected},
+            reasons={i: self._reason(i) for i in self._run.selected},
         )
 
     def _leap(self) -> None:
@@ -281,12 +282,13 @@ class _Taking:
         return self._other_bytes(event)
 
     def _done_again(self, item: str) -> str | None:
-        """What the item follows from and is done again itself."""
+        """What at the root the item follows from and is done again itself."""
         seen, todo = {item}, [item]
         while todo:
             at = todo.pop(0)
             if at != item and at in self._reasons and at not in self._run.settled:
-                return f"{at} is done again"
+                root = self._roots[item] = self._roots.get(at, at)
+                return f"{root} is done again"
             nodes = self._plan.groups.get(at) or graph.needs_of(self._plan, at)
             todo += [n for n in nodes if n not in seen]
             seen.update(nodes)
@@ -306,13 +308,17 @@ class _Taking:
         return None
 
     def _reason(self, item: str) -> str:
-        """What there is to say about an item none of whose acts was dropped."""
-        run, running = self._run, [e for e in self._running.values() if item_of(e) == item]
-        status = run.status(item)
-        if running:
+        """What there is to say about the item as it stands now."""
+        run, status = self._run, self._run.status(item)
+        if item in {item_of(e) for e in self._running.values()}:
             return "re-attached"
         if status.state in SUCCESS and item in run.settled:
             return "reused: inputs and definition unchanged"
+        if status.state == "skipped":
+            return f"skipped: {status.reason}"
+        why = self._reasons.get(item)
+        if why is not None:
+            return why
         if status.state in OVER or status.state == "paused":
             return f"reused: {status.state}, and nothing it depends on changed"
         return "goes on" if status.iteration else "not started before"

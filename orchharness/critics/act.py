@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from orchharness import private
 from orchharness.core.acts import Evaluation
 from orchharness.critics.evaluation import to_record
 from orchharness.critics.request import host_for, read_request
@@ -39,7 +40,7 @@ def _keep(folder: Path, evaluation: Evaluation) -> None:
         msg = f"the critic's evaluation holds what JSON cannot: {error}"
         raise OrchError(msg) from None
     part = folder / "evaluation.json.part"
-    part.write_text(text, encoding="utf-8")
+    private.write(part, text)
     os.replace(part, folder / "evaluation.json")  # noqa: PTH105
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchharness import private
 from orchharness.core.acts import (
     CriticRequest,
     Evaluation,
@@ -69,7 +70,7 @@ def _ask(request: CriticRequest, host: PluginHost, name: str, text: str) -> Fini
     folder = Path(request.folder, name)
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / "prompt.md"
-    file.write_text(text, encoding="utf-8", errors="replace")
+    private.write(file, text.encode("utf-8", "replace"))
     agent = request.agent
     act = SpawnRequest(
         key=hashlib.sha256(f"{request.key}/{name}".encode()).hexdigest()[:32],
@@ -142,4 +143,4 @@ def _keep_usage(request: CriticRequest, answers: list[Finished]) -> None:
         for name, number in answer.usage.items():
             total[name] = total.get(name, 0) + number
     if total:
-        Path(request.folder, "agent-result.json").write_text(json.dumps({"usage": total}), encoding="utf-8")
+        private.write(Path(request.folder, "agent-result.json"), json.dumps({"usage": total}))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchharness import private
 from orchharness.errors import OrchError
 from orchharness.record import record
 
@@ -51,7 +52,7 @@ def run(job: Job) -> int | None:
         msg = "there is no command to execute"
         raise OrchError(msg)
     words = ["/bin/sh", "-c", job.argv[0]] if job.shell else list(job.argv)
-    with job.log.open("wb") as log:
+    with open(job.log, "wb", opener=private.opener) as log:  # noqa: PTH123 - pathlib takes no opener
         try:
             process = subprocess.Popen(  # noqa: S603 - running the plan's commands is what this is for
                 words,

@@ -11,7 +11,6 @@ from typing import Self
 
 from orchharness.errors import RunBusyError
 
-
 _GLANCE = 1.0  # seconds in which who only looks has looked
 _LOOK = 0.002
 
@@ -41,13 +40,12 @@ class RunLock:
         until = time.monotonic() + _GLANCE
         while not _taken(fd):
             owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-            if owner or time.monotonic() > until:
+            if _lives(owner) or time.monotonic() > until:
                 os.close(fd)
                 msg = f"{self.path.parent}: another orchestrator owns it (pid {owner or 'unknown'}); wait until it is done"
                 raise RunBusyError(msg)
-            time.sleep(
-                _LOOK
-            )  # somebody asks for its owner at this moment, or the owner is about to say its pid
+            # Somebody asks for its owner at this moment, which it had before, or the owner is about to say its pid.
+            time.sleep(_LOOK)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
@@ -82,6 +80,16 @@ class RunLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _taken(fd: int, how: int = fcntl.LOCK_EX) -> bool:

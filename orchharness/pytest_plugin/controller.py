@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchharness.core.acts import Outcome
+from orchharness.core.acts import Finished, Outcome
+from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
@@ -197,9 +198,11 @@ class LivePlans:
         self._finish(job, result)
 
     def fail(self, job: Job, detail: str) -> None:
-        """Nobody will execute the act to its end: it is ended, and failed."""
-        self._cancel(job.request, patience=0.0)
-        self._finish(job, _no_result(job.request, detail))
+        """Nobody will execute the act to its end: it is ended, and failed, unless its result is there."""
+        found = read_result(Path(job.request.folder), job.request.key)
+        if found is None:
+            self._cancel(job.request, patience=0.0)
+        self._finish(job, found or _no_result(job.request, detail))
 
     def _finish(self, job: Job, result: ActResult) -> None:
         run = job.live.run
@@ -241,13 +244,31 @@ class LivePlans:
 
             patience = [_SPAWNING] * len(given) + [0.0] * len(queued)
             with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
-                list(pool.map(lambda j, p: self._cancel(j.request, patience=p), jobs, patience))
-        for job in jobs:
-            assert job.live.run is not None
-            job.live.run.finished(_no_result(job.request, reason, Outcome.CANCELLED), job.request)
+                ended = list(pool.map(lambda j, p: self._ended(j.request, patience=p), jobs, patience))
+            for job, found in zip(jobs, ended, strict=True):
+                drive = job.live.run
+                assert drive is not None
+                result = found or _no_result(job.request, reason, Outcome.CANCELLED)
+                final = drive.finished(result, job.request)
+                self._decided(job.live, drive, [i for i in final if drive.run.status(i).state in SUCCESS])
         for live, run in open_:
             run.end(reason)
             live.over = True
+
+    def _ended(self, request: ActRequest, *, patience: float) -> ActResult | None:
+        """End the act; what came of it if it ended before it was told to: what was paid for counts."""
+        folder = Path(request.folder)
+        handle = stored_handle(request.folder, request.key)
+        until = time.monotonic()
+        if handle is not None:
+            with suppress(Exception):
+                # Its worker is about to write what came of it.
+                until += _SPAWNING if isinstance(self._plans.host.poll(handle), Finished) else 0.0
+        while (found := read_result(folder, request.key)) is None and time.monotonic() < until:
+            time.sleep(_LOOK)
+        if found is None:
+            self._cancel(request, patience=patience)
+        return found
 
     def detach(self) -> None:
         """Leave the agents running; who resumes the run finds them in their folders."""

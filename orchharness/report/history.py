@@ -11,9 +11,10 @@ from typing import Any
 
 from orchharness.core.plan import Plan
 from orchharness.record import record
-from orchharness.report.text import entries, line, mapping, moment, number
+from orchharness.report.text import entries, line, mapping, moment, number, plural
 
 RUNNING = "running"
+_DROPPED = {"outcome": "cancelled", "detail": "its work does not count for the plan as it is now"}
 _VERDICTS = frozenset({"passed", "refining", "failed", "error", "paused", "waived"})
 
 
@@ -122,9 +123,12 @@ def _run_event(history: History, record: Mapping[str, Any]) -> None:
         case "RunStarted":
             history.run = line(record.get("run"))
             history.plan = line(record.get("plan"))
-            history.digest = line(record.get("digest"))
-            history.selected = tuple(str(item) for item in record.get("selected", ()))
-            history.header = mapping(record.get("header"))
+            _session(history, record)
+        case "RunResumed":
+            _session(history, record)
+            unused = len(mapping(record.get("dropped")))
+            more = f"; {plural(unused, 'earlier act')} not used" if unused else ""
+            history.notes.append(f"Resumed at {moment(history.last)}{more}.")
         case "RunFinished":
             history.finished = True
             history.state = line(record.get("state"))
@@ -145,6 +149,12 @@ def _run_event(history: History, record: Mapping[str, Any]) -> None:
         history.finished, history.state, history.reason = False, RUNNING, ""  # the run was resumed
 
 
+def _session(history: History, record: Mapping[str, Any]) -> None:
+    history.digest = line(record.get("digest"))
+    history.selected = tuple(str(item) for item in record.get("selected", ()))
+    history.header = mapping(record.get("header"))
+
+
 def _act_event(
     history: History,
     open_acts: dict[str, tuple[int, Mapping[str, Any]]],
@@ -155,6 +165,11 @@ def _act_event(
     match record.get("event"):
         case "TaskStarted" | "JudgementStarted":
             open_acts.setdefault(name, (place, record))  # asked for again after a crash: it is one act
+        case "RunResumed":
+            for dropped in mapping(record.get("dropped")):
+                if dropped in open_acts:
+                    begun, start = open_acts.pop(dropped)
+                    history.acts.append(_act(dropped, begun, start, place, _DROPPED, history.last))
         case "TaskFinished" | "JudgementFinished":
             begun, start = open_acts.pop(name, (place, record))
             history.acts.append(_act(name, begun, start, place, record, history.last))

@@ -113,12 +113,14 @@ class PlanRun:
         self._attach = list(opened.open)
         self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id)
         self._record(opened.event, opened.then)
-        for event, then in opened.adopted:
-            self._append(event, then)
-        for known in (*opened.known, *(e for e, _ in opened.adopted)):
-            if isinstance(known, ev.TaskFinished | ev.JudgementFinished):
-                item = item_of(known)
-                self.seconds[item] = self.seconds.get(item, 0.0) + known.seconds
+        for event, then in opened.kept:
+            if isinstance(opened.event, ev.RunStarted):
+                self._append(event, [t.to_record() for t in then])
+            for transition in then:
+                self._note_score(transition)
+            if isinstance(event, ev.TaskFinished | ev.JudgementFinished):
+                item = item_of(event)
+                self.seconds[item] = self.seconds.get(item, 0.0) + event.seconds
                 self.reused += 1
         if self.reasons:
             self._state.update(map(self.run.status, self.run.selected), self.view.state, self.began_at)
@@ -297,8 +299,7 @@ class PlanRun:
         transitions = self.run.apply(event)
         self._append(event, [*then, *(t.to_record() for t in transitions)])
         for transition in transitions:
-            if transition.score is not None and transition.was != transition.state:
-                self.scores.setdefault(transition.item, []).append(transition.score)
+            self._note_score(transition)
             self._say(transition)
         if transitions and hasattr(self, "_state"):
             self._state.update((self.run.status(t.item) for t in transitions), self.view.state, event.at)
@@ -308,6 +309,10 @@ class PlanRun:
                 self._record(
                     ev.HookFailed(at=self.where.wall(), hook="orchharness_update", plugin=plugin, error=fault)
                 )
+
+    def _note_score(self, transition: Transition) -> None:
+        if transition.score is not None and transition.was != transition.state:
+            self.scores.setdefault(transition.item, []).append(transition.score)
 
     def _break(self, why: str) -> None:
         self.broken = why

@@ -10,6 +10,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from orchharness import private
 from orchharness.core.acts import Finished, Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
@@ -79,7 +80,7 @@ def before_task(request: ActRequest) -> dict[str, Any]:
     declared = [Declared.from_record(o) for o in request.outputs]
     seen = snapshot(request.workspace, watched(declared, request.writes), skip=request.run_folder)
     part = path.with_suffix(".part")
-    part.write_bytes(json.dumps(seen).encode("utf-8", "surrogateescape"))
+    private.write(part, json.dumps(seen))
     part.rename(path)
     return seen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import field, replace
@@ -38,6 +39,7 @@ class Flight:
     handle: Handle
     wall: float
     mono: float
+    found: bool = False  # spawned by an earlier process
     fd: int | None = None
     poll_at: float = 0.0
     pause: float = 0.02
@@ -82,6 +84,7 @@ def launch(
         handle=handle,
         wall=began,
         mono=since,
+        found=found is not None,
         before=before,
         secrets=secrets,
         life_at=now,
@@ -145,7 +148,7 @@ def looked_at(flight: Flight, answer: Finished) -> Finding:
 def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: float) -> ActResult:
     """What is recorded of it. Values of secret variables are not."""
     secrets = flight.secrets
-    seconds = max(0.0, now - flight.mono)
+    seconds = max(0.0, _unwatched(flight) if flight.found else now - flight.mono)
     return ActResult(
         act=flight.request.act,
         key=flight.request.key,
@@ -162,6 +165,15 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
         session=masked(answer.session, secrets) if answer else None,
         usage=usage_of(answer) if answer else {},
     )
+
+
+def _unwatched(flight: Flight) -> float:
+    """Seconds from the spawn to the exit of an act that may have ended while nobody watched it."""
+    try:
+        end = os.stat(f"{flight.request.folder}/exit").st_mtime  # noqa: PTH116 - hot path
+    except OSError:
+        end = time.time()
+    return end - flight.wall
 
 
 def output_size(request: ActRequest) -> int:

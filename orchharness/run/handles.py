@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchharness import private
 from orchharness.core.acts import API_VERSION, Handle
 from orchharness.errors import PluginError
 
@@ -19,11 +20,20 @@ def stored_handle(folder: str, key: str) -> Handle | None:
 
     A handle that was cut off by a crash counts as none: `spawn` is idempotent by key and finds the act.
     """
+    return _read(folder, key)
+
+
+def any_handle(folder: str) -> Handle | None:
+    """The handle in the folder, whatever its key: for who knows of the act from its folder alone."""
+    return _read(folder, None)
+
+
+def _read(folder: str, key: str | None) -> Handle | None:
     try:
         with open(f"{folder}/{_NAME}", "rb", buffering=0) as file:  # noqa: PTH123 - hot path
             record: Any = json.loads(file.read())
         data = record["data"]
-        if record.get("key", data.get("key")) != key:
+        if key is not None and record.get("key", data.get("key")) != key:
             return None
         return Handle(kind=record["kind"], data=data, api=record.get("api", API_VERSION))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -55,7 +65,7 @@ def keep_handle(folder: str, key: str, handle: Handle) -> None:
         msg = f"the handle of kind {handle.kind!r} holds what JSON cannot: {error}"
         raise PluginError(msg) from None
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
+    private.write(part, text)
     part.replace(path)
 
 

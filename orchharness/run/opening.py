@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchharness import private
 from orchharness.core import events as ev
 from orchharness.core.acts import Finished, Lost
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.resuming import Past, Resumption, Started, item_of, settle
-from orchharness.core.status import SUCCESS
+from orchharness.core.status import SUCCESS, Transition
 from orchharness.errors import OrchError
 from orchharness.journal import Journal, RunLock
 from orchharness.record import field, record
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 NO_REUSE = "it was chosen"
 
 
+Kept = tuple[ev.ActEvent, tuple[Transition, ...]]
+
+
 @record
 class Beginning:
     """What a run begins with. `run` names an earlier one by its id, or the beginning of it; None: the newest.
@@ -59,7 +63,7 @@ FRESH = Beginning()
 
 @record
 class Opened:
-    """A run that is ready to go on. `event` is its first record, `then` what that changed, `adopted` what follows it."""
+    """A run that is ready to go on. `event` is its first record, `then` what that changed."""
 
     directory: RunDirectory
     journal: Journal
@@ -68,8 +72,7 @@ class Opened:
     run: Orchestrator
     event: ev.Event
     then: tuple[Mapping[str, Any], ...] = ()
-    adopted: tuple[tuple[ev.Event, tuple[Mapping[str, Any], ...]], ...] = ()
-    known: tuple[ev.ActEvent, ...] = ()  # what the run has done before
+    kept: tuple[Kept, ...] = ()  # what earlier sessions did and counts; of another run it follows `event`
     open: tuple[Started, ...] = ()
     keys: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -128,7 +131,7 @@ class Opening:
             frozen=frozen,
             run=run,
             event=event,
-            adopted=tuple(self._adopted(found)) if found else (),
+            kept=tuple(self._adopted(found)) if found else (),
             reasons=_asked(found.reasons, how) if found else {},
             origin=f"reusing what passed in run {source.run_id}" if source else "",
             warnings=tuple(warnings),
@@ -156,13 +159,13 @@ class Opening:
         rebuild(found, parts, source)
         return found
 
-    def _adopted(self, found: Resumption) -> Iterator[tuple[ev.Event, tuple[Mapping[str, Any], ...]]]:
+    def _adopted(self, found: Resumption) -> Iterator[Kept]:
         """The other run's acts as records of this one: they cost it nothing."""
         for event, then in found.kept:
             at: ev.ActEvent = replace(event, at=self.now)
             if isinstance(at, ev.TaskFinished | ev.JudgementFinished):
                 at = replace(at, started=self.now, seconds=0.0, usage={})
-            yield at, tuple(t.to_record() for t in then)
+            yield at, then
 
     # ---- going on with an earlier one ----------------------------------------------------------
 
@@ -207,7 +210,7 @@ class Opening:
             run=found.run,
             event=event,
             then=tuple(_differences(earlier, found)),
-            known=tuple(e for e, _ in found.kept),
+            kept=found.kept,
             open=found.open,
             keys=tuple(earlier.past.keys.values()),
             reasons={**found.reasons, **self._attached(directory, found)},
@@ -274,7 +277,7 @@ class Opening:
         from orchharness.run.resume import keep
 
         plan, where = self.plan, self.where
-        (session / "plan.yaml").write_bytes(text_of(plan))
+        private.write(session / "plan.yaml", text_of(plan))
         frozen = FrozenInputs(plan, where, workspace, session / "definitions")
         keep(session, plan, frozen)
         parts = Parts(plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchharness import private
 from orchharness.core.plan import Command, OutputKind, Task, is_template
 from orchharness.record import record
 from orchharness.run.directory import passed_over
@@ -84,7 +85,7 @@ class Parts:
         if not task.scratch:
             return self.workspace
         folder = self.directory.scratch(task.id)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.folders(folder)
         return folder
 
     def workspace_of_gate(self, gate: Gate) -> Path:
@@ -117,7 +118,7 @@ class Parts:
                 found[output.name] = os.path.normpath(workspace / output.path)
             elif output.kind is OutputKind.RUN:
                 folder = self.directory.files(task.id)
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private.folders(folder)
                 found[output.name] = str(folder / output.path)
         return found
 

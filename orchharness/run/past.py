@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core import events as ev
-from orchharness.core.acts import Finished, Lost, PollResult, Running
+from orchharness.core.acts import Finished, Handle, Lost, PollResult, Running
 from orchharness.core.resuming import Past, past_of
 from orchharness.errors import JournalError, OrchError
 from orchharness.journal import RunLock, read_journal
 from orchharness.record import record
 from orchharness.run.directory import RunDirectory, plan_folder
-from orchharness.run.handles import spawned_at, stored_handle
+from orchharness.run.handles import any_handle, spawned_at, stored_handle
 
 if TYPE_CHECKING:
     from orchharness.plugins import PluginHost
@@ -123,7 +123,10 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
         if not directory.journal.exists():
             mark_closed(directory)
         elif owner_of(directory) is None:
-            living = live_acts(read_earlier(directory), host)
+            try:
+                living = live_acts(read_earlier(directory), host)
+            except JournalError:  # it stands in nobody's way: what lives is told by the acts' own folders
+                living = _live_folders(directory, host)
             if not living:
                 mark_closed(directory)
                 continue
@@ -155,11 +158,24 @@ def live_acts(earlier: Earlier, host: PluginHost) -> list[LiveAct]:
     return found
 
 
+def _live_folders(directory: RunDirectory, host: PluginHost) -> list[LiveAct]:
+    """The acts that go on, as their handles tell."""
+    found = []
+    with suppress(OSError):
+        for folder in sorted((directory.root / "acts").iterdir()):
+            handle = any_handle(str(folder))
+            if handle is not None and not isinstance(_asked(host, handle), Finished | Lost):
+                found.append(LiveAct(folder.name, spawned_at(str(folder)) or 0.0))
+    return found
+
+
 def look(host: PluginHost, folder: str, key: str) -> PollResult | None:
     """What its plugin says of the act; None when it has no handle yet."""
     handle = stored_handle(folder, key)
-    if handle is None:
-        return None
+    return None if handle is None else _asked(host, handle)
+
+
+def _asked(host: PluginHost, handle: Handle) -> PollResult:
     try:
         return host.poll(handle)
     except Exception:  # noqa: BLE001 - an engine that does not answer has not ended anything

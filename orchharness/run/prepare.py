@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchharness import private
 from orchharness.core.acts import SpawnRequest
 from orchharness.core.plan import is_template
 from orchharness.record import record
@@ -147,7 +148,7 @@ class Preparer:
             for entry in entries:
                 if "evaluation" in entry:
                     target = folder / "inputs" / name
-                    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    private.folders(target)
                     path = write_json(target / f"{entry['item']}.json", entry["evaluation"])
                     found.setdefault(name, []).append(path)
         skip = Path(self.parts.skipped(workspace))

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchharness import private
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.events import JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
@@ -266,12 +267,9 @@ def rebuild(found: Resumption, parts: Parts, source: Parts) -> None:
 
 def _put_back(where: Path, data: bytes) -> None:
     where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if where.exists():
-        where.write_bytes(data)  # keeps its mode
-        return
-    where.unlink(missing_ok=True)  # a link that leads nowhere
-    with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
+    if not where.exists():
+        where.unlink(missing_ok=True)  # a link that leads nowhere
+    private.write(where, data)  # a file that is there keeps its mode
 
 
 def _entries(end: TaskFinished) -> Iterator[Mapping[str, Any]]:
@@ -295,6 +293,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, value: Any) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(json.dumps(value, separators=(",", ":")))
+    private.write(path, json.dumps(value, separators=(",", ":")))

@@ -105,12 +105,26 @@ class Runner:
         flight = self._active.get(key)
         if flight is None or flight.ending is not None:
             return
+        if outcome is Outcome.CANCELLED and self._ended_before(flight):
+            return
         flight.ending = (outcome, detail)
         flight.give_up_at = self._mono() + _CANCEL_LIMIT
         flight.canceller = threading.Thread(
             target=self._cancel, args=(flight,), daemon=True, name=f"cancel {flight.request.act}"
         )
         flight.canceller.start()
+
+    def _ended_before(self, flight: Flight) -> bool:
+        """Whether the act ended before it was told to: then it is taken as it ended, what was paid for counts."""
+        try:
+            answer = self._host.poll(flight.handle)
+        except _OURS:
+            raise
+        except BaseException:  # noqa: BLE001 - who does not answer is told to end
+            return False
+        if isinstance(answer, Finished):
+            self._end(flight, answer)
+        return isinstance(answer, Finished)
 
     def _cancel(self, flight: Flight) -> None:
         gone = False

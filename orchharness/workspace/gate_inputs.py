@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from orchharness import private
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.workspace.files import (
@@ -113,10 +114,10 @@ def substitute(argv: Sequence[str], mapping: Mapping[str, Frozen], bases: Sequen
 def _freeze(original: str, target: str) -> Frozen:
     resolved = os.path.realpath(original)
     copy = os.path.join(target, original.lstrip("/"))
-    os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
+    private.folders(os.path.dirname(copy))
     try:
         with open_regular(resolved) as source:
-            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o555 | stat.S_IRUSR
+            mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o500 | stat.S_IRUSR
             with new_file(copy, mode) as written:
                 read = copy_bytes(source, written)
     except (FileNotFoundError, NotADirectoryError):

@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
+from orchharness import private
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.workspace.files import copy_bytes, new_file, open_regular
@@ -102,7 +103,7 @@ class Store:
             OrchError: the artifact is missing or damaged; no copy is left.
             OSError: the disk is full; nothing half is left.
         """
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        private.folders(os.path.dirname(target))
         place = self._present(sha256)
         with open_regular(place) as source, new_file(os.fspath(target), 0o400) as copy:
             if copy_bytes(source, copy).sha256 != sha256:

@@ -1,4 +1,5 @@
 import os
+import secrets
 import select
 import sys
 
@@ -19,7 +20,7 @@ class Acts:
 
     def request(self, argv=(), *, key=None, **more):
         number = len(self.keys) + 1
-        key = key or f"{os.getpid():08x}{number:024x}"[::-1]
+        key = key or secrets.token_hex(16)
         folder = more.pop("folder", None) or self.root / f"act-{number}"
         folder.mkdir(exist_ok=True)
         self.keys.append(key)

@@ -201,6 +201,12 @@ Script = (
 )  # task, `gate`, `gate/critic` -> an ending, a list of them (the last repeats), or act -> ending
 
 
+def _origins(read: Mapping[str, Any]) -> dict[str, Any]:
+    """What a journal keeps of the artifacts that an act read."""
+    keys = ("path", "sha256", "item", "output")
+    return {n: [{k: e[k] for k in keys if k in e} for e in entries] for n, entries in read.items()}
+
+
 # ---- driving -------------------------------------------------------------------------------------
 
 
@@ -224,6 +230,7 @@ class Drive:
         self.finals: list[str] = []
         self.state_when_final: dict[str, str] = {}
         self.judged: dict[str, Any] = {}
+        self.shown: dict[str, Any] = {}
         self.read: dict[str, Any] = {}
         self.told: dict[str, Any] = {}
         self.most = 0
@@ -248,12 +255,15 @@ class Drive:
         self.events.append(event)
         for t in self.run.apply(event):
             self.transitions.append(t)
-            self._decided |= {t.item} if t.state in OVER else set()
-            if t.state in {"passed", "waived"}:
-                self._succeeded.add(t.item)
-            elif t.state in OVER:
-                self._succeeded.discard(t.item)
+            self._note(t)
         self._note_finals()
+
+    def _note(self, t: Transition) -> None:
+        self._decided |= {t.item} if t.state in OVER else set()
+        if t.state in {"passed", "waived"}:
+            self._succeeded.add(t.item)
+        elif t.state in OVER:
+            self._succeeded.discard(t.item)
 
     def play(self, seconds: float | None = None) -> Drive:
         """Play to the end, or for that long."""
@@ -333,6 +343,7 @@ class Drive:
         spec = self.plan.gates[start.gate]
         self._check_judgement(spec)
         self.judged[start.gate] = self.run.artifacts_of(spec)
+        self.shown[start.act] = self.judged[start.gate]
         self._begin(start.act)
         self.apply(
             ev.JudgementStarted(
@@ -374,12 +385,15 @@ class Drive:
         at = self.now + how.seconds
         times = {"at": at, "started": self.now, "seconds": how.seconds}
         values = {"act": act, "outcome": how.outcome, "detail": how.detail, **times}
+        if critic is not None:
+            values["artifacts"] = _origins(self.shown.get(act, {}))
         if critic is None:
             assert isinstance(how, Done)
             return ev.TaskFinished(
                 task=item,
                 changed=how.changed,
                 outputs=self._outputs(item, act, how),
+                inputs=_origins(self.read.get(act, {})),
                 **values,
             )
         if how.outcome is not Outcome.SUCCESS:

@@ -36,7 +36,7 @@ def test_a_frozen_file_is_a_read_only_copy_with_its_name_and_mode(project: Path,
     assert frozen.sha256 == sha256(b"checks/check.py").hexdigest()
     assert Path(frozen.copy).name == "check.py"
     assert Path(frozen.copy).is_relative_to(tmp_path / "frozen")
-    assert stat.S_IMODE(Path(frozen.copy).stat().st_mode) == 0o555
+    assert stat.S_IMODE(Path(frozen.copy).stat().st_mode) == 0o500
     assert Path(frozen.copy).stat().st_nlink == 1
 
 

@@ -1,0 +1,486 @@
+"""Going on with an earlier run: what is reused, what is done again, and the one reason that every item gives.
+
+Every agent appends its task to the file `spawns` when it starts: what the harness believes is not asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from local_sessions import journal, plan, run, run_folder, states
+
+from orchharness.run.directory import RunDirectory
+from orchharness.run.past import read_earlier
+
+AGENT = """
+import json, os, pathlib, sys
+task, out, *words = sys.argv[1:]
+with open("spawns", "a") as file:
+    file.write(task + "\\n")
+if pathlib.Path(task + ".fails").exists():
+    sys.exit(3)
+text = " ".join(words)
+for name, value in sorted(os.environ.items()):
+    if name.startswith("ORCH_INPUT_"):
+        text += pathlib.Path(value).read_text()
+if "ORCH_FINDINGS" in os.environ:
+    text += " mended " + os.environ["ORCH_ITERATION"]
+pathlib.Path(out).write_text(text + "\\n")
+"""
+JUDGE = """
+import json, os, pathlib
+with open("spawns", "a") as file:
+    file.write(os.environ["ORCH_GATE"] + "\\n")
+text = "".join(p.read_text() for p in pathlib.Path(os.environ["ORCH_GATE_DIR"]).rglob("*.txt"))
+score = 0.95 if "mended" in text else 0.5
+print(json.dumps({"criteria": {"c": {"score": score, "why": "w"}}, "findings": [
+    {"severity": "major", "task": "A", "where": "a", "what": "not mended", "fix": "mend"}]}))
+"""
+PLAN = """
+critics:
+  strict: {run: [python, judge.py], criteria: {c: 1}, env: {SPAWNS: "{{ root }}"}}
+tasks:
+  A: {run: [python, agent.py, A, a.txt, one], outputs: {text: a.txt}, gate: {id: G-A, critics: [strict]}}
+  B: {run: [python, agent.py, B, b.txt, two], inputs: {a: A.text}, outputs: {text: b.txt}}
+  C: {run: [python, agent.py, C, c.txt, three], outputs: {text: c.txt}, title: third}
+  D: {run: [python, agent.py, D, d.txt, four], needs: [B, C], outputs: {text: d.txt}}
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    (pytester.path / "agent.py").write_text(AGENT)
+    judge = JUDGE.replace('open("spawns"', f"open({str(pytester.path / 'spawns')!r}")
+    (pytester.path / "judge.py").write_text(judge)
+    plan(pytester, PLAN)
+    return pytester
+
+
+def spawns(project: pytest.Pytester) -> Counter[str]:
+    path = project.path / "spawns"
+    found = Counter(path.read_text().split()) if path.exists() else Counter()
+    path.unlink(missing_ok=True)
+    return found
+
+
+def reasons(result: pytest.RunResult) -> dict[str, str]:
+    found = (re.fullmatch(r"  (\S+) (.+?)( +\[ *\d+%\])?", line) for line in result.outlines)
+    return {m[1]: m[2] for m in found if m and m[1] in {"A", "B", "C", "D", "E", "G-A", "G-B", "F"}}
+
+
+def edit(project: pytest.Pytester, old: str, new: str) -> None:
+    [path] = project.path.glob("*.plan.yaml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+REUSED = "reused: inputs and definition unchanged"
+
+
+def test_a_run_that_passed_is_reused_as_a_whole(project):
+    run(project)
+    first = spawns(project)
+    result = run(project, "--orch-resume", "-rA")
+
+    assert first == {"A": 2, "G-A": 2, "B": 1, "C": 1, "D": 1}
+    assert spawns(project) == {}
+    assert reasons(result) == dict.fromkeys(["A", "G-A", "B", "C", "D"], REUSED)
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(["7 acts of earlier sessions reused", "G-A passed 0.50 → 0.95 *"])
+    assert len(list((run_folder(project).parent).glob("2*"))) == 1
+
+
+def test_a_changed_task_and_what_depends_on_it_are_done_again_and_no_others(project):
+    run(project)
+    spawns(project)
+    edit(project, "B, b.txt, two", "B, b.txt, other")
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {"B": 1, "D": 1}
+    assert reasons(result) == {
+        "A": REUSED,
+        "G-A": REUSED,
+        "B": "re-run: command changed",
+        "C": REUSED,
+        "D": "re-run: B is done again",
+    }
+    assert "other" in (project.path / "b.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title: third", "title: last, rationale: none, estimate: 1h, tags: [x]"),
+        ("tasks:\n", "limits: {parallel: 1}\ntasks:\n"),
+        ("title: third", "timeout: 1h, retry: {attempts: 3}"),
+    ],
+)
+def test_what_no_result_depends_on_redoes_nothing(project, old, new):
+    run(project)
+    spawns(project)
+    edit(project, old, new)
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {}
+    result.assert_outcomes(passed=5)
+
+
+def test_another_threshold_is_applied_to_the_stored_evaluations(project):
+    run(project)
+    spawns(project)
+    edit(project, "critics: [strict]}", "critics: [strict], threshold: 0.97, max_iterations: 2}")
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {}
+    assert states(project)["G-A"] == "failed"
+    assert reasons(result)["G-A"] == "reused: failed, and nothing it depends on changed"
+    assert reasons(result)["B"] == "skipped: G-A failed"
+
+
+def test_more_iterations_go_on_where_the_gate_was_exhausted(project):
+    edit(project, "critics: [strict]}", "critics: [strict], threshold: 0.97, max_iterations: 2}")
+    run(project)
+    first = spawns(project)
+    edit(project, "max_iterations: 2", "max_iterations: 3")
+    run(project, "--orch-resume")
+
+    assert first == {"A": 2, "G-A": 2, "C": 1}
+    assert spawns(project) == {"A": 1, "G-A": 1}
+    assert "mended 3" in (project.path / "a.txt").read_text()
+
+
+def test_a_changed_critic_judges_the_latest_work_again(project):
+    run(project)
+    spawns(project)
+    judge = project.path / "judge.py"
+    judge.write_text(judge.read_text() + "# another one\n")
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {"G-A": 1, "B": 1, "D": 1}
+    assert reasons(result)["G-A"] == "re-run: judge.py changed"
+    assert reasons(result)["A"] == REUSED
+    result.stdout.fnmatch_lines(["warning: G-A judges again: judge.py changed since the run began"])
+    result.assert_outcomes(passed=5)
+
+
+def test_a_file_that_somebody_edited_is_made_again_with_all_that_depends_on_it(project):
+    run(project)
+    spawns(project)
+    (project.path / "c.txt").write_text("by hand\n")
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {"C": 1, "D": 1}
+    assert reasons(result)["C"] == "re-run: c.txt was changed by nobody of the run"
+    assert (project.path / "c.txt").read_text() == "three\n"
+
+
+def test_a_file_that_a_later_task_edits_in_place_is_unchanged(pytester):
+    plan(
+        pytester,
+        """
+tasks:
+  A: {run: "echo A >> spawns; echo a > doc.txt", shell: true, outputs: {doc: doc.txt}}
+  B: {run: "echo B >> spawns; echo b >> doc.txt", shell: true, needs: [A], outputs: {doc: doc.txt}}
+  C: {run: "echo C >> spawns; echo c >> doc.txt", shell: true, needs: [B], writes: [doc.txt]}
+""",
+    )
+    run(pytester)
+    spawns(pytester)
+    run(pytester, "--orch-resume")
+
+    assert spawns(pytester) == {}
+    assert (pytester.path / "doc.txt").read_text() == "a\nb\nc\n"
+
+
+def test_an_artifact_that_is_damaged_in_the_store_is_made_again(project):
+    run(project)
+    spawns(project)
+    last = [r for r in journal(project) if r["event"] == "TaskFinished" and r["task"] == "C"][-1]
+    digest = last["outputs"]["text"][0]["sha256"]
+    stored = run_folder(project) / "store" / digest[:2] / digest[2:]
+    stored.chmod(0o600)
+    stored.write_text("something else")
+    result = run(project, "--orch-resume")
+
+    assert reasons(result)["C"] == "re-run: c.txt is not in the store any more, or is damaged there"
+    assert spawns(project) == {"C": 1, "D": 1}
+
+
+def test_a_plain_input_file_that_changed_redoes_the_task_that_read_it(pytester):
+    plan(
+        pytester,
+        """
+tasks:
+  A: {run: "echo A >> spawns; cat notes/*.md > a.txt", shell: true, inputs: {n: {path: "notes/*.md"}}, outputs: {doc: a.txt}}
+  B: {run: "echo B >> spawns; echo b > b.txt", shell: true, outputs: {doc: b.txt}}
+""",
+    )
+    (pytester.path / "notes").mkdir()
+    (pytester.path / "notes" / "one.md").write_text("one")
+    run(pytester)
+    spawns(pytester)
+    (pytester.path / "notes" / "one.md").write_text("two")
+    result = run(pytester, "--orch-resume")
+
+    assert spawns(pytester) == {"A": 1}
+    assert reasons(result)["A"] == "re-run: input file notes/one.md changed"
+
+
+def test_what_failed_is_tried_again_with_all_its_attempts(project):
+    edit(project, "C, c.txt, three], ", "C, c.txt, three], retry: {attempts: 2}, ")
+    (project.path / "C.fails").touch()
+    first = run(project)
+    before = spawns(project)
+    again = run(project, "--orch-resume")
+    between = spawns(project)
+    (project.path / "C.fails").unlink()
+    last = run(project, "--orch-resume")
+
+    first.assert_outcomes(passed=3, failed=1, skipped=1)
+    assert before == {"A": 2, "G-A": 2, "B": 1, "C": 2}
+    again.assert_outcomes(passed=3, failed=1, skipped=1)
+    assert between == {"C": 2}
+    assert reasons(again)["C"] == "re-run: it ended with exit 3"
+    assert spawns(project) == {"C": 1, "D": 1}
+    last.assert_outcomes(passed=5)
+    acts = [r["act"] for r in journal(project) if r["event"] == "TaskStarted" and r["task"] == "C"]
+    assert acts == [f"C.i1.a{n}" for n in range(1, 6)]
+
+
+def test_a_task_that_is_new_in_the_plan_runs_and_one_that_left_is_forgotten(project):
+    run(project)
+    spawns(project)
+    edit(project, "  D: {", "  E: {run: [python, agent.py, E, e.txt, five], outputs: {text: e.txt}}\n  F: {")
+    edit(project, "agent.py, D, d.txt", "agent.py, F, d.txt")
+    result = run(project, "--orch-resume")
+
+    assert spawns(project) == {"E": 1, "F": 1}
+    result.assert_outcomes(passed=6)
+
+
+def test_a_variable_redoes_the_tasks_that_name_it(pytester):
+    text = """
+vars: {word: one, other: x}
+tasks:
+  A: {run: ["sh", "-c", "echo A >> spawns; echo {{ vars.word }} > a.txt"], outputs: {doc: a.txt}}
+  B: {run: ["sh", "-c", "echo B >> spawns; echo {{ vars.other }} > b.txt"], outputs: {doc: b.txt}}
+"""
+    plan(pytester, text)
+    run(pytester)
+    spawns(pytester)
+    result = run(pytester, "--orch-resume", "--orch-var", "word=two")
+
+    assert spawns(pytester) == {"A": 1}
+    assert reasons(result) == {"A": "re-run: variable 'word' changed", "B": REUSED}
+    assert (pytester.path / "a.txt").read_text() == "two\n"
+
+
+def test_the_journal_of_a_resumed_run_replays_to_its_end(project):
+    from orchharness.core import events as ev
+    from orchharness.core.resuming import replay
+    from orchharness.planfile import read_plan
+    from orchharness.plugins import PluginHost
+
+    run(project)
+    edit(project, "C, c.txt, three", "C, c.txt, 3")
+    judge = project.path / "judge.py"
+    judge.write_text(judge.read_text() + "# another one\n")
+    run(project, "--orch-resume")
+    (project.path / "b.txt").write_text("by hand")
+    run(project, "--orch-resume")
+
+    host = PluginHost.load()
+    [path] = project.path.glob("*.plan.yaml")
+    read = read_plan(path, root=project.path, kinds=host.kinds, critic_kinds=host.critic_kinds)
+    end = replay(read, [ev.from_record(r) for r in journal(project)])
+    assert {i: end.status(i).state for i in end.selected} == states(project)
+    assert set(states(project).values()) == {"passed"}
+    assert end.finished is not None
+
+
+def test_the_report_of_a_resumed_run_tells_the_whole_of_it(project):
+    run(project)
+    edit(project, "C, c.txt, three", "C, c.txt, 3")
+    run(project, "--orch-resume")
+    html = (run_folder(project) / "report.html").read_text()
+
+    assert "2 earlier acts not used" in html
+    assert "Resumed at" in html
+    assert "0.95" in html
+
+
+def test_no_earlier_run_is_no_obstacle(project):
+    result = run(project, "--orch-resume")
+
+    result.assert_outcomes(passed=5)
+
+
+def test_a_run_that_does_not_exist_is_an_error_with_those_there_are(project):
+    result = run(project, "--orch-resume=nope")
+
+    result.assert_outcomes(errors=1, skipped=4)
+    result.stdout.fnmatch_lines(["*has no run 'nope'*"])
+    assert spawns(project) == {}
+
+
+def test_a_run_is_named_by_its_id_or_the_beginning_of_it(project):
+    run(project)
+    name = run_folder(project).name
+    edit(project, "C, c.txt, three", "C, c.txt, 3")
+    run(project)
+    spawns(project)
+    result = run(project, f"--orch-resume={name[:-2]}")
+
+    assert spawns(project) == {"C": 1, "D": 1}
+    result.stdout.fnmatch_lines([f"*going on with run {name}"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--orch-resume", "x.plan.yaml"), "--orch-resume x.plan.yaml: 'x.plan.yaml' is no run*"),
+        (("--orch-resume=a/b",), "--orch-resume a/b: 'a/b' is no run*"),
+        (("--orch-reuse", "--orch-fresh"), "*--orch-reuse and --orch-fresh contradict each other*"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(project, words, message):
+    (project.path / "x.plan.yaml").touch()
+    result = run(project, *words)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{message}"])
+
+
+# ---- a new run that takes over ------------------------------------------------------------------
+
+
+def test_reuse_begins_a_new_run_with_what_passed(project):
+    run(project)
+    spawns(project)
+    edit(project, "C, c.txt, three", "C, c.txt, 3")
+    result = run(project, "--orch-reuse")
+
+    assert spawns(project) == {"C": 1, "D": 1}
+    result.assert_outcomes(passed=5)
+    assert len(list(run_folder(project).parent.glob("2*"))) == 2
+    assert "reused_from" in journal(project)[0]["header"]
+    assert set(states(project).values()) == {"passed"}
+
+
+def test_a_reused_run_can_be_resumed_and_reused_again(project):
+    run(project)
+    run(project, "--orch-reuse")
+    spawns(project)
+    resumed = run(project, "--orch-resume")
+    reused = run(project, "--orch-reuse")
+
+    assert spawns(project) == {}
+    resumed.assert_outcomes(passed=5)
+    reused.assert_outcomes(passed=5)
+
+
+def test_reuse_takes_over_nothing_that_did_not_pass(project):
+    (project.path / "C.fails").touch()
+    run(project)
+    spawns(project)
+    (project.path / "C.fails").unlink()
+    result = run(project, "--orch-reuse")
+
+    assert spawns(project) == {"C": 1, "D": 1}
+    result.assert_outcomes(passed=5)
+
+
+def test_dependencies_of_chosen_items_are_taken_over(project):
+    run(project)
+    spawns(project)
+    result = run(project, "-k", "D")
+    chosen = spawns(project)
+    fresh = run(project, "-k", "D", "--orch-fresh")
+
+    assert chosen == {"D": 1}
+    assert reasons(result) == dict.fromkeys(["A", "G-A", "B", "C"], REUSED)
+    result.assert_outcomes(passed=5)
+    assert spawns(project) == {"A": 2, "G-A": 2, "B": 1, "C": 1, "D": 1}
+    fresh.assert_outcomes(passed=5)
+
+
+def test_a_chosen_gate_judges_again_and_its_refined_work_is_not_paid_again(project):
+    run(project)
+    spawns(project)
+    run(project, "-k", "G-A")
+
+    assert spawns(project) == {"G-A": 1}
+
+
+def test_last_failed_takes_over_what_it_needs(project):
+    (project.path / "D.fails").touch()
+    run(project)
+    spawns(project)
+    (project.path / "D.fails").unlink()
+    result = run(project, "--lf")
+
+    assert spawns(project) == {"D": 1}
+    result.assert_outcomes(passed=5)
+
+
+def test_a_new_copy_of_the_workspace_is_filled_from_the_store(pytester):
+    plan(
+        pytester,
+        f"""
+workspace: {{copy: source}}
+tasks:
+  A: {{run: "echo A >> {pytester.path}/spawns; echo a >> doc.txt; echo r > $ORCH_OUTPUT_R", shell: true, outputs: {{doc: doc.txt, r: "run:r.txt"}}}}
+  B: {{run: "echo B >> {pytester.path}/spawns; cat doc.txt $ORCH_INPUT_R > b.txt", shell: true, inputs: {{r: A.r}}, needs: [A], outputs: {{doc: b.txt}}}}
+""",
+    )
+    (pytester.path / "source").mkdir()
+    (pytester.path / "source" / "doc.txt").write_text("0\n")
+    run(pytester)
+    spawns(pytester)
+    result = run(pytester, "-k", "B")
+    taken = spawns(pytester)
+    made = (run_folder(pytester) / "workspace" / "b.txt").read_text()
+    (pytester.path / "source" / "doc.txt").write_text("1\n")
+    changed = run(pytester, "-k", "B")
+
+    assert taken == {"B": 1}
+    assert made == "0\na\nr\n"
+    result.assert_outcomes(passed=2)
+    assert spawns(pytester) == {"A": 1, "B": 1}
+    assert reasons(changed)["A"] == "re-run: the folder that is copied changed"
+
+
+# ---- files ----------------------------------------------------------------------------------------
+
+
+def test_nobody_else_may_read_anything_of_a_run(project):
+    before = os.umask(0)
+    try:
+        run(project)
+        edit(project, "C, c.txt, three", "C, c.txt, 3")
+        run(project, "--orch-resume")
+    finally:
+        os.umask(before)
+    folder = run_folder(project)
+    open_ = [
+        str(p.relative_to(folder))
+        for p in [folder, *folder.rglob("*")]
+        if p.is_file() and not p.is_symlink() and p.stat().st_mode & 0o077
+    ]
+
+    assert open_ == []
+
+
+def test_the_past_of_a_run_is_read_from_its_journal_alone(project):
+    run(project)
+    run(project, "--orch-resume")
+    earlier = read_earlier(RunDirectory(Path(run_folder(project))))
+
+    assert earlier.past.ended
+    assert earlier.past.times == 1
+    assert earlier.past.open == ()

@@ -1,0 +1,440 @@
+"""Resuming from any prefix of a journal: what counts, what is done again, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from zlib import crc32
+
+import pytest
+from build import Done, Drive, Said, critic, failed, gate, plan, task
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_core_machine import LONG, Chance, plans
+
+from orchharness.core import events as ev
+from orchharness.core import graph
+from orchharness.core.acts import Outcome
+from orchharness.core.definition import changes, definition_of
+from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.plan import Plan
+from orchharness.core.resuming import Resumption, past_of, replay, resume, settle
+
+REUSED = "reused: inputs and definition unchanged"
+
+
+class Session(Drive):
+    """A drive that can go on where another one was killed, and writes one journal with it."""
+
+    @classmethod
+    def after(cls, events: Iterable[ev.Event], whole: Plan, script=None, **more) -> Session:
+        journal = list(events)
+        found = resume(
+            whole, list(more.pop("selected", [*whole.tasks, *whole.gates])), past_of(journal), **more
+        )
+        drive = cls(whole, script or {})
+        drive.run, drive.found = found.run, found
+        drive.warped = True  # it does not know what an earlier session saw
+        drive.now = max([drive.now, *(e.at for e in journal)]) + 100
+        drive.events = [*journal, _resumed(drive, found)]
+        drive.run.apply(drive.events[-1])
+        drive.acts = [e.act for e in journal if isinstance(e, ev.TaskStarted | ev.JudgementStarted)]
+        drive.state_when_final, drive.finals = {}, []
+        for transition in (t for _, then in found.kept for t in then):
+            drive._note(transition)
+        drive._note_finals()
+        for started in found.open:
+            drive.spans[started.act] = (drive.now, float("inf"))
+            drive._go_on(started)
+        return drive
+
+    def _go_on(self, started) -> None:
+        if isinstance(started, ev.TaskStarted):
+            self.read[started.act] = self.run.inputs_of(self.plan.tasks[started.task])
+        else:
+            self.shown[started.act] = self.run.artifacts_of(self.plan.gates[started.gate])
+        if isinstance(started, ev.TaskStarted):
+            how = self._next((started.act, started.task), Done())
+            self._end_later(how.seconds, self._ended(started.task, None, started.act, how))
+        else:
+            how = self._next((started.act, f"{started.gate}/{started.critic}", started.gate), Said())
+            self._end_later(how.seconds, self._ended(started.gate, started.critic, started.act, how))
+
+    def starts(self) -> list[str]:
+        """The acts that this session started."""
+        at = max(n for n, e in enumerate(self.events) if isinstance(e, ev.RunResumed))
+        return [e.act for e in self.events[at:] if isinstance(e, ev.TaskStarted | ev.JudgementStarted)]
+
+
+def _resumed(drive: Drive, found: Resumption) -> ev.RunResumed:
+    return ev.RunResumed(
+        at=drive.now,
+        digest="1",
+        selected=found.run.selected,
+        dropped=found.dropped,
+        again=found.again,
+        moved=found.moved,
+    )
+
+
+def over(drive: Drive) -> list[ev.Event]:
+    return [*drive.events, ev.RunFinished(at=drive.now, state=str(drive.run.state))]
+
+
+CHAIN = plan(task("A"), task("B", "A"), task("C"), task("D", "B", "C"))
+
+
+def test_acts_without_an_end_are_taken_over_as_running():
+    first = Drive(CHAIN, {"A": Done(seconds=5), "C": Done(seconds=50)}).play(10)
+    again = Session.after(first.events, CHAIN)
+
+    assert set(again.run.acts) == {"C.i1.a1", "B.i1.a1"}
+    assert again.found.reasons["A"] == REUSED
+    assert again.found.reasons["C"] == "re-attached"
+    assert again.found.reasons["D"] == "not started before"
+    assert again.play().starts() == ["D.i1.a1"]
+
+
+def test_attempts_that_were_used_stay_used_when_the_orchestrator_died():
+    whole = plan(task("A", attempts=2))
+    first = Drive(whole, {"A": failed()}).play(15)
+    again = Session.after(first.events, whole, {"A": failed()}).play()
+
+    assert [e.act for e in first.events if isinstance(e, ev.TaskStarted)] == ["A.i1.a1", "A.i1.a2"]
+    assert again.starts() == []
+    assert again.state("A") == "failed"
+
+
+def test_what_failed_in_a_run_that_was_over_gets_all_its_attempts_again():
+    whole = plan(task("A", attempts=2), task("B", "A"))
+    first = Drive(whole, {"A": failed()}).play()
+    again = Session.after(over(first), whole, {"A": failed()}).play()
+    last = Session.after(over(again), whole).play()
+
+    assert again.found.reasons == {"A": "re-run: it ended with exit 1", "B": "not started before"}
+    assert again.starts() == ["A.i1.a3", "A.i1.a4"]
+    assert last.starts() == ["A.i1.a5", "B.i1.a1"]
+    assert last.states() == {"A": "passed", "B": "passed"}
+
+
+def test_a_run_that_died_goes_on_with_the_failure_it_knew():
+    whole = plan(task("A"), task("B", "A"))
+    first = Drive(whole, {"A": failed()}).play()
+    again = Session.after(first.events, whole).play()
+
+    assert again.starts() == []
+    assert again.found.reasons["A"] == "reused: failed, and nothing it depends on changed"
+    assert again.found.reasons["B"] == "skipped: A failed"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_was_cancelled_is_always_tried_again(ended):
+    whole = plan(task("A"), task("B", "A"))
+    first = Drive(whole, {"A": Done(outcome=Outcome.CANCELLED, detail="Ctrl-C")}).play()
+    again = Session.after(over(first) if ended else first.events, whole).play()
+
+    assert again.found.reasons["A"] == "re-run: it ended with Ctrl-C"
+    assert again.starts() == ["A.i1.a2", "B.i1.a1"]
+
+
+def test_a_judge_that_did_not_work_is_asked_again():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole, {"G": Said(outcome=Outcome.TIMEOUT)}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert first.state("G") == "error"
+    assert again.starts() == ["G.i1.critic.a2"]
+    assert again.states() == {"A": "passed", "G": "passed"}
+
+
+def test_an_answer_that_is_no_evaluation_is_asked_for_again():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole, {"G": Said(score=7)}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert first.state("G") == "error"
+    assert again.starts() == ["G.i1.critic.a2"]
+
+
+def test_checks_that_did_not_work_are_asked_again():
+    whole = plan(task("A"), gate("G", own="A", checks=True, critics=[]))
+    first = Drive(whole, {"G": Said(outcome=Outcome.ERROR, detail="gate inputs changed: x")}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert first.state("G") == "error"
+    assert again.starts() == ["G.i1.checks.a2"]
+    assert again.state("G") == "passed"
+
+
+def test_a_verdict_on_the_same_bytes_stands():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=2))
+    first = Drive(whole, {"G": Said(score=0.5)}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert again.starts() == []
+    assert again.state("G") == "failed"
+    assert again.found.reasons["G"] == "reused: failed, and nothing it depends on changed"
+
+
+def test_a_task_that_changed_is_done_again_with_all_that_follows_and_no_others():
+    first = Drive(CHAIN).play()
+    again = Session.after(first.events, CHAIN, redo={"B": "prompt changed"}).play()
+
+    assert again.starts() == ["B.i1.a1.r2", "D.i1.a1.r2"]
+    assert again.found.reasons == {
+        "A": REUSED,
+        "B": "re-run: prompt changed",
+        "C": REUSED,
+        "D": "re-run: B is done again",
+    }
+
+
+def test_a_third_session_gives_new_names_again():
+    first = Drive(CHAIN).play()
+    second = Session.after(first.events, CHAIN, redo={"B": "prompt changed"}).play()
+    third = Session.after(second.events, CHAIN, redo={"D": "prompt changed"}).play()
+
+    assert third.starts() == ["D.i1.a1.r3"]
+
+
+def test_refined_work_is_kept_when_its_judge_is_another_one():
+    whole = plan(task("A"), task("X", "A"), gate("G", own="A"), task("B", "A"))
+    said = {"G": [Said(score=0.5), Said(score=0.6), Said(score=1)]}
+    first = Drive(whole, said).play()
+    again = Session.after(first.events, whole, redo={"G": "judge.py changed"}).play()
+
+    assert again.found.moved == {"A.i3.a1": "A.i1.a1"}
+    assert again.starts()[0] == "G.i1.critic.a1.r2"
+    assert not [a for a in again.starts() if a.startswith("A.")]
+    assert again.found.reasons["A"] == REUSED
+    third = Session.after(again.events, whole)
+    assert third.found.dropped == {}
+    assert third.states() == again.states()
+
+
+def test_a_gate_that_was_tampered_with_judges_again():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole).play()
+    tampered = [*first.events, ev.GateInputsChanged(at=first.now, gates=("G",), paths=("/x",))]
+    again = Session.after(tampered, whole).play()
+    third = Session.after(again.events, whole).play()
+
+    assert again.starts() == ["G.i1.critic.a1.r2"]
+    assert again.found.reasons["G"] == "re-run: files that judge were changed while the run went on"
+    assert third.starts() == []
+
+
+def test_one_act_that_does_not_count_takes_what_followed_with_it():
+    first = Drive(CHAIN).play()
+    again = Session.after(first.events, CHAIN, void={"A.i1.a1": "a.txt was changed"}).play()
+
+    assert again.found.dropped == {
+        "A.i1.a1": "a.txt was changed",
+        "B.i1.a1": "A is done again",
+        "D.i1.a1": "A is done again",
+    }
+    assert again.starts() == ["A.i1.a1.r2", "B.i1.a1.r2", "D.i1.a1.r2"]
+
+
+def test_items_that_left_the_plan_are_forgotten_and_new_ones_run():
+    first = Drive(CHAIN).play()
+    now = plan(task("A"), task("B", "A"), task("E", "B"))
+    again = Session.after(first.events, now).play()
+
+    assert again.starts() == ["E.i1.a1"]
+    assert again.found.dropped == dict.fromkeys(["C.i1.a1", "D.i1.a1"], "it is not in the plan any more")
+
+
+def test_what_is_not_selected_waits_for_a_session_that_selects_it():
+    first = Drive(CHAIN).play()
+    part = Session.after(first.events, CHAIN, selected=["A", "B"]).play()
+    whole = Session.after(part.events, CHAIN).play()
+
+    assert part.found.dropped == {}
+    assert whole.starts() == []
+    assert set(whole.states().values()) == {"passed"}
+
+
+def test_other_bytes_at_an_input_are_a_reason_to_work_again():
+    whole = plan(task("A"), task("B", reads={"x": "A.out"}))
+    first = Drive(whole).play()
+    events = [
+        ev.TaskFinished(
+            **{**_fields(e), "inputs": {"x": [{"path": "A.out", "sha256": "other", "item": "A"}]}}
+        )
+        if isinstance(e, ev.TaskFinished) and e.task == "B"
+        else e
+        for e in first.events
+    ]
+    again = Session.after(events, whole).play()
+
+    assert again.found.reasons["B"] == "re-run: input 'x' holds other bytes"
+    assert again.starts() == ["B.i1.a1.r2"]
+
+
+def test_other_bytes_that_were_judged_are_a_reason_to_judge_again():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole).play()
+    events = [
+        ev.JudgementFinished(**{**_fields(e), "artifacts": {"A.out": [{"path": "A.out", "sha256": "other"}]}})
+        if isinstance(e, ev.JudgementFinished)
+        else e
+        for e in first.events
+    ]
+    again = Session.after(events, whole).play()
+
+    assert again.found.reasons["G"] == "re-run: what it judged holds other bytes"
+
+
+def _fields(event) -> dict:
+    return {n: getattr(event, n) for n in type(event).__dataclass_fields__}
+
+
+def test_settling_asks_until_nothing_more_is_void():
+    first = Drive(CHAIN).play()
+    asked = []
+
+    def look(found: Resumption) -> dict[str, str]:
+        asked.append(len(found.dropped))
+        kept = {e.act for e, _ in found.kept}
+        return {a: "bytes" for a in ("D.i1.a1", "C.i1.a1") if a in kept and len(asked) < 3}
+
+    found = settle(CHAIN, list(CHAIN.tasks), past_of(first.events), redo={}, look=look)
+
+    assert asked == [0, 2]
+    assert set(found.dropped) == {"C.i1.a1", "D.i1.a1"}
+
+
+def test_what_a_result_depends_on_is_told_by_its_name():
+    before = plan(
+        task("A", prompt="x", title="t"), gate("G", own="A"), critics=[critic("critic", prompt="p")]
+    )
+    after = plan(
+        task("A", prompt="y", title="u", timeout=3.0),
+        gate("G", own="A", threshold="0.2"),
+        task("N"),
+        critics=[critic("critic", prompt="q")],
+    )
+
+    assert changes(definition_of(before), definition_of(after)) == {
+        "A": "prompt changed",
+        "N": "it is new",
+        "G/critic": "prompt changed",
+    }
+
+
+# ---- any plan, any prefix -----------------------------------------------------------------------
+
+
+class ByName:
+    """How an act ends depends on its name alone, so every session is told the same."""
+
+    def __init__(self, seed: int, tasks: list[str]) -> None:
+        self._seed, self._tasks = seed, tasks
+
+    def of(self, act: str, default: Done | Said) -> Done | Said:
+        name = act.partition(".r")[0]
+        return Chance(crc32(f"{self._seed} {name}".encode()), self._tasks)(default)
+
+
+class Told(Session):
+    """A session whose script is `ByName`."""
+
+    def _next(self, names, default):
+        return self.script.of(names[0], default)
+
+
+def _check_replay(drive: Session) -> None:
+    again = replay(drive.plan, drive.events)
+
+    assert {i: again.status(i) for i in again.selected} == {
+        i: drive.run.status(i) for i in drive.run.selected
+    }
+    assert again.settled == drive.run.settled
+    assert again.acts == drive.run.acts
+
+
+LIMITS = settings(
+    max_examples=LONG or 100,
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+
+@LIMITS
+@given(whole=plans(), seed=st.integers(0, 2**32))
+def test_from_every_prefix_the_same_run_goes_on(whole: Plan, seed: int) -> None:
+    first = Told(whole, ByName(seed, list(whole.tasks))).play()
+    chance = Random(seed)
+    for end in sorted({0, *(chance.randrange(len(first.events) + 1) for _ in range(6))}):
+        prefix = first.events[:end]
+        before = Orchestrator(whole)
+        for event in prefix:
+            before.apply(event)
+        cancelled = [e for e in prefix if getattr(e, "outcome", None) is Outcome.CANCELLED]
+        again = Told.after(prefix, whole, first.script)
+
+        if not cancelled:
+            assert again.found.dropped == {}
+            assert again.found.again == ()
+            assert {i: again.run.status(i) for i in whole.tasks | whole.gates} == {
+                i: before.status(i) for i in whole.tasks | whole.gates
+            }
+        _check_replay(again)
+        again.play()
+        _check_replay(again)
+        assert again.run.over
+
+
+@LIMITS
+@given(whole=plans(), seed=st.integers(0, 2**32))
+def test_any_edits_and_crashes_end_in_a_run_that_replays(whole: Plan, seed: int) -> None:
+    chance, script = Random(seed), ByName(seed, list(whole.tasks))
+    drive: Session = Told(whole, script).play(chance.choice([None, 20.0, 60.0, 200.0]))
+    items = [*whole.tasks, *whole.gates]
+    for _ in range(3):
+        events = over(drive) if drive.run.over and chance.random() < 0.5 else drive.events
+        redo = {i: "changed" for i in items if chance.random() < 0.15}
+        started = [e.act for e in events if isinstance(e, ev.TaskStarted | ev.JudgementStarted)]
+        void = {a: "void" for a in started if chance.random() < 0.05}
+        drive = Told.after(events, whole, script, redo=redo, void=void)
+        _check_reuse(whole, drive, redo, void)
+        _check_replay(drive)
+        if chance.random() < 0.5:
+            drive.play(drive.now + chance.choice([5.0, 30.0]) - 1000.0)
+        else:
+            drive.play()
+            assert drive.run.over
+        _check_replay(drive)
+
+
+def _check_reuse(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, str]) -> None:
+    """Nothing counts that must not, and a task that no change can reach counts as it was."""
+    kept = {e.act for e, _ in drive.found.kept}
+    assert not kept & void.keys()
+    assert not {e.act for e, _ in drive.found.kept if (getattr(e, "task", None) or e.gate) in redo}
+    reached = _reached(whole, drive, redo, void)
+    for act in drive.found.dropped:
+        item = act.partition(".")[0]
+        assert item in reached, f"{act} was dropped, and nothing reaches {item}"
+
+
+def _reached(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, str]) -> set[str]:
+    """What follows from a change: dependents, and members of gates whose verdicts do not count."""
+    waiting = graph.dependents(whole, [*whole.tasks, *whole.gates])[0]
+    again = {a.partition(".")[0] for a in drive.found.again}
+    found = set(redo) | {a.partition(".")[0] for a in void} | again
+    todo = list(found)
+    while todo:
+        at = todo.pop()
+        later = set(waiting.get(at, ()))
+        if at in whole.gates:
+            later |= set(whole.gates[at].of)
+        later |= {g.id for g in whole.gates.values() if at in g.of or at in g.of_gates}
+        if at in whole.tasks and whole.tasks[at].gate:
+            later.add(whole.tasks[at].gate)
+        todo += later - found
+        found |= later
+    return found
