@@ -51,6 +51,7 @@ def run_session(session: pytest.Session) -> bool:
         raise session.Interrupted(errors)
     if option.collectonly:
         return True
+    gc.unfreeze()  # what an earlier session of this process left
     ordinary = [i for i in session.items if not isinstance(i, PlanItem)]
     if ordinary:
         everything, session.items = session.items, ordinary
@@ -67,7 +68,9 @@ def run_session(session: pytest.Session) -> bool:
     try:
         LocalLoop(session, files.values()).run()
     finally:
-        gc.unfreeze()
+        # pytest and the interpreter look for garbage several times while they end, which took as long as a small
+        # plan. Only tests must not lose what these looks find.
+        (gc.unfreeze if ordinary else gc.freeze)()
     return True
 
 

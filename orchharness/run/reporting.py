@@ -73,12 +73,14 @@ def _serve(asked: int, answer: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    import gc
     import pickle
 
     from orchharness.report.render import warm_up
 
     with suppress(Exception):  # what is wrong with the templates is told when they are used
         warm_up()
+    gc.freeze()  # what the parent had and what is loaded now stays: looking through it copies all its pages
     with suppress(OSError, EOFError):
         while True:
             plan, journal, target, warnings = pickle.loads(_receive(asked))  # noqa: S301 - from the parent alone

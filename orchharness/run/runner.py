@@ -158,6 +158,8 @@ class Runner:
                 if key.data is None:
                     with suppress(BlockingIOError):
                         os.read(self._reader, 4096)
+                elif key.data.ending is not None:
+                    self._deaf(key.data)  # it would wake us again and again until all of the act is gone
                 else:
                     key.data.poll_at = 0.0
         self._look()

@@ -16,6 +16,7 @@ from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.plan import Combine, OnExhausted, Plan, Refine, Severity
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
+_MOST_NODES = 40
 TROUBLE = [Outcome.EXIT, Outcome.TIMEOUT, Outcome.LOST, Outcome.EVIDENCE, Outcome.ERROR, Outcome.CANCELLED]
 
 
@@ -31,7 +32,9 @@ def plans(draw: st.DrawFn) -> Plan:
     nodes: list[str] = []
     gated: dict[str, str] = {}
     phase = 0
-    for number in range(draw(st.integers(2, 7))):
+    for number in range(draw(st.integers(2, 20 if LONG else 7))):
+        if len(items) > _MOST_NODES - 4:
+            break
         if number and rarely(draw):
             phase += 1
         place = {"phase": f"p{phase}", "track": draw(st.sampled_from(["t", "u"]))}
