@@ -101,7 +101,7 @@ class Opening:
         """
         plan, where = self.plan, self.where
         folder = places.plan_folder(where.home, plan.id, plan.path)
-        refuse_beside_agents(folder, where.host)
+        unfinished = refuse_beside_agents(folder, where.host)
         wanted = how.reuse or how.pulled_in
         source = find_run(where.home, plan.id, plan.path, how.run) if wanted else None
         directory = places.create(where.home, plan.id, plan.path, self.now)
@@ -134,7 +134,7 @@ class Opening:
             kept=tuple(self._adopted(found)) if found else (),
             reasons=_asked(found.reasons, how) if found else {},
             origin=f"reusing what passed in run {source.run_id}" if source else "",
-            warnings=tuple(warnings),
+            warnings=(*warnings, *unfinished),
         )
 
     def _reused(self, earlier: Earlier, parts: Parts, frozen: FrozenInputs, how: Beginning) -> Resumption:

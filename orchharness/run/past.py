@@ -108,8 +108,11 @@ def mark_closed(directory: RunDirectory) -> None:
         (directory.root.parent / OPEN / directory.run_id).unlink()
 
 
-def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
+def refuse_beside_agents(folder: Path, host: PluginHost) -> list[str]:
     """Refuse a fresh run while agents of one whose orchestrator is gone are at work.
+
+    Returns:
+        A message for each run that was left unfinished and of which nothing lives.
 
     Raises:
         OrchError: they are; the message says the two ways on.
@@ -117,7 +120,8 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
     try:
         names = sorted(e.name for e in os.scandir(folder / OPEN))
     except OSError:
-        return
+        return []
+    unfinished = []
     for name in names:
         directory = RunDirectory(folder / name)
         if not directory.journal.exists():
@@ -129,6 +133,7 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
                 living = _live_folders(directory, host)
             if not living:
                 mark_closed(directory)
+                unfinished.append(f"run {name} was left unfinished: `--orch-resume={name}` goes on with it")
                 continue
             acts = ", ".join(a.act for a in living[:5]) + (" …" if len(living) > 5 else "")  # noqa: PLR2004
             msg = (
@@ -136,6 +141,7 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> None:
                 f"`--orch-resume` goes on with that run, `orchharness cancel {name}` ends its agents"
             )
             raise OrchError(msg)
+    return unfinished
 
 
 def owner_of(directory: RunDirectory) -> int | None:
