@@ -28,6 +28,7 @@ from orchharness.run.act import ActResult, read_result
 from orchharness.run.drive import PlanRun
 from orchharness.run.handles import stored_handle
 from orchharness.run.leftovers import end_leftovers
+from orchharness.run.runner import Runner
 
 if TYPE_CHECKING:
     from orchharness.run.act import ActRequest
@@ -198,11 +199,8 @@ class LivePlans:
         self._finish(job, result)
 
     def fail(self, job: Job, detail: str) -> None:
-        """Nobody will execute the act to its end: it is ended, and failed, unless its result is there."""
-        found = read_result(Path(job.request.folder), job.request.key)
-        if found is None:
-            self._cancel(job.request, patience=0.0)
-        self._finish(job, found or _no_result(job.request, detail))
+        """Nobody will execute the act to its end: it is ended, and failed, unless it has ended already."""
+        self._finish(job, self._ended(job.request, patience=0.0) or _no_result(job.request, detail))
 
     def _finish(self, job: Job, result: ActResult) -> None:
         run = job.live.run
@@ -257,18 +255,24 @@ class LivePlans:
 
     def _ended(self, request: ActRequest, *, patience: float) -> ActResult | None:
         """End the act; what came of it if it ended before it was told to: what was paid for counts."""
-        folder = Path(request.folder)
-        handle = stored_handle(request.folder, request.key)
-        until = time.monotonic()
+        found = read_result(Path(request.folder), request.key)
+        handle = stored_handle(request.folder, request.key) if found is None else None
         if handle is not None:
             with suppress(Exception):
-                # Its worker is about to write what came of it.
-                until += _SPAWNING if isinstance(self._plans.host.poll(handle), Finished) else 0.0
-        while (found := read_result(folder, request.key)) is None and time.monotonic() < until:
-            time.sleep(_LOOK)
+                if isinstance(self._plans.host.poll(handle), Finished):
+                    found = self._looked_at(request)
         if found is None:
             self._cancel(request, patience=patience)
         return found
+
+    def _looked_at(self, request: ActRequest) -> ActResult | None:
+        """What came of an act that has ended, and whose worker is gone or about to say the same."""
+        runner = Runner(self._plans.host)
+        try:
+            runner.start(request)
+            return next(iter(runner.wait(_SPAWNING)), None)
+        finally:
+            runner.close()
 
     def detach(self) -> None:
         """Leave the agents running; who resumes the run finds them in their folders."""
