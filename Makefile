@@ -7,7 +7,11 @@ STAMP := .venv/.installed
 BYTECODE := $(BIN)/python -m compileall -q orchharness
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: plans test format lint types contracts check clean
+SEED ?= 1
+CASES ?= 1000
+EXAMPLES ?= 20000
+
+.PHONY: plans test chaos format lint types contracts check clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -16,6 +20,13 @@ plans: $(STAMP)
 test: $(STAMP)
 	@$(BYTECODE)
 	@$(BIN)/python -m pytest
+
+# Hours of bad luck in half an hour: see tests/chaos/README.md.
+chaos: $(STAMP)
+	@$(BYTECODE)
+	@CHAOS=long CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos
+	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/unit/core/test_core_machine.py tests/unit/core/test_core_resuming.py --timeout 0
+	@$(BIN)/python tests/chaos/campaign.py --seed $(SEED) --cases $(CASES)
 
 format: $(STAMP)
 	@$(BIN)/ruff format --check .

@@ -35,9 +35,14 @@ class Dispatch:
     def put(self, node: WorkerController, folder: str) -> None:
         """The folder of the act that the worker executes next."""
         target = self._of(node)
+        target.with_suffix(".taken").unlink(missing_ok=True)
         part = target.with_suffix(".part")
         part.write_bytes(os.fsencode(folder))
         part.replace(target)
+
+    def taken(self, node: WorkerController) -> bool:
+        """Whether the worker has begun with what was put down for it last."""
+        return self._of(node).with_suffix(".taken").exists()
 
     def told(self, node: WorkerController) -> dict[str, Any]:
         """What the worker put down about its collection: `files`, node id -> paths of plans, `pulled_in` and `notes`."""

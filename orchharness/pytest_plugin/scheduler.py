@@ -190,13 +190,13 @@ class PlanScheduling:
             return crashed
         self._roster.remove(node)
         with self._signals.held():
-            lost = self._take_back(self._busy.pop(node, None))
+            lost = self._take_back(self._busy.pop(node, None), begun=self._dispatch.taken(node))
             self._go_on()
         return lost
 
-    def _take_back(self, work: Job | list[int] | None) -> str | None:
+    def _take_back(self, work: Job | list[int] | None, *, begun: bool) -> str | None:
         if isinstance(work, Job):
-            work.deaths += 1
+            work.deaths += begun  # a worker that was dead when it was given the act is no victim of it
             if work.deaths < _MOST_DEATHS:
                 self._queue.appendleft(work)
             else:

@@ -104,7 +104,9 @@ def _execute(item: PlanItem) -> bool | None:
     config = item.config
     given: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]
     try:
-        folder = Path(os.fsdecode(Path(given["orch_dispatch"], given["workerid"]).read_bytes()))
+        order = Path(given["orch_dispatch"], given["workerid"])
+        folder = Path(os.fsdecode(order.read_bytes()))
+        order.replace(order.with_suffix(".taken"))
     except (KeyError, FileNotFoundError):
         return None
     with _interrupts_ignored():

@@ -139,7 +139,10 @@ class Session:
     def done(self, worker: Worker, index: int) -> None:
         self.sched.mark_test_complete(worker, index)  # type: ignore[arg-type]
 
-    def dies(self, worker: Worker) -> str | None:
+    def dies(self, worker: Worker, *, begun: bool = True) -> str | None:
+        order = self.sched._dispatch.folder / worker.workerinput["workerid"]
+        if begun and order.exists():
+            order.replace(order.with_suffix(".taken"))
         return self.sched.remove_node(worker)  # type: ignore[arg-type]
 
 
@@ -343,6 +346,17 @@ def test_an_act_that_takes_two_workers_with_it_is_failed(make: Any, plans: Plans
 
     assert plans.failed == [(a, "2 workers died while they executed it")]
     assert s.workers[2].sent == []
+
+
+def test_a_worker_that_died_before_it_began_is_no_victim_of_its_act(make: Any, plans: Plans) -> None:
+    plans.ready = [job("a", 0)]
+    s = make(3)
+    s.collect()
+    s.dies(s.workers[0])
+    s.dies(s.workers[1], begun=False)
+
+    assert plans.failed == []
+    assert s.workers[2].sent == [[0, 2]]
 
 
 def test_a_worker_that_cannot_be_told_is_not_counted_as_a_death(make: Any, plans: Plans) -> None:
