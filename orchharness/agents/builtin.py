@@ -29,7 +29,8 @@ def orchharness_spawn(request: SpawnRequest) -> Handle:
     from orchharness.agents.command import words_of
     from orchharness.agents.local import LocalProcess
 
-    return LocalProcess.spawn(request, _call(request) if request.kind == "python" else words_of(request))
+    words = _call(request) if request.kind == "python" else words_of(request)
+    return LocalProcess.spawn(request, words, supervised=True)
 
 
 @hookimpl

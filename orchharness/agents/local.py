@@ -13,12 +13,14 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from orchharness.agents import proc
 from orchharness.agents.command import marker_of
 from orchharness.agents.result import finished
-from orchharness.agents.start import CHILDREN, find, start, text_of
+from orchharness.agents.start import CHILDREN, find, resolved, start, text_of
+from orchharness.agents.supervised import SUPERVISION
 from orchharness.core.acts import Handle, Lost, PollResult, Running, SpawnRequest, Unknown
 from orchharness.errors import OrchError
 
@@ -37,8 +39,13 @@ class LocalProcess:
     """Starts, watches and ends processes on this machine. Every method works in any process of the machine."""
 
     @staticmethod
-    def spawn(request: SpawnRequest, argv: Sequence[str], *, kind: str | None = None) -> Handle:
+    def spawn(
+        request: SpawnRequest, argv: Sequence[str], *, kind: str | None = None, supervised: bool = False
+    ) -> Handle:
         """Start the words in `request.cwd`; asked again for the same act, the same handle and no second start.
+
+        `supervised` lets the session's supervisor do it, where there is one. That is cheaper, but when it is killed
+        the ends of all its acts are lost, not of one: not for what costs money.
 
         Raises:
             OrchError: it cannot be started; nothing was.
@@ -47,23 +54,30 @@ class LocalProcess:
             msg = f"{request.act}: local processes need Linux (`/proc` is missing here)"
             raise OrchError(msg)
         kind = kind or request.kind
-        return find(request, kind) or start(request, tuple(argv), kind)
+        return find(request, kind) or start(request, tuple(argv), kind, supervised=supervised)
 
     @staticmethod
     def poll(handle: Handle) -> PollResult:
         """Whether it runs, or how it ended. Takes no time."""
-        data = handle.data
-        status = _status(data["folder"])
+        key = handle.data["key"]
+        if SUPERVISION.runs(key):
+            return Running()
+        status = _status(handle.data["folder"])
+        if status is not None and SUPERVISION.tidy(key):
+            SUPERVISION.forget(key)
+            return finished(handle.data["folder"], status)
+        data = resolved(handle.data)
         if status is None:
             away = _away(data)
             if away == "other":
                 return Unknown(f"it runs on {data['host']!r}, out of sight from here")
-            if away == "" and _leader(data) is not None:
+            if away == "" and (_starting(data) or _leader(data) is not None or _start_after_all(data)):
                 return Running()
             status = _status(data["folder"])  # it may have ended between the two looks
         if status is None:
             return _lost(data)
         _tidy(data)
+        SUPERVISION.forget(key)
         return finished(data["folder"], status)
 
     @staticmethod
@@ -73,9 +87,12 @@ class LocalProcess:
         Returns:
             Whether nothing is left. False as well when it runs on another machine.
         """
-        data = handle.data
+        data = resolved(handle.data)
         if _away(data):
             return _away(data) == "rebooted"
+        if not data["pid"] and _claim(data["folder"]):
+            SUPERVISION.forget(data["key"])
+            return True
         known = {(data["pid"], data["start"])}
         markers = {data["marker"].encode()}
         hard = time.monotonic() + grace
@@ -83,7 +100,7 @@ class LocalProcess:
         looks, pause = 0, 0.002
         while looks < 2:  # noqa: PLR2004 - one look can miss a process that is just being made
             procs = proc.tree(markers, known)
-            looks = 0 if procs else looks + 1
+            looks = 0 if procs or _starting(data) else looks + 1
             now = time.monotonic()
             known.update((p.pid, p.start) for p in procs)
             if now >= hard:
@@ -93,12 +110,13 @@ class LocalProcess:
                 # may have lost the signal with its old program: it is told again under its new name.
                 proc.kill([p for p in procs if (p.pid, p.name) not in told], signal.SIGTERM, signal.SIGCONT)
                 told.update((p.pid, p.name) for p in procs)
-            if procs and now > hard + _HARD:
+            if looks == 0 and now > hard + _HARD:
                 return False
-            if procs:
+            if looks == 0:
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.05)
         _reap(data)
+        SUPERVISION.forget(data["key"])
         return True
 
     @staticmethod
@@ -108,7 +126,10 @@ class LocalProcess:
         Returns:
             None when there is no such thing here, or the leader is gone: poll.
         """
-        data = handle.data
+        descriptor = SUPERVISION.wake(handle.data["key"])
+        if descriptor is not None:
+            return descriptor
+        data = resolved(handle.data)
         if _away(data) or not hasattr(os, "pidfd_open"):
             return None
         try:
@@ -140,7 +161,7 @@ class LocalProcess:
 def _leader(data: Any) -> proc.Proc | None:
     """The living process that will write the status."""
     found = proc.look(data["pid"])
-    if found is not None and found.start == data["start"] and found.alive:
+    if found is not None and found.start == data["start"] and _will_tell(found, data):
         return found
     claimed = text_of(f"{data['folder']}/pid") or ""
     if not claimed.strip().isdigit() or int(claimed) == data["pid"]:
@@ -149,6 +170,43 @@ def _leader(data: Any) -> proc.Proc | None:
     other = proc.look(int(claimed))
     marked = other is not None and other.alive and proc.is_marked(other.pid, {data["marker"].encode()})
     return other if marked else None
+
+
+def _will_tell(leader: proc.Proc, data: Any) -> bool:
+    """Whether a status is still to come: the supervisor writes that of a dead act before it reaps it."""
+    return leader.alive or leader.parent == data.get("supervisor")
+
+
+def _starting(data: Any) -> bool:
+    """Whether somebody has just claimed the act and starts it now."""
+    if data["pid"]:
+        return False
+    try:
+        claim = os.stat(f"{data['folder']}/pid")  # noqa: PTH116 - pathlib costs 5 ms
+    except OSError:
+        return False
+    return claim.st_size == 0 and time.time() - claim.st_mtime < _HARD
+
+
+def _claim(folder: str) -> bool:
+    """Take an act that nobody has started, so that nobody will."""
+    try:
+        os.close(os.open(f"{folder}/pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        return False
+    return True
+
+
+def _start_after_all(data: Any) -> bool:
+    """Start an act that its supervisor was asked for and did not come to; whether it was started."""
+    asked = SUPERVISION.asked(data["key"])
+    if asked is None or text_of(f"{data['folder']}/pid") is not None or _status(data["folder"]) is not None:
+        return False
+    SUPERVISION.forget(data["key"])
+    with suppress(OrchError):
+        start(asked.request, asked.argv, asked.handle.kind)
+        return True
+    return False
 
 
 def _away(data: Any) -> str:

@@ -114,6 +114,18 @@ def tree(markers: Collection[bytes], known: Collection[tuple[int, int]] = ()) ->
     return [table[pid] for pid in sorted(found) if table[pid].alive]
 
 
+def inheritable() -> list[int]:
+    """Descriptors above 2 that a child would get: a pipe of ours in an agent's hands never ends."""
+    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _is_inheritable(fd)]  # noqa: PTH208, PLR2004
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False  # it was the one of the listing itself
+
+
 def kill(procs: Iterable[Proc], *signals: int) -> None:
     """Send the signals; what is gone or not ours is left out."""
     for proc in procs:

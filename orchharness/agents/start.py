@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from orchharness.agents import proc
 from orchharness.agents.command import environment, marker_of, resolve, with_odd_names
+from orchharness.agents.supervised import SUPERVISION
+from orchharness.agents.supervisor import RESET
 from orchharness.core.acts import Handle, SpawnRequest
 from orchharness.errors import OrchError
 
@@ -26,21 +28,6 @@ _SHELL = (
     'trap : HUP INT QUIT TERM USR1 USR2; umask 077; set -C; { echo $$ >"$0/pid"; } 2>/dev/null || exit; set +C; '
     'umask "$1"; cd -- "$2" && shift 2 && "$@"; set -- $?; umask 077; echo $1 >"$0/exit"'
 )
-_RESET = tuple(
-    getattr(signal, name)
-    for name in (
-        "SIGINT",
-        "SIGQUIT",
-        "SIGTERM",
-        "SIGHUP",
-        "SIGPIPE",
-        "SIGXFSZ",
-        "SIGCHLD",
-        "SIGUSR1",
-        "SIGUSR2",
-    )
-    if hasattr(signal, name)
-)
 
 
 # Children of this process whose status was not taken: pid -> key of the act. While it stands here, the number is the
@@ -48,8 +35,8 @@ _RESET = tuple(
 CHILDREN: dict[int, str] = {}
 
 
-def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
-    """Start the words; the handle is in the act's folder as well.
+def start(request: SpawnRequest, argv: tuple[str, ...], kind: str, *, supervised: bool = False) -> Handle:
+    """Start the words, or let the supervisor do it; the handle is, or will be, in the act's folder as well.
 
     Raises:
         OrchError: it cannot be started; nothing was.
@@ -59,12 +46,15 @@ def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
         msg = f"{request.act}: there is no command to execute"
         raise OrchError(msg)
     words, env = with_odd_names((resolve(argv[0], request.cwd, env), *argv[1:]), env)
+    asked = SUPERVISION.spawn(request, argv, kind, words, env) if supervised else None
+    if asked is not None:
+        return asked
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     actions: list[Any] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, f"{request.folder}/stdout.log", append, 0o600),
         (os.POSIX_SPAWN_OPEN, 2, f"{request.folder}/stderr.log", append, 0o600),
-        *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()),
+        *((os.POSIX_SPAWN_CLOSE, fd) for fd in proc.inheritable()),
     ]
     try:
         pid = os.posix_spawn(
@@ -74,7 +64,7 @@ def start(request: SpawnRequest, argv: tuple[str, ...], kind: str) -> Handle:
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=_RESET,
+            setsigdef=RESET,
         )
     except (OSError, ValueError) as error:
         raise OrchError(_reason(argv, words, env, error)) from None
@@ -104,18 +94,6 @@ def _reason(argv: Sequence[str], words: Sequence[str], env: dict[str, str], erro
     return f"command {argv[0]!r} cannot be started: {error}"
 
 
-def _inherited() -> list[int]:
-    """Descriptors above 2 that a child would get: a pipe of ours in an agent's hands never ends."""
-    return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _is_inheritable(fd)]  # noqa: PTH208, PLR2004
-
-
-def _is_inheritable(descriptor: int) -> bool:
-    try:
-        return os.get_inheritable(descriptor)
-    except OSError:
-        return False  # it was the one of the listing itself
-
-
 def _keep(request: SpawnRequest, kind: str, pid: int, start: int) -> Handle:
     """The handle, stored in the act's folder."""
     place = proc.here()
@@ -141,6 +119,9 @@ def _keep(request: SpawnRequest, kind: str, pid: int, start: int) -> Handle:
 
 def find(request: SpawnRequest, kind: str) -> Handle | None:
     """The handle of an act that was started before, also when whoever started it died before it could tell."""
+    asked = SUPERVISION.asked(request.key)
+    if asked is not None:
+        return asked.handle
     text = text_of(f"{request.folder}/handle.json")
     if text:
         try:
@@ -157,6 +138,17 @@ def find(request: SpawnRequest, kind: str) -> Handle | None:
     members = proc.tree({marker_of(request.key).encode()})
     leader = next((p for p in members if p.pid == p.session), None)
     return _keep(request, kind, leader.pid if leader else 0, leader.start if leader else 0)
+
+
+def resolved(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The handle's data with the pid, if its supervisor has stored it by now."""
+    if data["pid"]:
+        return data
+    with suppress(ValueError, KeyError, TypeError):
+        stored: Mapping[str, Any] = json.loads(text_of(f"{data['folder']}/handle.json") or "")["data"]
+        if stored["key"] == data["key"]:
+            return stored
+    return data
 
 
 def text_of(path: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.main import pytest_runtestloop as stock_loop
 
+from orchharness.agents.supervised import supervised
 from orchharness.core.acts import Outcome
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
@@ -101,6 +102,7 @@ class LocalLoop:
         with ExitStack() as stack:
             stack.callback(self.runner.close)
             stack.enter_context(self.signals)
+            stack.enter_context(supervised(sum(len(file.every) for file in self.waiting)))
             try:
                 self._until_over()
             except DetachError:

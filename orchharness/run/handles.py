@@ -56,7 +56,7 @@ def keep_handle(folder: str, key: str, handle: Handle) -> None:
         OSError: the disk is full, or fails.
     """
     path = Path(folder, _NAME)
-    if path.exists():
+    if handle.data.get("pid") == 0 or path.exists():  # without a pid: its supervisor is about to store it
         return
     record = {"kind": handle.kind, "api": handle.api, "key": key, "data": _plain(handle.data)}
     try:
