@@ -59,14 +59,15 @@ class LocalProcess:
     @staticmethod
     def poll(handle: Handle) -> PollResult:
         """Whether it runs, or how it ended. Takes no time."""
-        key = handle.data["key"]
-        if SUPERVISION.runs(key):
+        data = handle.data
+        supervised = not data["pid"]
+        if supervised and SUPERVISION.runs(data["key"]):
             return Running()
-        status = _status(handle.data["folder"])
-        if status is not None and SUPERVISION.tidy(key):
-            SUPERVISION.forget(key)
-            return finished(handle.data["folder"], status)
-        data = resolved(handle.data)
+        status = _status(data["folder"])
+        if supervised and status is not None and SUPERVISION.is_tidy(data["key"]):
+            SUPERVISION.forget(data["key"])
+            return finished(data["folder"], status)
+        data = resolved(data)
         if status is None:
             away = _away(data)
             if away == "other":
@@ -77,7 +78,6 @@ class LocalProcess:
         if status is None:
             return _lost(data)
         _tidy(data)
-        SUPERVISION.forget(key)
         return finished(data["folder"], status)
 
     @staticmethod
@@ -126,9 +126,8 @@ class LocalProcess:
         Returns:
             None when there is no such thing here, or the leader is gone: poll.
         """
-        descriptor = SUPERVISION.wake(handle.data["key"])
-        if descriptor is not None:
-            return descriptor
+        if not handle.data["pid"] and (told := SUPERVISION.wake(handle.data["key"])) is not None:
+            return told
         data = resolved(handle.data)
         if _away(data) or not hasattr(os, "pidfd_open"):
             return None
@@ -191,9 +190,11 @@ def _starting(data: Any) -> bool:
 def _claim(folder: str) -> bool:
     """Take an act that nobody has started, so that nobody will."""
     try:
-        os.close(os.open(f"{folder}/pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        claim = os.open(f"{folder}/pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:
         return False
+    with os.fdopen(claim, "wb", buffering=0) as file, suppress(OSError):
+        file.write(b"0\n")
     return True
 
 
@@ -223,6 +224,7 @@ def _status(folder: str) -> int | None:
 
 
 def _lost(data: Any) -> Lost:
+    SUPERVISION.forget(data["key"])
     if _away(data):
         return Lost("the machine was restarted")
     _reap(data)
@@ -232,6 +234,7 @@ def _lost(data: Any) -> Lost:
 
 def _tidy(data: Any) -> None:
     """After the end: kill what is left of the group, then take the leader's status."""
+    SUPERVISION.forget(data["key"])
     if _away(data) or not data["pid"]:
         return
     if _is_ours(data) or _is_there(data):

@@ -42,7 +42,7 @@ class Supervision:
 
     def __init__(self) -> None:
         self._pid = 0
-        self._channel: socket.socket | None = None
+        self.channel: socket.socket | None = None  # readable when it becomes ready, and when it is gone
         self._ready = False
         self._asked: dict[str, Asked] = {}  # by key
         self._untidy: set[str] = set()  # keys of acts that left processes behind
@@ -51,14 +51,9 @@ class Supervision:
 
     # ---- the process -------------------------------------------------------------------------
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a supervisor, ready or not."""
-        return self._channel is not None
-
     def begin(self) -> None:
         """Start a supervisor and do not wait for it. Where none can be started, there is none."""
-        if self._channel is not None or not sys.executable or not proc.supported():
+        if self.channel is not None or not sys.executable or not proc.supported():
             return
         with suppress(OSError):
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -69,12 +64,12 @@ class Supervision:
                 except BaseException:
                     ours.close()
                     raise
-            self._channel, self._ready = ours, False
+            self.channel, self._ready = ours, False
 
     def end(self) -> None:
         """Ask for nothing any more. While acts go on, the supervisor stays; it ends with the last of them."""
         left = any(self.runs(key) for key in list(self._asked))
-        if self._channel is not None:
+        if self.channel is not None:
             self._hang_up()
         if self._pid:
             proc.reap(self._pid, wait=not left)
@@ -82,26 +77,26 @@ class Supervision:
             self.forget(key)
 
     def _hang_up(self) -> None:
-        assert self._channel is not None
+        assert self.channel is not None
         with suppress(OSError):
-            self._channel.shutdown(
+            self.channel.shutdown(
                 socket.SHUT_RDWR
             )  # a forked copy of the descriptor must not keep it waiting
-        self._channel.close()
-        self._channel = None
+        self.channel.close()
+        self.channel = None
 
     def _answers(self) -> bool:
         """Whether there is one, and it has said that it is ready."""
-        if self._channel is not None and not self._ready:
+        if self.channel is not None and not self._ready:
             try:
-                self._ready = self._channel.recv(1) == b"+"
+                self._ready = self.channel.recv(1) == b"+"
             except BlockingIOError:
                 return False
             except OSError:
                 self._ready = False
             if not self._ready:
                 self._hang_up()
-        return self._channel is not None
+        return self.channel is not None
 
     # ---- acts --------------------------------------------------------------------------------
 
@@ -134,13 +129,13 @@ class Supervision:
 
     def _send(self, message: bytes) -> int | None:
         """The descriptor that tells the end of the act asked for; None when it could not be asked for."""
-        assert self._channel is not None
+        assert self.channel is not None
         try:
             end, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            self._channel.sendmsg(
+            self.channel.sendmsg(
                 [message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, tell.to_bytes(4, sys.byteorder))]
             )
         except OSError as error:
@@ -167,7 +162,7 @@ class Supervision:
                 return True
         return False
 
-    def tidy(self, key: str) -> bool:
+    def is_tidy(self, key: str) -> bool:
         """Whether it is over and its supervisor saw that nothing is left of it."""
         return key in self._asked and not self.runs(key) and key not in self._untidy
 
@@ -192,7 +187,7 @@ SUPERVISION = Supervision()
 @contextmanager
 def supervised(acts: int) -> Iterator[None]:
     """Inside, acts that allow it are started by a supervisor, where so many make that worth it."""
-    if acts < _WORTH or SUPERVISION.begun:
+    if acts < _WORTH or SUPERVISION.channel is not None:
         yield
         return
     SUPERVISION.begin()

@@ -97,7 +97,7 @@ def test_processes_that_ignore_every_polite_signal_are_ended(started):
 def test_stopped_processes_are_ended(acts, line_from):
     path, read = line_from
     handle = acts.spawn("sh", "-c", f"echo $$ >{path}; sleep 600")
-    for pid in (int(read()), handle.data["pid"]):
+    for pid in (int(read()), acts.pid(handle)):
         os.kill(pid, signal.SIGSTOP)
 
     assert LocalProcess.cancel(handle)

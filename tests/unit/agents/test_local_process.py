@@ -4,12 +4,14 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from orchharness.agents import proc
 from orchharness.agents.local import LocalProcess
+from orchharness.agents.supervised import SUPERVISION
 from orchharness.core.acts import Finished, Handle, Lost, Running, Unknown
 from orchharness.errors import OrchError
 
@@ -103,6 +105,14 @@ def test_it_works_in_its_directory_with_words_kept_whole(acts, tmp_path):
     assert result.answer == f"{tmp_path / 'a b'}\nx y||$HOME|*|"
 
 
+def test_it_leads_a_session_of_its_own_and_is_told_where_it_works(acts, tmp_path):
+    (tmp_path / "here").mkdir()
+    code = "import os; print(os.getsid(0) == os.getpgrp(), os.environ['PWD'])"
+    result = acts.wait(acts.python(code, cwd=f"{tmp_path}/./here"))
+
+    assert result.answer == f"True {tmp_path}/here\n"
+
+
 def test_a_command_that_tells_its_whole_group_to_end_still_has_an_exit_status(acts):
     result = acts.wait(acts.spawn("sh", "-c", "kill -TERM 0; exit 0"))
 
@@ -124,7 +134,8 @@ def test_a_background_child_ends_as_well_when_another_process_sees_the_end(acts,
     handle = acts.spawn("sh", "-c", f"sleep 600 & echo $! >{path}")
     read()
     acts.wait_for_leader(handle)
-    os.waitpid(handle.data["pid"], 0)  # as init does for an orphan
+    with suppress(ChildProcessError):  # a supervisor does it by itself
+        os.waitpid(acts.pid(handle), 0)  # as init does for an orphan
 
     assert in_another_process("print(LocalProcess.poll(handle).exit)", handle) == "0"
     assert LocalProcess.sweep(acts.keys) == []
@@ -165,7 +176,7 @@ def test_what_cannot_be_started_is_said_before_anything_is_spawned(acts, tmp_pat
     for argv in cases:
         request = acts.request(argv)
         with pytest.raises(OrchError) as caught:
-            LocalProcess.spawn(request, argv)
+            acts.start(request)
         said[argv] = str(caught.value)
         assert list(Path(request.folder).iterdir()) == []
 
@@ -194,6 +205,19 @@ def test_a_command_line_that_is_too_long_says_how_long_and_what_to_do(acts):
 def test_a_word_with_a_null_byte_is_an_error_not_a_bug(acts):
     with pytest.raises(OrchError, match="command 'true' cannot be started: embedded null byte"):
         acts.spawn("true", "a\0b")
+
+
+def test_a_program_that_the_system_does_not_take_ends_as_in_a_shell(acts, tmp_path):
+    texts = {"plain": "echo by the shell: $1\n", "bad": "#!/no/such/interpreter\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    plain = acts.wait(acts.spawn("./plain", "word"))
+    bad = acts.spawn("./bad")
+
+    assert (plain.exit, plain.answer) == (0, "by the shell: word\n")
+    assert acts.wait(bad).exit == 127
+    assert "bad: " in Path(bad.data["folder"], "stderr.log").read_text()
 
 
 # ---- finding the program, the environment ------------------------------------------------------------------
@@ -238,44 +262,46 @@ def test_variables_of_test_runs_and_outer_acts_do_not_reach_it_but_outer_markers
 
 def test_spawning_twice_gives_the_same_handle_and_starts_once(acts):
     request = acts.request(("sh", "-c", "echo started"))
-    first = LocalProcess.spawn(request, request.argv)
-    second = LocalProcess.spawn(request, request.argv)
+    first = acts.start(request)
+    second = acts.start(request)
     acts.wait(first)
-    third = LocalProcess.spawn(request, request.argv)
+    third = acts.start(request)
 
-    assert first == second == third
+    assert first == second
+    assert acts.stored(first) == acts.stored(third)
     assert acts.wait(third).answer == "started\n"
 
 
 def test_a_folder_of_another_act_is_refused(acts):
     first = acts.request(("true",))
-    acts.wait(LocalProcess.spawn(first, first.argv))
+    acts.wait(acts.start(first))
     other = acts.request(("true",), folder=Path(first.folder))
     with pytest.raises(OrchError, match="belongs to another act"):
-        LocalProcess.spawn(other, other.argv)
+        acts.start(other)
 
 
 @pytest.mark.parametrize("torn", [None, "", '{"kind": "comm'])
 def test_an_act_whose_spawner_died_before_it_stored_the_handle_is_found(acts, torn):
     request = acts.request(("sleep", "600"))
-    handle = LocalProcess.spawn(request, request.argv)
+    handle = acts.stored(acts.start(request))
+    SUPERVISION.forget(request.key)
     while not (Path(request.folder) / "pid").exists():
         pass
     stored = Path(request.folder, "handle.json")
     stored.unlink()
     if torn is not None:
         stored.write_text(torn)
-    again = LocalProcess.spawn(request, request.argv)
+    again = acts.start(request)
 
-    assert again == handle
+    assert {**again.data, "supervisor": 0} == {**handle.data, "supervisor": 0}
     assert LocalProcess.cancel(again)
 
 
 def test_an_act_that_ended_unseen_and_without_a_handle_is_not_started_again(acts):
     request = acts.request(("sh", "-c", "echo started; exit 3"))
-    acts.wait(LocalProcess.spawn(request, request.argv))
+    acts.wait(acts.start(request))
     Path(request.folder, "handle.json").unlink()
-    again = LocalProcess.spawn(request, request.argv)
+    again = acts.start(request)
 
     assert LocalProcess.poll(again) == Finished(ok=False, exit=3, detail="exit 3", answer="started\n")
 
@@ -291,7 +317,7 @@ def test_of_two_spawns_at_once_only_one_does_the_work_and_both_handles_tell_of_i
     claim.rename(claim.with_name("hidden"))  # as if the first had not come so far when the second looked
     second = _spawn_when_claimed(request, claim)
 
-    assert second.data["pid"] != first.data["pid"]
+    assert acts.pid(second) != acts.pid(first)
     acts.wait_for_leader(second)
     assert LocalProcess.poll(second) == Running()
     Path(f"{path}.go").write_text("go\n")
@@ -347,7 +373,7 @@ def test_it_outlives_a_killed_spawner_and_the_next_one_reads_its_end(acts, tmp_p
         timeout=20,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    handle = LocalProcess.spawn(request, request.argv)
+    handle = acts.start(request)
 
     assert spawner.returncode == -signal.SIGKILL
     assert LocalProcess.poll(handle) == Running()
@@ -359,10 +385,12 @@ def test_a_leader_that_is_killed_makes_it_lost_and_what_it_started_is_ended(acts
     path, read = line_from
     handle = acts.spawn("sh", "-c", f"echo up >{path}; sleep 600")
     read()
-    os.kill(handle.data["pid"], signal.SIGKILL)
+    os.kill(acts.pid(handle), signal.SIGKILL)
     acts.wait_for_leader(handle)
 
-    assert acts.wait(handle) == Lost("its process is gone and left no exit status")
+    lost = Lost("its process is gone and left no exit status")
+    killed = Finished(ok=False, exit=137, detail="killed by SIGKILL")  # its supervisor is there to tell
+    assert acts.wait(handle) == (killed if acts.supervised else lost)
     assert LocalProcess.cancel(handle)
     assert LocalProcess.sweep(acts.keys) == []
 
@@ -383,6 +411,7 @@ def test_a_handle_of_another_place_or_time_is_never_taken_for_a_process_of_here(
     path, read = line_from
     handle = acts.spawn("sh", "-c", f"echo up >{path}; exec sleep 600")
     read()
+    handle = acts.stored(handle)
     other = Handle(kind="command", data={**handle.data, "marker": "ORCH_ACT_0=1", **change})
 
     assert LocalProcess.poll(other) == expected
@@ -393,6 +422,7 @@ def test_a_handle_of_another_place_or_time_is_never_taken_for_a_process_of_here(
 def test_an_exit_file_decides_whatever_the_machine_says_and_an_empty_one_says_nothing(acts):
     handle = acts.spawn("true")
     acts.wait(handle)
+    handle = acts.stored(handle)
     elsewhere = Handle(kind="command", data={**handle.data, "host": "elsewhere", "boot": "another"})
 
     assert LocalProcess.poll(elsewhere).exit == 0
@@ -404,6 +434,7 @@ def test_an_exit_file_decides_whatever_the_machine_says_and_an_empty_one_says_no
 def test_cancelling_what_runs_elsewhere_says_that_it_may_be_left(acts):
     handle = acts.spawn("true")
     acts.wait(handle)
+    handle = acts.stored(handle)
 
     assert not LocalProcess.cancel(Handle(kind="command", data={**handle.data, "host": "x", "boot": "y"}))
     assert LocalProcess.cancel(Handle(kind="command", data={**handle.data, "boot": "y"}))
