@@ -30,7 +30,8 @@ def orchharness_spawn(request: SpawnRequest) -> Handle:
     from orchharness.agents.local import LocalProcess
 
     words = _call(request) if request.kind == "python" else words_of(request)
-    return LocalProcess.spawn(request, words, supervised=True)
+    # The act of a judge may be one that pays a model: its end does not depend on a supervisor.
+    return LocalProcess.spawn(request, words, supervised="ORCH_TASK" in request.env)
 
 
 @hookimpl

@@ -21,7 +21,8 @@ class Acts:
 
     def request(self, argv=(), *, key=None, **more):
         number = len(self.keys) + 1
-        key = key or f"{os.getpid():08x}{number:024x}"[::-1]
+        # The marker is made of the first half: acts of test sessions beside this one must not have the same.
+        key = key or f"{os.getpid():08x}{number:08x}{0:016x}"
         folder = more.pop("folder", None) or self.root / f"act-{number}"
         folder.mkdir(exist_ok=True)
         self.keys.append(key)
@@ -75,6 +76,8 @@ def acts_in(folder, *, supervised=False):
 def supervisor():
     """A supervisor that is ready."""
     SUPERVISION.begin()
-    assert select.select([SUPERVISION.channel], [], [], SECONDS)[0], "the supervisor did not become ready"
-    yield
-    SUPERVISION.end()
+    try:
+        assert select.select([SUPERVISION.channel], [], [], SECONDS)[0], "the supervisor did not become ready"
+        yield
+    finally:
+        SUPERVISION.end()
