@@ -1,4 +1,5 @@
 import os
+import secrets
 import select
 import sys
 from contextlib import contextmanager
@@ -21,8 +22,7 @@ class Acts:
 
     def request(self, argv=(), *, key=None, **more):
         number = len(self.keys) + 1
-        # The marker is made of the first half: acts of test sessions beside this one must not have the same.
-        key = key or f"{os.getpid():08x}{number:08x}{0:016x}"
+        key = key or secrets.token_hex(16)
         folder = more.pop("folder", None) or self.root / f"act-{number}"
         folder.mkdir(exist_ok=True)
         self.keys.append(key)
