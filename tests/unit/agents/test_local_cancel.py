@@ -178,7 +178,7 @@ def test_sweep_finds_only_what_was_asked_for_and_names_its_command(acts, line_fr
 
 
 def test_end_kills_what_sweep_found_and_nothing_that_carries_no_marker(acts):
-    acts.spawn("sleep", "600")
+    acts.pid(acts.spawn("sleep", "600"))  # it is there before it is looked for
     bystander = os.posix_spawn("/bin/sleep", ("sleep", "600"), {})
     try:
         while found := LocalProcess.sweep(acts.keys):
