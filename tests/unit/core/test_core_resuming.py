@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 from zlib import crc32
 
@@ -17,7 +18,7 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Plan
+from orchharness.core.plan import Agent, Check, CheckKind, Plan
 from orchharness.core.resuming import Resumption, past_of, replay, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
@@ -438,3 +439,59 @@ def _reached(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, 
         todo += later - found
         found |= later
     return found
+
+
+# ---- what a journal tells -----------------------------------------------------------------------
+
+
+def test_a_journal_tells_its_selection_its_keys_and_what_has_no_end():
+    first = Drive(CHAIN, {"C": Done(seconds=50)}).play(10)
+    started = ev.RunStarted(at=0.0, run="r", plan="p", digest="0", selected=("A", "B", "C", "D"))
+    past = past_of([started, *first.events])
+
+    assert past.selected == ("A", "B", "C", "D")
+    assert past.keys == dict.fromkeys(("A.i1.a1", "B.i1.a1", "C.i1.a1"), "k")
+    assert [e.act for e in past.open][0] == "C.i1.a1"
+    assert not past.ended
+
+
+def test_a_run_that_was_never_resumed_replays_with_its_own_selection():
+    first = Drive(CHAIN, selected=frozenset({"A", "B"})).play()
+    started = ev.RunStarted(at=0.0, run="r", plan="p", digest="0", selected=("A", "B"))
+    again = replay(CHAIN, [started, *first.events])
+
+    assert again.selected == ("A", "B")
+    assert again.over
+
+
+def test_acts_of_items_that_are_not_selected_now_are_passed_over_in_a_replay():
+    first = Drive(CHAIN).play()
+    part = Session.after(first.events, CHAIN, selected=["A", "B"]).play()
+
+    assert replay(CHAIN, part.events).selected == ("A", "B")
+
+
+def test_what_a_judge_and_checks_are_made_of_is_told_by_its_name():
+    judge = critic("critic", agent="model")
+    agents = {"model": Agent(id="model", kind="claude", options={"model": "a"})}
+    before = plan(task("A"), gate("G", own="A", checks=True), critics=[judge], agents=agents)
+    other = {"model": Agent(id="model", kind="claude", options={"model": "b"})}
+    check = Check(kind=CheckKind.FILE, name="file x", options={"path": "x"})
+    changed = replace(gate("G", own="A"), checks=(check,))
+    after = plan(task("A"), changed, critics=[judge], agents=other)
+
+    assert changes(definition_of(before), definition_of(after)) == {
+        "G/checks": "checks changed",
+        "G/critic": "agent changed",
+    }
+
+
+def test_a_variable_counts_for_what_names_it():
+    templates = {"A": "{{ vars.word }}", "B": "{{ vars.other }}", "C": "vars.word"}
+    tasks = [
+        task(n, prompt=text, options={"list": [text, 1, True, None, 1.5]}) for n, text in templates.items()
+    ]
+    before = plan(*tasks, vars={"word": "one", "other": "x"})
+    after = plan(*tasks, vars={"word": "two", "other": "x"})
+
+    assert changes(definition_of(before), definition_of(after)) == {"A": "variable 'word' changed"}
