@@ -451,7 +451,7 @@ def test_a_journal_tells_its_selection_its_keys_and_what_has_no_end():
 
     assert past.selected == ("A", "B", "C", "D")
     assert past.keys == dict.fromkeys(("A.i1.a1", "B.i1.a1", "C.i1.a1"), "k")
-    assert [e.act for e in past.open][0] == "C.i1.a1"
+    assert next(e.act for e in past.open) == "C.i1.a1"
     assert not past.ended
 
 
