@@ -26,16 +26,34 @@ def parse(words: Sequence[str]) -> argparse.Namespace | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="orchharness",
-        description="How runs of plans stand, and what can be done about them.",
+        description="What plans would do, how their runs stand, and what can be done about them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_runs, _status, _cancel, _logs, _clean):
+    for make in (_explain, _check, _runs, _status, _cancel, _logs, _clean):
         make(commands)
     return parser
+
+
+def _explain(commands: Any) -> None:
+    parser = _about_plans(commands, "explain", "what a plan will do, before anything is spent")
+    parser.add_argument("plan", metavar="PLAN", help="a plan file")
+    shape = parser.add_mutually_exclusive_group()
+    for name, help_ in (
+        ("json", "as JSON"),
+        ("markdown", "as Markdown"),
+        ("mermaid", "as a Mermaid diagram"),
+    ):
+        shape.add_argument(f"--{name}", dest="shape", action="store_const", const=name, help=help_)
+
+
+def _check(commands: Any) -> None:
+    parser = _about_plans(commands, "check", "say what is wrong with plans, without running anything")
+    parser.add_argument("plans", nargs="+", metavar="PLAN", help="plan files, or folders with some")
+    parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
 
 
 def _runs(commands: Any) -> None:
@@ -93,12 +111,29 @@ def _clean(commands: Any) -> None:
 
 
 def _command(commands: Any, name: str, help_: str) -> argparse.ArgumentParser:
+    parser = _bare(commands, name, help_)
+    parser.add_argument("--orch-dir", metavar="FOLDER", help="where the runs are kept")
+    return parser
+
+
+def _about_plans(commands: Any, name: str, help_: str) -> argparse.ArgumentParser:
+    parser = _bare(commands, name, help_)
+    parser.add_argument(
+        "--orch-var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="give a plan's variable a value, as for pytest",
+    )
+    return parser
+
+
+def _bare(commands: Any, name: str, help_: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
     )
     parser.set_defaults(command=_later(name))
     parser.add_argument("--root", metavar="DIR", help="root folder of the project")
-    parser.add_argument("--orch-dir", metavar="FOLDER", help="where the runs are kept")
     return parser
 
 

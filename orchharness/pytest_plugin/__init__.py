@@ -44,6 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--orch-strict", action="store_true", default=False, help="treat a plan's warnings as errors"
     )
     group.addoption(
+        "--orch-explain",
+        action="store_true",
+        default=False,
+        help="say what the plans will do (what runs at once, how long, what is spawned), and run nothing",
+    )
+    group.addoption(
         "--orch-resume",
         nargs="?",
         const="",
@@ -96,6 +102,12 @@ def pytest_configure(config: pytest.Config) -> None:
             msg = f"--orch-var {text}: write NAME=VALUE"
             raise pytest.UsageError(msg)
     _check_beginning(config.option)
+    if config.option.orch_explain and hasattr(config.option, "dist"):
+        config.option.dist, config.option.tx, config.option.numprocesses = (
+            "no",
+            [],
+            None,
+        )  # no workers for nothing
     config.stash[LATE] = []
     folder = config.option.orch_dir or config.getini("orch_dir")
     if folder:
@@ -183,6 +195,10 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Sessions with plan items are run by our loop; ordinary tests first, by the stock one."""
     config = session.config
+    if config.option.orch_explain:
+        from orchharness.pytest_plugin.explaining import explain_session
+
+        return explain_session(session)
     if is_worker(config) or PLANS not in config.stash:
         return None
     if not any(hasattr(item, "plan_file") for item in session.items):

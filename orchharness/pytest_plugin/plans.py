@@ -172,7 +172,8 @@ class Plans:
 def _runs_here(config: pytest.Config) -> bool:
     """Whether this process will run plans itself; xdist's controller does, but beside threads of its own."""
     option = config.option
-    return not (is_worker(config) or option.collectonly or getattr(option, "numprocesses", None))
+    idle = option.collectonly or option.orch_explain
+    return not (is_worker(config) or idle or getattr(option, "numprocesses", None))
 
 
 def _file(plugin: object) -> str | None:

@@ -1,0 +1,183 @@
+"""Plans read from the command line as pytest would read them: the same root, variables, kinds and messages.
+
+The kinds are those of installed plugins and of the conftest files between the root and the plan's folder. A conftest
+is imported only when it has hooks of ours. What `-p` or `pytest_plugins` bring in is not seen here: that is pytest's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchharness.cli import UsageError
+from orchharness.cli.project import _root as root_above
+from orchharness.cli.project import _settings as settings_of
+from orchharness.errors import OrchError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from orchharness.core.plan import Plan
+    from orchharness.plugins import PluginHost
+
+_GLOBS = ("*.plan.yaml", "*.plan.yml")
+_NO_PROJECTS = (
+    "build",
+    "dist",
+    "node_modules",
+    "venv",
+)  # with folders that begin with a dot: as pytest has them
+_HOOKS = b"orchharness_"
+
+
+class Reader:
+    """Reads the plans that the words name."""
+
+    def __init__(self, asked: argparse.Namespace, words: Sequence[str]) -> None:
+        self._variables = _variables(asked.orch_var)
+        named = [Path(os.path.abspath(word)) for word in words]  # noqa: PTH100 - links stay, as they do for pytest
+        for word, path in zip(words, named, strict=True):
+            if not path.exists():
+                msg = f"{word!r}: there is no such file or folder"
+                raise UsageError(msg)
+        self._root, settings = _project(asked.root, named)
+        self._globs = _globs(settings)
+        self.paths = list(dict.fromkeys(p for path in named for p in self._plans_in(path)))
+        self._host: PluginHost | None = None
+
+    def is_plan(self, path: Path) -> bool:
+        """Whether pytest would take the file for a plan."""
+        return any(fnmatch(path.name, pattern) for pattern in self._globs)
+
+    def globs(self) -> str:
+        """The names of plans, for a message."""
+        return ", ".join(self._globs)
+
+    def read(self, path: Path) -> Plan:
+        """The plan of that file.
+
+        Raises:
+            PlanError: it is wrong; the error holds everything that is.
+            OrchError: a plugin or conftest cannot be used.
+        """
+        from orchharness.planfile import read_plan
+
+        host = self._plugins()
+        with no_garbage():
+            return read_plan(
+                path,
+                root=self._root,
+                kinds=host.kinds,
+                critic_kinds=host.critic_kinds,
+                variables=self._variables,
+            )
+
+    def _plugins(self) -> PluginHost:
+        if self._host is None:
+            from orchharness.plugins import PluginHost
+
+            folders = dict.fromkeys(f for path in self.paths for f in _folders(self._root, path.parent))
+            found = [folder / "conftest.py" for folder in folders]
+            self._host = PluginHost.load()
+            for conftest in found:
+                if _has_hooks(conftest):
+                    self._host.register(_imported(conftest), str(conftest))
+        return self._host
+
+    def _plans_in(self, path: Path) -> Iterator[Path]:
+        if not path.is_dir():
+            yield path
+            return
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_PROJECTS)
+            yield from (p for name in sorted(files) if self.is_plan(p := Path(folder, name)))
+
+
+def _variables(given: Sequence[str]) -> dict[str, str]:
+    for text in given:
+        if text.find("=") < 1:
+            msg = f"--orch-var {text}: write NAME=VALUE"
+            raise UsageError(msg)
+    return dict(text.split("=", 1) for text in given)
+
+
+def _project(given: str | None, named: Sequence[Path]) -> tuple[Path, Mapping[str, Any]]:
+    """The root that pytest takes for these arguments, and its settings there."""
+    if given is not None:
+        root = Path(os.path.abspath(given))  # noqa: PTH100 - as above
+        if not root.is_dir():
+            msg = f"--root {given!r}: there is no such folder"
+            raise UsageError(msg)
+        return root, settings_of(root) or {}
+    above = Path(os.path.commonpath([p if p.is_dir() else p.parent for p in named]))
+    root, settings = root_above(above)
+    begins = ("pyproject.toml", "setup.py")
+    if root == above and settings_of(above) is None and not any((above / n).is_file() for n in begins):
+        root = Path(os.path.commonpath([above, Path.cwd()]))  # nothing says where the project begins
+    return root, settings
+
+
+def _globs(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    value = settings.get("orch_plan_files")
+    words = shlex.split(value) if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(map(str, words)) or _GLOBS
+
+
+def _folders(root: Path, folder: Path) -> list[Path]:
+    """The folders from the root down to this one."""
+    if not folder.is_relative_to(root):
+        return [root]
+    return [f for f in (*reversed(folder.parents), folder) if f.is_relative_to(root)]
+
+
+def _has_hooks(conftest: Path) -> bool:
+    try:
+        return _HOOKS in conftest.read_bytes()
+    except OSError:
+        return False
+
+
+def _imported(conftest: Path) -> ModuleType:
+    """The conftest as a module.
+
+    Raises:
+        OrchError: it cannot be imported.
+    """
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    name = f"orchharness_conftest_{abs(hash(str(conftest)))}"
+    spec = spec_from_file_location(name, conftest)
+    if spec is None or spec.loader is None:
+        msg = f"{conftest} cannot be imported"
+        raise OrchError(msg)
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # what its classes look for when their annotations are read
+    if str(conftest.parent) not in sys.path:
+        sys.path.insert(0, str(conftest.parent))  # as pytest does: it may import what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        msg = f"{conftest} cannot be imported: {type(error).__name__}: {error}"
+        raise OrchError(msg) from error
+    return module
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Reading builds much and drops little: looking for garbage all the while is a fifth of a large plan's time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

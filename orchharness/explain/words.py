@@ -1,0 +1,43 @@
+"""Numbers and names for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchharness.explain.facts import Unit
+
+
+def length(value: float, unit: Unit) -> str:
+    """A length: `35 h`, `1 h 30 min`, `2 min 05 s`, `12.5 s`; `4 tasks` where there are no estimates."""
+    if unit is Unit.TASKS:
+        return count(round(value), "task")
+    whole = round(value)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.4g} s"
+    size, name, lower, part = (3600, "h", "min", 60) if whole >= 3600 else (60, "min", "s", 1)  # noqa: PLR2004
+    rest = whole % size // part
+    return f"{whole // size:,} {name}" + (f" {rest:02d} {lower}" if rest else "")
+
+
+def count(number: int, word: str) -> str:
+    """`1 task`, `1,200 tasks`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def names(items: Sequence[str], most: int = 8) -> str:
+    """The names, cut off after `most`."""
+    rest = len(items) - most
+    return ", ".join(items[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def way(items: Sequence[str], most: int = 12) -> str:
+    """The items as a way; the middle of a long one is left out."""
+    if len(items) > most:
+        left = len(items) - most
+        items = [*items[: most // 2], f"… {left:,} more …", *items[-(most // 2) :]]
+    return " → ".join(items)
+
+
+def node_in_words(node: str) -> str:
+    """A node of the graph: an item by its id, a group as `phase build`, `track build/track_a`."""
+    return node.replace(":", " ", 1)
