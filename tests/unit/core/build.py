@@ -235,6 +235,7 @@ class Drive:
         self.told: dict[str, Any] = {}
         self.most = 0
         self.warped = False
+        self.loose = False  # results were dropped: what claims to be alone then may be two
         self._succeeded: set[str] = set()
         self._decided: set[str] = set()
         self._ends: list[tuple[float, int, ev.Event]] = []
@@ -507,13 +508,13 @@ class Drive:
         claims = {i: t for i, t in self.plan.tasks.items() if i in run.tasks and self._claims(t)}
         for name, count in self.plan.resources.items():
             taken = sum(t.resources.get(name, 0) for t in claims.values())
-            assert taken <= count, f"{name}: {taken} of {count} taken by {list(claims)}"
+            assert taken <= count or self.loose, f"{name}: {taken} of {count} taken by {list(claims)}"
         for item, spec in claims.items():
             if spec.mode is FOREGROUND:
                 mine = {item, spec.gate}
                 others = [a for a, (i, _) in run._ledger.acts.items() if i not in mine]
                 late = [a for a in others if self.state(run._ledger.acts[a][0]) == "error"]
-                assert others == late, f"{others} run beside {item}"
+                assert others == late or self.loose, f"{others} run beside {item}"
         assert sum(run.counts.values()) == len(run.selected)
 
     def check(self) -> None:

@@ -44,7 +44,7 @@ class Session(Drive):
         for transition in (t for _, then in found.kept for t in then):
             drive._note(transition)
         drive._note_finals()
-        drive.adopted = {started.act for started in found.open}
+        drive.loose = bool(found.dropped)
         for started in found.open:
             drive.spans[started.act] = (drive.now, float("inf"))
             drive._go_on(started)
