@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchharness.cli.picture import picture_of
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
-from orchharness.core.resuming import Started, item_of, replay
+from orchharness.core.past import Started, item_of, replay
 from orchharness.core.status import GateState, TaskState
 from orchharness.errors import OrchError
 from orchharness.journal import Journal, StateFile

@@ -21,7 +21,7 @@ from orchharness.cli.alive import Agent, Life, agent_of
 from orchharness.cli.closing import close_run
 from orchharness.cli.standing import Standing
 from orchharness.core.acts import Finished, Lost
-from orchharness.core.resuming import Started, item_of
+from orchharness.core.past import Started, item_of
 from orchharness.errors import JournalError, OrchError, PluginError
 from orchharness.journal import RunLock, read_journal
 from orchharness.record import record

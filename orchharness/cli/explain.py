@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from orchharness.cli import UsageError
-from orchharness.cli.plans import Reader, no_garbage
+from orchharness.cli.plans import Reader
 from orchharness.errors import PlanError
+from orchharness.planfile import no_garbage
 
 
 def explain(asked: argparse.Namespace) -> int:

@@ -7,19 +7,16 @@ is imported only when it has hooks of ours. What `-p` or `pytest_plugins` bring 
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.cli import UsageError
-from orchharness.cli.project import _root as root_above
-from orchharness.cli.project import _settings as settings_of
+from orchharness.cli.project import root_above, settings_of
 from orchharness.errors import OrchError
 
 if TYPE_CHECKING:
@@ -71,14 +68,13 @@ class Reader:
         from orchharness.planfile import read_plan
 
         host = self._plugins()
-        with no_garbage():
-            return read_plan(
-                path,
-                root=self._root,
-                kinds=host.kinds,
-                critic_kinds=host.critic_kinds,
-                variables=self._variables,
-            )
+        return read_plan(
+            path,
+            root=self._root,
+            kinds=host.kinds,
+            critic_kinds=host.critic_kinds,
+            variables=self._variables,
+        )
 
     def _plugins(self) -> PluginHost:
         if self._host is None:
@@ -169,15 +165,3 @@ def _imported(conftest: Path) -> ModuleType:
         msg = f"{conftest} cannot be imported: {type(error).__name__}: {error}"
         raise OrchError(msg) from error
     return module
-
-
-@contextmanager
-def no_garbage() -> Iterator[None]:
-    """Reading builds much and drops little: looking for garbage all the while is a fifth of a large plan's time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

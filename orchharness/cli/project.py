@@ -49,13 +49,13 @@ def project_of(asked: argparse.Namespace) -> Project:
         OrchError: the user has no home folder.
     """
     if asked.root is None:
-        root, ini = _root(Path.cwd())
+        root, ini = root_above(Path.cwd())
     else:
         root = Path(os.path.abspath(asked.root))  # noqa: PTH100 - links stay, as they do for pytest
         if not root.is_dir():
             msg = f"--root {asked.root!r}: there is no such folder"
             raise UsageError(msg)
-        ini = _settings(root) or {}
+        ini = settings_of(root) or {}
     if asked.orch_dir is not None:
         home = project_home(root, asked.orch_dir)
         if not home.is_dir():
@@ -152,10 +152,10 @@ def _distinct(folders: Sequence[Path]) -> tuple[Path, ...]:
 # ---- as pytest does it ---------------------------------------------------------------------------
 
 
-def _root(here: Path) -> tuple[Path, Mapping[str, Any]]:
+def root_above(here: Path) -> tuple[Path, Mapping[str, Any]]:
     """The root folder, and pytest's settings there."""
     for folder in (here, *here.parents):
-        found = _settings(folder)
+        found = settings_of(folder)
         if found is not None:
             return folder, found
     for name in ("pyproject.toml", "setup.py"):
@@ -165,7 +165,7 @@ def _root(here: Path) -> tuple[Path, Mapping[str, Any]]:
     return here, {}
 
 
-def _settings(folder: Path) -> Mapping[str, Any] | None:
+def settings_of(folder: Path) -> Mapping[str, Any] | None:
     """Pytest's settings in that folder; None when it has no file with any."""
     for name, table in _FILES.items():
         try:

@@ -12,53 +12,21 @@ Replaying the journal afterwards gives the same orchestrator: what was dropped a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
-from orchharness.core.events import (
-    ActEvent,
-    Event,
-    GateInputsChanged,
-    JudgementFinished,
-    JudgementStarted,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    TaskFinished,
-    TaskStarted,
-)
+from orchharness.core.events import ActEvent, JudgementFinished, JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.past import Finished, Past, Started, in_place, item_of
 from orchharness.core.plan import EMPTY, Plan
 from orchharness.core.status import OVER, SUCCESS, Transition
 from orchharness.record import field, record
 
-Started = TaskStarted | JudgementStarted
-Finished = TaskFinished | JudgementFinished
 TAMPERED = "files that judge were changed while the run went on"
 _OUT_OF_TURN = "it does not follow from what is reused"
-
-
-@record
-class Past:
-    """What a journal tells of a run, as far as a later session needs it."""
-
-    acts: tuple[ActEvent, ...]  # those whose results were not dropped before
-    taken: frozenset[str]  # the names of all acts there ever were
-    keys: Mapping[str, str]  # act -> its key
-    selected: tuple[str, ...]
-    leaps: frozenset[str] = frozenset()  # acts that took the place of an earlier iteration
-    tampered: frozenset[str] = frozenset()  # gates whose inputs were changed under way
-    ended: bool = False  # the last session said that the run is over
-    times: int = 0  # how often it was resumed
-
-    @property
-    def open(self) -> tuple[Started, ...]:
-        """The acts that were started and are not known to have ended."""
-        over = {e.act for e in self.acts if isinstance(e, Finished)}
-        return tuple(e for e in self.acts if isinstance(e, Started) and e.act not in over)
 
 
 @record
@@ -75,85 +43,6 @@ class Resumption:
     moved: Mapping[str, str] = field(default=EMPTY)
     open: tuple[Started, ...] = ()
     reasons: Mapping[str, str] = field(default=EMPTY)
-
-
-def item_of(event: ActEvent) -> str:
-    """The task or gate of the act."""
-    return event.task if isinstance(event, TaskStarted | TaskFinished) else event.gate
-
-
-def past_of(events: Iterable[Event]) -> Past:
-    """What a later session needs of a journal."""
-    acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
-    selected, ended, times = tuple[str, ...](), False, 0
-    for event in events:
-        match event:
-            case RunStarted():
-                selected = event.selected
-            case RunResumed():
-                acts = _in_place(acts, event.moved)
-                leaps.update(event.moved)
-                acts = [_forgiven(e, event.again) for e in acts if e.act not in event.dropped]
-                selected, ended, times = event.selected, False, times + 1
-                tampered.clear()
-            case TaskStarted() | JudgementStarted():
-                acts.append(event)
-                keys[event.act] = event.key
-            case TaskFinished() | JudgementFinished():
-                acts.append(event)
-            case GateInputsChanged():
-                tampered.update(event.gates)
-            case RunFinished():
-                ended = True
-            case _:
-                pass
-    return Past(
-        acts=tuple(acts),
-        taken=frozenset(keys),
-        keys=keys,
-        selected=selected,
-        leaps=frozenset(leaps),
-        tampered=frozenset(tampered),
-        ended=ended,
-        times=times,
-    )
-
-
-def _forgiven(event: ActEvent, again: Collection[str]) -> ActEvent:
-    return replace(event, again=True) if event.act in again and isinstance(event, Finished) else event
-
-
-def _in_place(acts: Sequence[ActEvent], moved: Mapping[str, str]) -> list[ActEvent]:
-    """The events with those of moved acts where the first one stood of the act whose place they take."""
-    if not moved:
-        return list(acts)
-    away: dict[str, list[ActEvent]] = {act: [e for e in acts if e.act == act] for act in moved}
-    takes = {place: act for act, place in moved.items()}
-    found: list[ActEvent] = []
-    for event in acts:
-        found += away.pop(takes.pop(event.act, ""), ())
-        if event.act not in moved:
-            found.append(event)
-    return found
-
-
-def replay(plan: Plan, events: Sequence[Event]) -> Orchestrator:
-    """The run as its journal tells it, also when it was resumed. `plan` is the one of the last session.
-
-    Raises:
-        ImpossibleTransitionError: the journal is not one of this plan.
-    """
-    at = max((n for n, e in enumerate(events) if isinstance(e, RunResumed)), default=-1)
-    past = past_of(events[: at + 1])
-    first = events[max(at, 0)]
-    selected = first.selected if isinstance(first, RunStarted | RunResumed) else None
-    run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps)
-    for event in past.acts:
-        if item_of(event) in run.tasks or item_of(event) in run.gates:
-            run.apply(event)
-    for later in events[at + 1 :]:
-        run.apply(later)
-    return run
 
 
 def resume(
@@ -204,7 +93,7 @@ class _Taking:
         self._run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps | self._moved.keys())
 
     def run_through(self) -> Resumption:
-        for event in _in_place(self._past.acts, self._moved):
+        for event in in_place(self._past.acts, self._moved):
             item = item_of(event)
             if item not in self._plan.tasks and item not in self._plan.gates:
                 self._dropped[event.act] = "it is not in the plan any more"
@@ -260,7 +149,7 @@ class _Taking:
             else:
                 self._dropped[event.act] = why
                 self._reasons.setdefault(item, f"re-run: {why}")
-        elif event.act in self._running:
+        else:
             del self._running[event.act]
             if self._run.dooms(event) and (self._past.ended or event.outcome is Outcome.CANCELLED):
                 self._again.append(event.act)

@@ -198,9 +198,17 @@ class LivePlans:
             result = _no_result(job.request, f"the worker that executed it came back with: {fault}")
         self._finish(job, result)
 
-    def fail(self, job: Job, detail: str) -> None:
-        """Nobody will execute the act to its end: it is ended, and failed, unless it has ended already."""
-        self._finish(job, self._ended(job.request, patience=0.0) or _no_result(job.request, detail))
+    def fail(self, job: Job, detail: str, *, deadly: bool = False) -> None:
+        """Nobody will execute the act to its end: it is ended, and failed, unless it has ended already.
+
+        One that is `deadly` is not looked at here: what killed its workers would kill the controller.
+        """
+        found = None
+        if deadly:
+            self._cancel(job.request, patience=0.0)
+        else:
+            found = self._ended(job.request, patience=0.0)
+        self._finish(job, found or _no_result(job.request, detail))
 
     def _finish(self, job: Job, result: ActResult) -> None:
         run = job.live.run

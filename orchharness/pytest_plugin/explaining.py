@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchharness.explain import explain, render
+from orchharness.planfile import no_garbage
 from orchharness.pytest_plugin.collector import PlanFile, PlanItem
-from orchharness.pytest_plugin.plans import no_garbage
 
 if TYPE_CHECKING:
     import pytest

@@ -22,8 +22,9 @@ from orchharness.agents.supervised import supervised
 from orchharness.core.acts import Outcome
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
+from orchharness.planfile import no_garbage
 from orchharness.pytest_plugin.collector import PlanItem
-from orchharness.pytest_plugin.plans import Plans, no_garbage, plans_of
+from orchharness.pytest_plugin.plans import Plans, plans_of
 from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 from orchharness.pytest_plugin.telling import PlanItems, Teller
 from orchharness.run.act import ActResult

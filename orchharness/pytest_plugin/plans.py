@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +19,6 @@ if TYPE_CHECKING:
     from orchharness.run.opening import Beginning
 
 HOOK_PREFIX = "orchharness_"
-
-
-@contextmanager
-def no_garbage() -> Iterator[None]:
-    """For what builds much and drops little: looking for garbage all the while was a tenth of a large session."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def plans_of(config: pytest.Config) -> Plans:
@@ -120,16 +105,15 @@ class Plans:
             if text is None:
                 msg = f"{path}: not found where -n looks for plans; name the file or its folder on the command line"
                 raise OrchError(msg)
-        with no_garbage():
-            plan = read_plan(
-                path,
-                root=self.config.rootpath,
-                kinds=self.host.kinds,
-                critic_kinds=self.host.critic_kinds,
-                variables=self.variables(),
-                cwd=self.config.invocation_params.dir,
-                text=text,
-            )
+        plan = read_plan(
+            path,
+            root=self.config.rootpath,
+            kinds=self.host.kinds,
+            critic_kinds=self.host.critic_kinds,
+            variables=self.variables(),
+            cwd=self.config.invocation_params.dir,
+            text=text,
+        )
         if plan.warnings and self.config.getoption("orch_strict"):
             raise PlanError([Problem(Location(str(path)), f"{w} (--orch-strict)") for w in plan.warnings])
         self._read[path] = plan

@@ -200,7 +200,7 @@ class PlanScheduling:
             if work.deaths < _MOST_DEATHS:
                 self._queue.appendleft(work)
             else:
-                self.live.fail(work, f"{work.deaths} workers died while they executed it")
+                self.live.fail(work, f"{work.deaths} workers died while they executed it", deadly=True)
         elif work:
             if work[1:]:
                 self._ordinary.appendleft(work[1:])

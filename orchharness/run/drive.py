@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, RunView, StartTask
+from orchharness.core.past import Started, item_of
 from orchharness.core.plan import Recovery
-from orchharness.core.resuming import Started, item_of
 from orchharness.core.status import RunState, Transition
 from orchharness.errors import JournalError, OrchError
 from orchharness.journal import RunLock, StateFile
@@ -188,20 +188,19 @@ class PlanRun:
     def turn(self, free: int) -> Turn:
         """What to do next with so many free places; everything in it is journalled."""
         self._show()  # what was too soon to show when it happened
-        again = self._found_again() if self._attach else ([], [])
+        starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
-        if not instructions:
-            return Turn(tuple(again[0]), (), tuple(again[1]))
-        starts = [i for i in instructions if not isinstance(i, CancelAct)]
-        for start in starts:
+        if not instructions and not starts:
+            return Turn()
+        fresh = [i for i in instructions if not isinstance(i, CancelAct)]
+        for start in fresh:
             key = secrets.token_hex(16)
             self._open[start.act] = (start, key)
             self._record(started(start, self.where.wall(), key))
-        if starts:
+        if fresh:
             self._sync()
-        ready, failed = self._prepare(starts)
-        ready, failed = [*again[0], *ready], [*again[1], *failed]
+        ready, failed = self._prepare([*starts, *fresh])
         self._show()
         cancel = tuple(i.act for i in instructions if isinstance(i, CancelAct))
         return Turn(tuple(ready), cancel, tuple(failed))
@@ -225,23 +224,18 @@ class PlanRun:
             failed.append(not_started(start.act, key, detail, self.where.wall(), outcome))
         return ready, failed
 
-    def _found_again(self) -> tuple[list[ActRequest], list[ActResult]]:
+    def _found_again(self) -> list[Start]:
         """The acts of an earlier session that have no end: whoever executes them looks into their folders."""
         adrift, self._attach = self._attach, []
-        ready, unprepared = list[ActRequest](), list[Start]()
         for event in adrift:
-            start = start_of(event)
-            self._open[event.act] = (start, event.key)
-            self._adrift.add(event.act)
-            request = self.prepare.stored(self.run, event.act, event.key)
-            if request is None:
-                unprepared.append(start)
-            else:
-                ready.append(request)
-        more, failed = self._prepare(unprepared)
-        return [*ready, *more], failed
+            self._open[event.act] = (start_of(event), event.key)
+        self._adrift.update(event.act for event in adrift)
+        return [start_of(event) for event in adrift]
 
     def _request(self, start: Start, key: str) -> ActRequest:
+        known = self.prepare.stored(self.run, start.act, key) if start.act in self._adrift else None
+        if known is not None:
+            return known
         if isinstance(start, StartTask):
             return self.prepare.task(self.run, start, key)
         return self.prepare.judgement(self.run, start, key)

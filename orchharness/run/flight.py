@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import field, replace
@@ -148,7 +147,8 @@ def looked_at(flight: Flight, answer: Finished) -> Finding:
 def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: float) -> ActResult:
     """What is recorded of it. Values of secret variables are not."""
     secrets = flight.secrets
-    seconds = max(0.0, _unwatched(flight) if flight.found else now - flight.mono)
+    exited = _exited_at(flight.request.folder) if flight.found else None
+    seconds = max(0.0, now - flight.mono if exited is None else exited - flight.wall)
     return ActResult(
         act=flight.request.act,
         key=flight.request.key,
@@ -167,13 +167,12 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
     )
 
 
-def _unwatched(flight: Flight) -> float:
-    """Seconds from the spawn to the exit of an act that may have ended while nobody watched it."""
+def _exited_at(folder: str) -> float | None:
+    """When an act ended that nobody may have watched; None when nobody wrote that down."""
     try:
-        end = os.stat(f"{flight.request.folder}/exit").st_mtime  # noqa: PTH116 - hot path
+        return os.stat(f"{folder}/exit").st_mtime  # noqa: PTH116 - hot path
     except OSError:
-        end = time.time()
-    return end - flight.wall
+        return None
 
 
 def output_size(request: ActRequest) -> int:

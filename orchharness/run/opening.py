@@ -9,24 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness import private
 from orchharness.core import events as ev
-from orchharness.core.acts import Finished, Lost
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.resuming import Past, Resumption, Started, item_of, settle
+from orchharness.core.past import Past, Started, item_of
+from orchharness.core.resuming import Resumption, settle
 from orchharness.core.status import SUCCESS, Transition
 from orchharness.errors import OrchError
-from orchharness.journal import Journal, RunLock
+from orchharness.journal import Journal, JournalContent, RunLock
 from orchharness.record import field, record
-from orchharness.report.text import duration
 from orchharness.run import directory as places
+from orchharness.run.adrift import attached, end_dropped
 from orchharness.run.directory import RunDirectory
 from orchharness.run.frozen import FrozenInputs
-from orchharness.run.handles import spawned_at, stored_handle
-from orchharness.run.leftovers import end_leftovers
 from orchharness.run.parts import Parts
 from orchharness.run.past import (
     Earlier,
     find_run,
-    look,
     mark_open,
     read_earlier,
     refuse_beside_agents,
@@ -110,11 +107,16 @@ class Opening:
         places.link(where.root, where.home)
         workspace, warnings = self._workspace(directory)
         prepare, frozen = self._session(directory, directory.root, workspace)
-        journal = Journal.create(directory.journal)
-        header = self._header(workspace, [*plan.warnings, *warnings])
+        header = header_of(plan, where, workspace, [*plan.warnings, *warnings])
+        if plan.copy is not None:
+            from orchharness.workspace.copying import digest_of
+
+            header |= {"copy": plan.copy, "copied": digest_of(workspace)}
         run, found = Orchestrator(plan, self.selected), None
         if source is not None:
-            found = self._reused(read_earlier(source), prepare.parts, frozen, how)
+            earlier = read_earlier(source)
+            other = earlier.header.get("copied") != header.get("copied")
+            found = self._reused(earlier, prepare.parts, frozen, how, other_copy=other)
             run, header["reused_from"] = found.run, source.run_id
         event = ev.RunStarted(
             at=self.now,
@@ -126,7 +128,7 @@ class Opening:
         )
         return Opened(
             directory=directory,
-            journal=journal,
+            journal=Journal.create(directory.journal),
             prepare=prepare,
             frozen=frozen,
             run=run,
@@ -137,7 +139,9 @@ class Opening:
             warnings=(*warnings, *unfinished),
         )
 
-    def _reused(self, earlier: Earlier, parts: Parts, frozen: FrozenInputs, how: Beginning) -> Resumption:
+    def _reused(
+        self, earlier: Earlier, parts: Parts, frozen: FrozenInputs, how: Beginning, *, other_copy: bool
+    ) -> Resumption:
         """What the other run left that counts for this one: only what passed, and only where it is asked for."""
         from orchharness.run.resume import Comparison, rebuild
 
@@ -145,8 +149,7 @@ class Opening:
         compared = Comparison(earlier, parts, frozen, source=source)
         if how.pulled_in is not None:
             compared.redo |= {i: NO_REUSE for i in self.selected if i not in how.pulled_in}
-        was, now = earlier.header.get("copied"), parts.plan.copy and self._copied
-        if was != now:
+        if other_copy:
             compared.redo |= dict.fromkeys(self.selected, "the folder that is copied changed")
         past = _only_over(earlier.past)
         while True:
@@ -173,14 +176,21 @@ class Opening:
         """The earlier run, going on.
 
         Raises:
-            OrchError: it cannot be gone on with; nothing of it was changed.
+            OrchError: it cannot be gone on with; nothing was spawned.
             RunBusyError: another orchestrator drives it.
             OSError: the disk fails.
         """
-        from orchharness.run.resume import Comparison
-
         self.locks.append(RunLock(directory.root / "lock").acquire())
         journal, content = Journal.reopen(directory.journal)
+        try:
+            return self._go_on(directory, journal, content)
+        except BaseException:
+            journal.close()
+            raise
+
+    def _go_on(self, directory: RunDirectory, journal: Journal, content: JournalContent) -> Opened:
+        from orchharness.run.resume import Comparison
+
         earlier = read_earlier(directory, content.records)
         workspace = directory.workspace if self.plan.copy is not None else self.where.root
         self._refuse_elsewhere(earlier, workspace)
@@ -191,8 +201,9 @@ class Opening:
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
-        warnings += self._end_dropped(directory, earlier.past, found)
-        header = self._header(workspace, [*self.plan.warnings, *warnings])
+        warnings += end_dropped(self.where.host, directory, earlier.past, found)
+        header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
+        copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}
         event = ev.RunResumed(
             at=self.now,
             digest=self.plan.digest,
@@ -200,7 +211,7 @@ class Opening:
             dropped=found.dropped,
             again=found.again,
             moved=found.moved,
-            header={**header, "session": number},
+            header={**header, **copied, "session": number},
         )
         return Opened(
             directory=directory,
@@ -213,7 +224,7 @@ class Opening:
             kept=found.kept,
             open=found.open,
             keys=tuple(earlier.past.keys.values()),
-            reasons={**found.reasons, **self._attached(directory, found)},
+            reasons={**found.reasons, **attached(self.where.host, directory, found, self.now)},
             origin=f"going on with run {directory.run_id}",
             warnings=tuple(warnings),
         )
@@ -227,38 +238,6 @@ class Opening:
                 f"{f'a copy of {self.plan.copy}' if self.plan.copy else workspace}: start a fresh run"
             )
             raise OrchError(msg)
-
-    def _end_dropped(self, directory: RunDirectory, past: Past, found: Resumption) -> list[str]:
-        """End the agents whose work does not count any more, before it is done again."""
-        said = []
-        for event in past.open:
-            if event.act not in found.dropped:
-                continue
-            handle = stored_handle(str(directory.act(event.act)), event.key)
-            if handle is not None and not isinstance(
-                look(self.where.host, str(directory.act(event.act)), event.key), Finished | Lost
-            ):
-                self.where.host.cancel(handle)
-                said.append(f"{event.act} was still at work and was ended: {found.dropped[event.act]}")
-            end_leftovers([event.key])
-        return said
-
-    def _attached(self, directory: RunDirectory, found: Resumption) -> dict[str, str]:
-        """Item -> how its act was found that has no end in the journal."""
-        reasons = {}
-        for event in found.open:
-            folder = str(directory.act(event.act))
-            answer = look(self.where.host, folder, event.key)
-            if answer is None:
-                text = "spawned now: it was asked for and not started"
-            elif isinstance(answer, Finished):
-                text = "re-attached: it ended meanwhile, and its result is read"
-            elif isinstance(answer, Lost):
-                text = f"lost: {answer.reason}"
-            else:
-                text = f"re-attached: running for {duration(self.now - (spawned_at(folder) or self.now))}"
-            reasons[item_of(event)] = text
-        return reasons
 
     # ---- both ----------------------------------------------------------------------------------
 
@@ -283,20 +262,6 @@ class Opening:
         parts = Parts(plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home)
         store = Store(directory.store)
         return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
-
-    def _header(self, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
-        header = header_of(self.plan, self.where, workspace, warnings)
-        if self.plan.copy is not None:
-            header |= {"copy": self.plan.copy, "copied": self._copied}
-        return header
-
-    @property
-    def _copied(self) -> str:
-        """What the folder holds that tasks work on copies of, as one digest."""
-        from orchharness.workspace.copying import digest_of
-
-        assert self.plan.copy is not None
-        return digest_of(Path(self.plan.copy), skip=self.where.home)
 
 
 def _only_over(past: Past) -> Past:

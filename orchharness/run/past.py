@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Finished, Handle, Lost, PollResult, Running
-from orchharness.core.resuming import Past, past_of
+from orchharness.core.past import Past, past_of
 from orchharness.errors import JournalError, OrchError
 from orchharness.journal import RunLock, read_journal
 from orchharness.record import record
@@ -70,8 +70,17 @@ def runs_of(folder: Path) -> Iterator[RunDirectory]:
         names = sorted((e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)), reverse=True)
         for name in names:
             run = RunDirectory(folder / name)
-            if name != OPEN and run.journal.exists():
+            if name != OPEN and _has_begun(run):
                 yield run
+
+
+def _has_begun(directory: RunDirectory) -> bool:
+    """Whether the run has its first record: of one that was killed before that there is nothing to go on with."""
+    try:
+        with directory.journal.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:
+        return False
 
 
 def read_earlier(directory: RunDirectory, records: Sequence[Mapping[str, Any]] | None = None) -> Earlier:
@@ -124,9 +133,11 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> list[str]:
     unfinished = []
     for name in names:
         directory = RunDirectory(folder / name)
-        if not directory.journal.exists():
+        if owner_of(directory) is not None:
+            continue
+        if not _has_begun(directory):
             mark_closed(directory)
-        elif owner_of(directory) is None:
+        else:
             try:
                 living = live_acts(read_earlier(directory), host)
             except JournalError:  # it stands in nobody's way: what lives is told by the acts' own folders

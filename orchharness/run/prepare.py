@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchharness import private
 from orchharness.core.acts import SpawnRequest
 from orchharness.core.plan import is_template
+from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.run.act import ActRequest, read_request, write_request
 from orchharness.run.parts import (
@@ -181,19 +182,24 @@ class Preparer:
 
         It lies in the act's own folder, where an agent can write: what a task's evidence is judged by is taken
         from the plan again.
+
+        Raises:
+            OrchError: it was spawned, and what was asked for cannot be read any more.
         """
         folder = self.parts.directory.act(act)
         try:
-            request = read_request(folder)
-        except (OSError, ValueError, KeyError, TypeError):
-            request = None
-        if request is None or request.key != key:
-            import shutil
+            request = replace(read_request(folder), folder=str(folder))
+            if request.key == key:
+                return request if request.role == "critic" else self._trusted(run, request)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # cut off by a crash, or spoilt
+        if any((folder / name).exists() for name in ("pid", "handle.json")):
+            msg = f"{folder / 'request.json'} is damaged: the act was spawned, and what was asked of it is not known"
+            raise OrchError(msg)
+        import shutil
 
-            shutil.rmtree(folder, ignore_errors=True)
-            return None
-        request = replace(request, folder=str(folder))
-        return request if request.role == "critic" else self._trusted(run, request)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
 
     def _trusted(self, run: Orchestrator, request: ActRequest) -> ActRequest:
         task = self.parts.plan.tasks[request.item]

@@ -22,8 +22,9 @@ from orchharness import private
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.events import JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
+from orchharness.core.past import item_of
 from orchharness.core.plan import OutputKind
-from orchharness.core.resuming import Resumption, item_of
+from orchharness.core.resuming import Resumption
 from orchharness.errors import OrchError
 from orchharness.workspace.files import read_digest
 

@@ -50,20 +50,20 @@ def copy_workspace(source: Path, target: Path, *, skip: Path | None = None) -> l
     return warnings
 
 
-def digest_of(source: Path, *, skip: Path | None = None) -> str:
-    """One SHA-256 over the names and bytes of what `copy_workspace` would copy; what cannot be read counts as empty."""
+def digest_of(copy: Path) -> str:
+    """One SHA-256 over the names, bytes and links of a fresh copy: what all its tasks begin with.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     import hashlib
 
-    root, found = os.path.realpath(source), hashlib.sha256()
-    excluded = os.path.realpath(skip) if skip is not None else ""
+    root, found = os.fspath(copy), hashlib.sha256()
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if posixpath.join(folder, name) != excluded)
-        for name in sorted(files):
+        folders.sort()
+        for name in sorted({*files, *(f for f in folders if os.path.islink(posixpath.join(folder, f)))}):
             path = posixpath.join(folder, name)
-            try:
-                content = read_digest(path).sha256
-            except OSError:
-                content = ""
+            content = f"-> {os.readlink(path)}" if os.path.islink(path) else read_digest(path).sha256
             found.update(f"{posixpath.relpath(path, root)}\0{content}\0".encode("utf-8", "surrogateescape"))
     return found.hexdigest()
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from local_sessions import journal, plan, run, run_folder, states
 
+from orchharness.journal import RunLock
+from orchharness.plugins import PluginHost
 from orchharness.run.directory import RunDirectory
-from orchharness.run.past import read_earlier
+from orchharness.run.past import mark_open, read_earlier, refuse_beside_agents
 
 AGENT = """
 import json, os, pathlib, sys
@@ -282,9 +284,8 @@ tasks:
 
 def test_the_journal_of_a_resumed_run_replays_to_its_end(project):
     from orchharness.core import events as ev
-    from orchharness.core.resuming import replay
+    from orchharness.core.past import replay
     from orchharness.planfile import read_plan
-    from orchharness.plugins import PluginHost
 
     run(project)
     edit(project, "C, c.txt, three", "C, c.txt, 3")
@@ -484,3 +485,72 @@ def test_the_past_of_a_run_is_read_from_its_journal_alone(project):
     assert earlier.past.ended
     assert earlier.past.times == 1
     assert earlier.past.open == ()
+
+
+# ---- runs that died early, and folders that changed between sessions ------------------------------
+
+
+def test_a_run_that_died_before_its_first_record_is_passed_over(project):
+    run(project)
+    spawns(project)
+    dead = run_folder(project).with_name("99991231-235959-aaaaaa")
+    dead.mkdir()
+    (dead / "journal.jsonl").touch()
+    result = run(project, "--orch-resume")
+
+    result.assert_outcomes(passed=5)
+    assert spawns(project) == {}
+
+
+def test_a_run_that_is_just_being_made_keeps_its_mark(project):
+    run(project)
+    folder = run_folder(project).parent
+    young = RunDirectory(folder / "99991231-235959-bbbbbb")
+    young.root.mkdir()
+    mark_open(young)
+    with RunLock(young.root / "lock"):
+        refuse_beside_agents(folder, PluginHost.load())
+        kept = (folder / "open" / young.run_id).exists()
+    refuse_beside_agents(folder, PluginHost.load())
+
+    assert kept
+    assert not (folder / "open" / young.run_id).exists()
+
+
+def test_a_resumed_run_remembers_the_folder_it_copied_not_the_one_it_finds(pytester):
+    plan(
+        pytester,
+        f"""
+workspace: {{copy: source}}
+tasks:
+  A: {{run: "echo A >> {pytester.path}/spawns; cp doc.txt a.txt", shell: true, outputs: {{doc: a.txt}}}}
+  B: {{run: "echo B >> {pytester.path}/spawns; echo b > b.txt", shell: true, needs: [A], outputs: {{doc: b.txt}}}}
+""",
+    )
+    (pytester.path / "source").mkdir()
+    (pytester.path / "source" / "doc.txt").write_text("old\n")
+    run(pytester)
+    (pytester.path / "source" / "doc.txt").write_text("new\n")
+    run(pytester, "--orch-resume")
+    spawns(pytester)
+    result = run(pytester, "-k", "B")
+
+    assert spawns(pytester) == {"A": 1, "B": 1}
+    assert reasons(result)["A"] == "re-run: the folder that is copied changed"
+    assert (run_folder(pytester) / "workspace" / "a.txt").read_text() == "new\n"
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[]", '{"key": 1}', '{"spawn": 3}'])
+def test_a_request_that_its_agent_spoilt_is_no_reason_to_start_a_second_one(project, spoilt):
+    run(project)
+    spawns(project)
+    folder = run_folder(project)
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    cut = next(n for n, line in enumerate(lines) if b'"act":"C.i1.a1"' in line and b"TaskFinished" in line)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[:cut]))
+    (folder / "acts" / "C.i1.a1" / "request.json").write_text(spoilt)
+    result = run(project, "--orch-resume")
+
+    assert "C" not in spawns(project)
+    result.stdout.fnmatch_lines(["*request.json is damaged: the act was spawned*"])
+    assert states(project)["C"] == "failed"

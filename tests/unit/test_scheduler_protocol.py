@@ -82,7 +82,8 @@ class Plans:
     def take(self, job: Any) -> None:
         self.taken.append(job)
 
-    def fail(self, job: Any, detail: str) -> None:
+    def fail(self, job: Any, detail: str, *, deadly: bool = False) -> None:
+        del deadly
         self.failed.append((job, detail))
 
     def wake_at(self) -> float | None:

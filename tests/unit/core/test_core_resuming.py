@@ -18,8 +18,9 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.past import past_of, replay
 from orchharness.core.plan import Agent, Check, CheckKind, Plan
-from orchharness.core.resuming import Resumption, past_of, replay, resume, settle
+from orchharness.core.resuming import Resumption, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
 
@@ -496,3 +497,20 @@ def test_a_variable_counts_for_what_names_it():
     after = plan(*tasks, vars={"word": "two", "other": "x"})
 
     assert changes(definition_of(before), definition_of(after)) == {"A": "variable 'word' changed"}
+
+
+def test_a_stop_of_an_earlier_session_does_not_stop_the_next_one():
+    first = Drive(CHAIN, {"A": Done(seconds=5), "C": Done(seconds=50)}).play(10)
+    stop = ev.StopRequested(at=first.now, reason="-x", cancel=False, interrupted=False)
+    again = Session.after([*first.events, stop], CHAIN).play()
+
+    assert again.run.stop is None
+    assert set(again.states().values()) == {"passed"}
+
+
+def test_the_end_of_an_act_that_does_not_count_is_passed_over():
+    first = Drive(CHAIN).play()
+    again = Session.after(first.events, CHAIN, void={"C.i1.a1": "bytes"})
+
+    assert not [e for e, _ in again.found.kept if e.act == "C.i1.a1"]
+    assert again.play().starts() == ["C.i1.a1.r2", "D.i1.a1.r2"]
