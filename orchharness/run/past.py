@@ -54,7 +54,7 @@ def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None
     """
     folder = plan_folder(home, plan_id, plan_path)
     if wanted is None:
-        return next(iter(runs_of(folder)), None)
+        return next(filter(_has_begun, runs_of(folder)), None)
     found = [r for r in runs_of(folder) if r.run_id.startswith(wanted)]
     exact = [r for r in found if r.run_id == wanted]
     if len(exact or found) == 1:
@@ -65,12 +65,12 @@ def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None
 
 
 def runs_of(folder: Path) -> Iterator[RunDirectory]:
-    """The runs of a plan that have begun, newest first."""
+    """The runs of a plan, newest first, those included that are just beginning."""
     with suppress(OSError):
         names = sorted((e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)), reverse=True)
         for name in names:
             run = RunDirectory(folder / name)
-            if name != OPEN and _has_begun(run):
+            if name != OPEN and run.journal.exists():
                 yield run
 
 
