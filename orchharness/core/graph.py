@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 
-from orchharness.core.plan import Gate, Plan, Task
+from orchharness.core.plan import Gate, Plan, Task, group_node
 from orchharness.errors import OrchError
 
 
@@ -29,18 +29,36 @@ def needs_of(plan: Plan, item_id: str) -> tuple[str, ...]:
         nodes += item.needs
         if item.gate is not None:
             nodes += _check_sources(plan.gates[item.gate])
-    return tuple(dict.fromkeys(_released_by(plan, n, item) for n in nodes if n != item_id))
+    return tuple(dict.fromkeys(released_by(plan, n, item) for n in nodes if n != item_id))
 
 
 def _check_sources(gate: Gate) -> list[str]:
     return [s.item for c in gate.checks for s in c.sources if s.item != gate.owner]
 
 
-def _released_by(plan: Plan, node: str, waiter: Task | Gate) -> str:
+def released_by(plan: Plan, node: str, waiter: Task | Gate | None = None) -> str:
+    """What stands for needing the node: for a task with a gate of its own the gate, but not for that gate itself."""
     task = plan.tasks.get(node)
-    if task is None or task.gate is None or task.gate == waiter.id:
+    if task is None or task.gate is None or (waiter is not None and task.gate == waiter.id):
         return node
     return task.gate
+
+
+def subject_of(plan: Plan, gate: Gate) -> tuple[str, ...]:
+    """The nodes that must be a success for the gate to have something to judge: members, and what its checks read."""
+    return tuple(released_by(plan, n, gate) for n in (*gate.of, *gate.of_gates, *_check_sources(gate)))
+
+
+def chances_of(plan: Plan, task: Task) -> tuple[str, ...]:
+    """The nodes of which one must be a success under `one_success`: what the task itself needs.
+
+    The phase before it is one of them only where it needs nothing else: else a good earlier phase would be enough.
+    """
+    phases = [p.id for p in plan.phases]
+    place = phases.index(task.phase)
+    before = group_node("phase", phases[place - 1]) if place else None
+    named = [n for n in task.needs if n != before]
+    return tuple(released_by(plan, n, task) for n in named or task.needs)
 
 
 def closure(plan: Plan, chosen: Iterable[str]) -> frozenset[str]:

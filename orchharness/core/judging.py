@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, assert_never
 
-from orchharness.core import gating
+from orchharness.core import gating, graph
 from orchharness.core.acts import Outcome
 from orchharness.core.events import GateInputsChanged, JudgementFinished, JudgementStarted
 from orchharness.core.gating import CHECKS, NotAnEvaluationError, Verdict
 from orchharness.core.ledger import Due, Ledger
+from orchharness.core.needs import Weight
 from orchharness.core.plan import Mode, OnExhausted
 from orchharness.core.records import GateRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, evaluation_of
 from orchharness.core.scheduling import backoff
-from orchharness.core.status import SUCCESS, GateState
+from orchharness.core.status import FAILURES, SUCCESS, GateState
 
 INPUTS_CHANGED = "gate inputs changed"
 
@@ -44,8 +45,8 @@ class Judging:
             if record.gate.owner is not None:
                 self._ledger.queue.release(record.gate.owner)
             return
-        cause = self._ledger.needs.cause(record.id)
-        if cause is not None:
+        cause = self._obstacle(record)
+        if cause:
             self.end(record, GateState.SKIPPED, cause)
         elif record.gate.of_gates:
             record.iteration = 1
@@ -53,24 +54,26 @@ class Judging:
         else:
             self.refining.open(record)
 
+    def _obstacle(self, record: GateRecord) -> str:
+        """What keeps it from judging; of failures that the plan allows only those of what it judges."""
+        needs = self._ledger.needs
+        cause = needs.cause(record.id) or needs.cause_of(graph.subject_of(self._ledger.plan, record.gate))
+        return cause.root if cause is not None else ""
+
     def revoked(self, record: GateRecord) -> None:
         """Something the gate relied on is no success any more.
 
         What its checks read, and the phases before it, it has had: like a task that started it keeps those.
         """
-        cause, gate, settled = (
-            self._ledger.needs.cause(record.id) or "",
-            record.gate,
-            self._ledger.needs.settled,
-        )
-        if record.queued:
+        cause, gate, settled = self._obstacle(record), record.gate, self._ledger.needs.settled
+        if record.queued and cause:
             self.end(record, GateState.SKIPPED, cause)
         elif gate.of_gates:
             if record.can_reopen and not all(settled[g] for g in gate.of_gates):
                 self.end(record, GateState.FAILED, cause)
         elif record.state in SUCCESS and (record.bereft or (gate.owner and not settled[gate.owner])):
             # Its verdict stands for the iteration it judged, but what it judged came to nothing.
-            self._ledger.settle(record.id, ok=False, root=cause)
+            self._ledger.settle(record.id, ok=False, root=cause, weight=self._weight(record))
 
     def recount(self, record: GateRecord) -> None:
         """A gate this one stands over was decided again: its score may be another."""
@@ -293,6 +296,14 @@ class Judging:
         if ok and owner is not None:
             self._releases.release(self._ledger.tasks[owner])
         root = "" if ok else reason if state is GateState.SKIPPED else f"{record.id} {state}"
-        self._ledger.settle(record.id, ok=ok, root=root)
+        self._ledger.settle(record.id, ok=ok, root=root, weight=self._weight(record))
         self._ledger.due.extend((Due.RECOUNT, g) for g in self._above.get(record.id, ()))
         self.refining.own_gate_ended(record)
+
+    def _weight(self, record: GateRecord) -> Weight:
+        """How much it weighs that the gate is no success."""
+        owner, failed = self._ledger.tasks.get(record.gate.owner or ""), record.state in FAILURES
+        if owner is not None and owner.task.allow_failure and (failed or owner.state in FAILURES):
+            return Weight.ALLOWED
+        cause = self._ledger.needs.cause(record.id)
+        return Weight.FAILURE if failed else cause.weight if cause is not None else Weight.HARMLESS

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from orchharness.core import graph
 from orchharness.core.events import StopRequested
 from orchharness.core.finality import Finality
-from orchharness.core.needs import Needs
+from orchharness.core.needs import Needs, Weight
 from orchharness.core.plan import Mode, Plan, Task
 from orchharness.core.records import TRANSITIONS, GateRecord, Record, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
@@ -129,9 +129,9 @@ class Ledger:
 
     # ---- what is decided -------------------------------------------------------------------------
 
-    def settle(self, item: str, *, ok: bool, root: str = "", harmless: bool = False) -> None:
-        """What needs the item may look at it; `root` names the cause when it is no success."""
-        found = self.needs.settle(item, ok=ok, root=root, harmless=harmless)
+    def settle(self, item: str, *, ok: bool, root: str = "", weight: Weight = Weight.FAILURE) -> None:
+        """What needs the item may look at it; when it is no success, `root` names the cause."""
+        found = self.needs.settle(item, ok=ok, root=root, weight=weight)
         self.finality.settled(item)
         self.due.extend((Due.NEEDS_OVER, i) for i in found.over)
         self.due.extend((Due.REVOKED, i) for i in found.revoked)

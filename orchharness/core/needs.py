@@ -7,13 +7,30 @@ wrong); a failure stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from enum import IntEnum
 from typing import NamedTuple
 
 from orchharness.core import graph
 from orchharness.core.plan import Plan
 
 _LAST = 1 << 60
+
+
+class Weight(IntEnum):
+    """How much a node that is no success weighs on what needs it."""
+
+    ALLOWED = 1  # it failed and the plan allows that: only who would judge or read it is stopped
+    HARMLESS = 2  # it was skipped without a failure that counts: a group may pass without it
+    FAILURE = 3  # it failed, or was skipped because of a failure
+
+
+class Cause(NamedTuple):
+    """What went wrong: the first one at the root by plan order, and the weight of the heaviest."""
+
+    order: int
+    root: str
+    weight: Weight
 
 
 class Consequence(NamedTuple):
@@ -29,7 +46,8 @@ class Needs:
     def __init__(self, plan: Plan, selected: Collection[str]) -> None:
         self.waiting, self._missing = graph.dependents(plan, selected)
         self.settled: dict[str, bool] = {}
-        self._causes: dict[str, tuple[int, str]] = {}
+        self._why: dict[str, Cause] = {}  # node that is no success -> why
+        self._causes: dict[str, dict[Weight, Cause]] = {}  # consumer -> the first of each weight
         self._groups = plan.groups
         self._order = {i: plan.item(i).order for i in selected}
         for group, items in plan.groups.items():
@@ -39,45 +57,57 @@ class Needs:
         """Whether everything the item needs is settled."""
         return not self._missing[item]
 
-    def cause(self, item: str) -> str | None:
-        """What went wrong at the root, by plan order the first, among what the item needs; None: nothing."""
+    def cause(self, item: str, least: Weight = Weight.HARMLESS) -> Cause | None:
+        """What of at least that weight went wrong among all that the item needs; None: nothing."""
         found = self._causes.get(item)
-        return found[1] if found else None
+        return _first(c for c in found.values() if c.weight >= least) if found else None
 
-    def settle(self, node: str, *, ok: bool, root: str = "", harmless: bool = False) -> Consequence:
+    def cause_of(self, nodes: Iterable[str]) -> Cause | None:
+        """What went wrong with these nodes; None: those that are settled are successes."""
+        return _first(self._why[n] for n in nodes if n in self._why)
+
+    def settle(self, node: str, *, ok: bool, root: str = "", weight: Weight = Weight.FAILURE) -> Consequence:
         """The node is decided, or its success is taken back.
 
         Args:
             node: A task, a gate or a group.
             ok: Whether it counts as a success.
             root: What went wrong at the root, if it does not.
-            harmless: It is no success, but a group may pass without it.
+            weight: How much that weighs.
         """
         result = Consequence([], [])
-        stack = [(node, ok, root)]
+        stack = [(node, None if ok else Cause(self._order[node], root, weight))]
         while stack:
-            node, ok, root = stack.pop()
+            node, cause = stack.pop()
             was = self.settled.get(node)
             if was is False:
                 continue
-            self.settled[node] = ok
-            if was is True and ok:
+            self.settled[node] = cause is None
+            if cause is not None:
+                self._why[node] = cause
+            elif was is True:
                 continue
             for consumer in self.waiting.get(node, ()):
                 is_group = consumer in self._groups
-                if not ok and not (harmless and is_group):
-                    self._blame(consumer, node, root)
+                if cause is not None and (cause.weight is Weight.FAILURE or not is_group):
+                    self._blame(consumer, cause)
                 if was is None:
                     self._missing[consumer] -= 1
                 if self._missing[consumer]:
                     continue
                 if is_group:
-                    cause = self._causes.get(consumer)
-                    stack.append((consumer, cause is None, cause[1] if cause else ""))
+                    inside = self.cause(consumer)
+                    stack.append((consumer, inside and inside._replace(order=self._order[consumer])))
                 else:
                     (result.over if was is None else result.revoked).append(consumer)
         return result
 
-    def _blame(self, consumer: str, node: str, root: str) -> None:
-        if self._order[node] < self._causes.get(consumer, (_LAST, ""))[0]:
-            self._causes[consumer] = (self._order[node], root)
+    def _blame(self, consumer: str, cause: Cause) -> None:
+        known = self._causes.setdefault(consumer, {})
+        if cause.weight not in known or cause.order < known[cause.weight].order:
+            known[cause.weight] = cause
+
+
+def _first(causes: Iterable[Cause]) -> Cause | None:
+    found = list(causes)
+    return min(found)._replace(weight=max(c.weight for c in found)) if found else None

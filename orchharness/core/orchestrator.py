@@ -24,12 +24,11 @@ from orchharness.core.ledger import Due, Ledger
 from orchharness.core.plan import Gate, Plan, Task
 from orchharness.core.records import Findings, GateRecord, TaskRecord
 from orchharness.core.scheduling import Ticket
-from orchharness.core.status import OVER, ItemStatus, RunState, Transition
+from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
 from orchharness.core.views import read_only
 from orchharness.core.working import Working
 
 __all__ = ["CancelAct", "Instruction", "Orchestrator", "RunView", "StartJudgement", "StartTask"]
-_BAD = ("failed", "error", "lost")
 
 
 class RunView:
@@ -151,13 +150,19 @@ class Orchestrator:
         undecided = sum(counts.values()) - sum(counts[s] for s in OVER)
         if stop is not None and stop.interrupted and (undecided or counts["cancelled"]):
             return RunState.INTERRUPTED
-        if any(counts[s] for s in _BAD):
+        if any(counts[s] for s in FAILURES) and self._fails():
             return RunState.FAILED
         if counts["cancelled"]:
             return RunState.CANCELLED if stop is not None and stop.cancel else RunState.FAILED
         if counts["paused"]:
             return RunState.PAUSED
         return RunState.FAILED if undecided else RunState.PASSED
+
+    def _fails(self) -> bool:
+        """Whether something failed that the plan does not allow to fail."""
+        ledger = self._ledger
+        found = [r.id for kind in (ledger.tasks, ledger.gates) for r in kind.values() if r.state in FAILURES]
+        return any(not ledger.plan.may_fail(i) for i in found)
 
     def status(self, item: str) -> ItemStatus:
         """How one item stands."""

@@ -74,6 +74,8 @@ class TriggerRule(StrEnum):
 
     ALL_SUCCESS = "all_success"
     ALL_DONE = "all_done"
+    NONE_FAILED = "none_failed"  # what was skipped without a failure behind it does not count
+    ONE_SUCCESS = "one_success"  # all are over, and at least one passed
 
 
 class Recovery(StrEnum):
@@ -202,6 +204,7 @@ class Task:
     retry: Retry = Retry()
     recovery: Recovery = Recovery.RERUN
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    allow_failure: bool = False  # its failure, or that of its own gate, is shown and blocks nobody
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)
     estimate: float | None = None
@@ -350,6 +353,15 @@ class Plan:
             KeyError: there is none.
         """
         return self.tasks.get(item_id) or self.gates[item_id]
+
+    def may_fail(self, item_id: str) -> bool:
+        """Whether the plan allows the task to fail, or the task whose own gate it is.
+
+        Raises:
+            KeyError: there is no such task or gate.
+        """
+        task = self.tasks.get(item_id) or self.tasks.get(self.gates[item_id].owner or "")
+        return task is not None and task.allow_failure
 
 
 def group_node(kind: str, name: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchharness.core import graph
 from orchharness.core.ledger import Ledger
+from orchharness.core.needs import Cause, Weight
 from orchharness.core.plan import Gate, Task
 from orchharness.core.records import GateRecord, TaskRecord
 from orchharness.core.status import TaskState
@@ -43,16 +45,18 @@ def inputs_of(ledger: Ledger, task: Task) -> dict[str, Entries]:
     return found
 
 
-def lacking_input(ledger: Ledger, task: Task) -> str | None:
+def lacking_input(ledger: Ledger, task: Task) -> Cause | None:
     """Why the task cannot read what it must: an input nobody gave anything for. None: all is there."""
     if not task.inputs:
         return None
     entries = inputs_of(ledger, task)
-    for wanted in task.inputs:
-        if wanted.files is None and not entries[wanted.name]:
-            names = ", ".join(dict.fromkeys(s.item for s in wanted.sources))
-            return f"input {wanted.name!r} is empty: {names} gave nothing"
-    return None
+    wanted = next((i for i in task.inputs if i.files is None and not entries[i.name]), None)
+    if wanted is None:
+        return None
+    items = dict.fromkeys(s.item for s in wanted.sources)
+    reason = f"input {wanted.name!r} is empty: {', '.join(items)} gave nothing"
+    cause = ledger.needs.cause_of(graph.released_by(ledger.plan, i) for i in items)
+    return cause or Cause(task.order, reason, Weight.HARMLESS)
 
 
 def artifacts_of(ledger: Ledger, gate: Gate) -> dict[str, Entries]:

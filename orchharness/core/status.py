@@ -51,6 +51,7 @@ class RunState(StrEnum):
 
 
 SUCCESS = frozenset({"passed", "waived"})
+FAILURES = frozenset({"failed", "error", "lost"})
 OVER = frozenset({"passed", "failed", "skipped", "cancelled", "lost", "error", "waived"})
 
 

@@ -7,17 +7,19 @@ it refined, goes back to that gate.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import assert_never
 
-from orchharness.core import releasing
+from orchharness.core import graph, releasing
 from orchharness.core.acts import Outcome
 from orchharness.core.events import TaskFinished, TaskStarted
 from orchharness.core.ledger import Ledger
-from orchharness.core.plan import TriggerRule
+from orchharness.core.needs import Cause, Weight
+from orchharness.core.plan import Task, TriggerRule
 from orchharness.core.records import TaskRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, replaced
 from orchharness.core.scheduling import backoff
-from orchharness.core.status import TaskState
+from orchharness.core.status import FAILURES, TaskState
 
 _ENDINGS = {Outcome.CANCELLED: TaskState.CANCELLED, Outcome.LOST: TaskState.LOST}
 
@@ -35,9 +37,9 @@ class Working:
 
     def needs_over(self, record: TaskRecord) -> None:
         """Everything the task needs is settled: it is ready, or skipped."""
-        reason = self._obstacle(record)
-        if reason is not None:
-            self._skip(record, reason)
+        obstacle = self._obstacle(record)
+        if obstacle is not None:
+            self._skip(record, obstacle)
             return
         self._ledger.move(record, TaskState.READY)
         self._ledger.queue.offer(self._ledger.ticket(record.id))
@@ -46,23 +48,35 @@ class Working:
         """Something the task relied on is no success any more: if it was not started yet, it must not be."""
         if record.iteration or not self._ledger.queue.waits(record.id):
             return
-        reason = self._obstacle(record)
-        if reason is not None:
+        obstacle = self._obstacle(record)
+        if obstacle is not None:
             self._ledger.queue.withdraw(record.id)
-            self._skip(record, reason)
+            self._skip(record, obstacle)
 
-    def _obstacle(self, record: TaskRecord) -> str | None:
+    def _obstacle(self, record: TaskRecord) -> Cause | None:
         """Why the task must be skipped, if it must."""
-        cause = self._ledger.needs.cause(record.id)
-        if cause is not None and record.task.trigger_rule is TriggerRule.ALL_SUCCESS:
-            return cause
-        lacking = releasing.lacking_input(self._ledger, record.task)
-        return cause or lacking if lacking else None
+        return self._forbidden(record.task) or releasing.lacking_input(self._ledger, record.task)
 
-    def _skip(self, record: TaskRecord, reason: str) -> None:
-        self._ledger.move(record, TaskState.SKIPPED, reason)
-        harmless = self._ledger.needs.cause(record.id) is None
-        self._ledger.settle(record.id, ok=False, root=reason, harmless=harmless)
+    def _forbidden(self, task: Task) -> Cause | None:
+        """What of its needs the trigger rule of the task does not let pass."""
+        needs = self._ledger.needs
+        match task.trigger_rule:
+            case TriggerRule.ALL_SUCCESS:
+                return needs.cause(task.id)
+            case TriggerRule.NONE_FAILED:
+                return needs.cause(task.id, Weight.FAILURE)
+            case TriggerRule.ONE_SUCCESS:
+                chances = graph.chances_of(self._ledger.plan, task)
+                passed = any(needs.settled.get(n) for n in chances)
+                return None if passed else needs.cause_of(chances)
+            case TriggerRule.ALL_DONE:
+                return None
+            case rule:
+                assert_never(rule)
+
+    def _skip(self, record: TaskRecord, cause: Cause) -> None:
+        self._ledger.move(record, TaskState.SKIPPED, cause.root)
+        self._ledger.settle(record.id, ok=False, root=cause.root, weight=max(cause.weight, Weight.HARMLESS))
 
     def started(self, event: TaskStarted) -> None:
         """The task's act runs.
@@ -145,6 +159,8 @@ class Working:
     def _failed(self, record: TaskRecord, state: TaskState, reason: str) -> None:
         self._ledger.move(record, state, reason)
         self._ledger.queue.release(record.id)
-        self._ledger.settle(record.id, ok=False, root=f"{record.id} {state}")
+        allowed = record.task.allow_failure and state in FAILURES
+        weight = Weight.ALLOWED if allowed else Weight.FAILURE
+        self._ledger.settle(record.id, ok=False, root=f"{record.id} {state}", weight=weight)
         if record.refined_by is not None:
             self._refining.did_not_come_back(record)

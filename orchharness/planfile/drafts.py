@@ -43,6 +43,7 @@ class TrackDraft:
     phase: PhaseDraft
     fields: Fields
     mode: Mode = Mode.BACKGROUND
+    sequence: bool = False
     items: list[TaskDraft | GateDraft] = field(default_factory=list)
 
     @property
@@ -76,6 +77,7 @@ class TaskDraft:
     writes: tuple[str, ...] = ()
     inputs: list[Input] = field(default_factory=list)
     needs: dict[str, None] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)  # need it does not state itself -> where it is from
 
     @property
     def released_by(self) -> str:

@@ -63,14 +63,32 @@ def check_direction(item: TaskDraft | GateDraft, needed: Draft, node: Node) -> N
         raise FieldError(
             node, f"{who} needs {in_words(needed)}, which it is part of: name the items it waits for"
         )
+    check_phase(f"{who} of phase {item.phase.id!r}", item.phase, needed, node)
+    if isinstance(item, TaskDraft):
+        _check_sequence(item, needed, node)
+
+
+def check_phase(who: str, own: PhaseDraft, needed: Draft, node: Node) -> None:
+    """Raises FieldError when what is needed comes in a later phase than one's own."""
     phase = needed if isinstance(needed, PhaseDraft) else needed.phase
-    if phase.index > item.phase.index:
+    if phase.index > own.index:
         where = "" if phase is needed else f" of the later phase {phase.id!r}"
         later = " (a later phase)" if phase is needed else ""
         raise FieldError(
             node,
-            f"{who} of phase {item.phase.id!r} needs {in_words(needed)}{where}{later}: "
+            f"{who} needs {in_words(needed)}{where}{later}: "
             "phases run in order, so this would wait for ever; move one of them",
+        )
+
+
+def _check_sequence(item: TaskDraft, needed: Draft, node: Node) -> None:
+    task = needed.owner if isinstance(needed, GateDraft) else needed
+    if not isinstance(task, TaskDraft) or task.track is not item.track or not item.track.sequence:
+        return
+    if task.order > item.order:
+        what = f"{in_words(item)} needs {in_words(needed)}, which comes later in the 'sequence' of track"
+        raise FieldError(
+            node, f"{what} {item.track.id!r}: change the order of the tasks, or leave 'sequence' out"
         )
 
 

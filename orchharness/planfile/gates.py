@@ -161,6 +161,7 @@ def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tup
 
 def _check_sense(context: Context, draft: GateDraft, laid: Laid) -> None:
     own, problems = draft.fields, context.problems
+    _warn_of_failures(context, draft)
     if draft.of_gates:
         for key in _NOT_OVER_GATES:
             if key in own:
@@ -180,6 +181,15 @@ def _check_sense(context: Context, draft: GateDraft, laid: Laid) -> None:
         )
     if not own.broken and not any(_names_judges(laid, key) for key in ("checks", "critics")):
         problems.add(draft.key, f"gate {draft.id!r} has neither 'checks' nor 'critics': nobody judges")
+
+
+def _warn_of_failures(context: Context, draft: GateDraft) -> None:
+    owners = [task for task in (*draft.members, *(gate.owner for gate in draft.of_gates)) if task is not None]
+    names = [task.id for task in owners if task.fields.get("allow_failure") and task is not draft.owner]
+    if names:
+        who = ", ".join(map(repr, names))
+        what = f"gate {draft.id!r} judges {who}, which may fail (allow_failure): then it is skipped"
+        context.problems.warn(draft.key, what)
 
 
 def _names_judges(laid: Laid, key: str) -> bool:

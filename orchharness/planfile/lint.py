@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from orchharness.core.plan import OutputKind, Task
 from orchharness.planfile.context import Context
@@ -20,9 +21,19 @@ def check_cycles(context: Context, graph: Graph, names: Names) -> None:
         _, place, first = min(orders, key=lambda found: found[0])
         turned = [*cycle[place:], *cycle[:place], cycle[place]]
         way = " → ".join(node.replace(":", " ") for node in turned)
+        origins = "".join(f"; {words}" for words in _origins(turned, names))
         context.problems.add(
-            first.key, f"cycle: {way} (each waits for the one before it): take one of these needs out"
+            first.key,
+            f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out",
         )
+
+
+def _origins(cycle: list[str], names: Names) -> Iterator[str]:
+    """Where the edges of a cycle are from that do not stand on the tasks themselves."""
+    for before, after in pairwise(cycle):
+        task = names.tasks.get(after)
+        if task is not None and before in task.origins:
+            yield f"{after!r} for {before.replace(':', ' ')!r} by {task.origins[before]}"
 
 
 def check_writes(context: Context, index: WriteIndex, at: Concurrency, names: Names) -> None:

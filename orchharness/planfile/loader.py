@@ -20,6 +20,7 @@ from orchharness.planfile.execution import read_lanes, read_protocol
 from orchharness.planfile.files import absolute
 from orchharness.planfile.gates import add_judged, build_gate, check_scores, resolve_members
 from orchharness.planfile.graph import Graph
+from orchharness.planfile.groups import add_group_needs, add_sequences, check_resources
 from orchharness.planfile.inputs import read_inputs
 from orchharness.planfile.judges import Judges
 from orchharness.planfile.lint import check_cycles, check_files, check_writes
@@ -136,6 +137,9 @@ def _read_edges(context: Context, fields: Fields, phases: list[PhaseDraft], name
             read_inputs(context, task, names)
             add_reads(context, task, names)
     edges = read_cross_pollination(context, fields, names)
+    add_sequences(phases)
+    add_group_needs(context, phases, names)
+    check_resources(context, phases)
     for item in (item for phase in phases for item in phase.items()):
         add_barrier(item, phases)
     return edges

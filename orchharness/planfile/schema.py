@@ -42,6 +42,7 @@ def _words(options: Iterable[StrEnum]) -> tuple[str, ...]:
 
 
 _MODE: Final = Choice(_words(Mode))
+_TRIGGER_RULE: Final = Choice(_words(TriggerRule))
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}")
@@ -132,6 +133,7 @@ _GATE_HINTS: Final = {
     "iterations": "write 'max_iterations'",
     "on_fail": "write 'on_exhausted'",
     "depends_on": "write 'of' for what it judges",
+    "allow_failure": "write it on the task: it counts for the task's own gate, too",
 }
 DEFAULT_GATE: Final = Table(
     what="defaults.gate",
@@ -169,7 +171,8 @@ TASK: Final = Table(
         "env": _ENV,
         "cwd": Raw("a folder of the workspace"),
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
-        "trigger_rule": Choice(_words(TriggerRule), later=("none_failed", "one_success")),
+        "trigger_rule": _TRIGGER_RULE,
+        "allow_failure": Boolean(),
         "recovery": Choice(_words(Recovery), later=("ask",)),
         "resources": Counters(),
         "mode": _MODE,
@@ -177,8 +180,9 @@ TASK: Final = Table(
         "estimate": Duration(),
         "rationale": Text(),
     },
-    later=frozenset({"ask", "matrix", "when", "allow_failure", "sequence", "budget"}),
+    later=frozenset({"ask", "matrix", "when", "budget"}),
     hints={
+        "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
         "model": "options belong to an agent: write it under 'agents' and name that agent here",
         "gates": "write 'gate': one gate per task",
@@ -193,14 +197,25 @@ TASK: Final = Table(
     },
 )
 
-_GROUP_LATER: Final = frozenset({"needs", "when", "resources", "matrix", "sequence", "trigger_rule"})
+_GROUP_KEYS: Final[_Keys] = {
+    "mode": _MODE,
+    "rationale": Text(),
+    "sequence": Boolean(),
+    "needs": Words("ids"),
+    "resources": Counters(),
+    "trigger_rule": _TRIGGER_RULE,
+    "gate": Either(GATE),
+}
+_GROUP_LATER: Final = frozenset({"when", "matrix"})
+_ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)
 GATES: Final = Named("gate", GATE)
 TRACK: Final = Table(
     what="a track",
-    keys={"mode": _MODE, "rationale": Text(), "tasks": TASKS, "gate": Either(GATE)},
+    keys={**_GROUP_KEYS, "tasks": TASKS},
     later=_GROUP_LATER,
     hints={
+        "allow_failure": _ON_TASKS,
         "gates": "write 'gate' here, or 'gates' in the phase",
         "tracks": "a track has no tracks",
         "agents": "write 'tasks'",
@@ -209,16 +224,13 @@ TRACK: Final = Table(
 TRACKS: Final = Named("track", TRACK)
 PHASE: Final = Table(
     what="a phase",
-    keys={
-        "mode": _MODE,
-        "rationale": Text(),
-        "tracks": TRACKS,
-        "tasks": TASKS,
-        "gates": GATES,
-        "gate": Either(GATE),
-    },
+    keys={**_GROUP_KEYS, "tracks": TRACKS, "tasks": TASKS, "gates": GATES},
     later=_GROUP_LATER,
-    hints={"phases": "a phase has no phases: write tracks", "agents": "write 'tasks'"},
+    hints={
+        "allow_failure": _ON_TASKS,
+        "phases": "a phase has no phases: write tracks",
+        "agents": "write 'tasks'",
+    },
 )
 
 _COMMAND_AGENT: Final[_Keys] = {**_RUN, "kind": Raw("the name of a kind")}
@@ -302,6 +314,8 @@ PLAN: Final = Table(
         "parallel": "write it under 'limits'",
         "resources": "write it under 'limits'",
         "timeout": "write it under 'defaults'",
-        "env": "write it on the tasks",
+        "env": _ON_TASKS,
+        "sequence": "write it on a track, or on a phase with 'tasks'",
+        "trigger_rule": _ON_TASKS,
     },
 )

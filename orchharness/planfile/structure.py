@@ -39,7 +39,12 @@ def add_track(
 ) -> None:
     """Add a track with its tasks, each followed by its own gate."""
     track = TrackDraft(
-        id=name, key=key, phase=phase, fields=fields, mode=Mode(fields.get("mode", phase.mode))
+        id=name,
+        key=key,
+        phase=phase,
+        fields=fields,
+        mode=Mode(fields.get("mode", phase.mode)),
+        sequence=fields.get("sequence", False),
     )
     phase.tracks.append(track)
     for task_id, (task_key, task_fields) in tasks.items():
@@ -108,6 +113,7 @@ def _phase(name: str, key: Node, fields: Fields, problems: Problems, *, implicit
     for part in fields.node.entries:
         if part == "tasks":
             add_track(phase, name, fields.key(part), nothing(key), fields.get(part, {}), problems)
+            phase.tracks[-1].sequence = fields.get("sequence", False)
         elif part == "tracks":
             tracks: _Named = fields.get(part, {})
             for track_id, (track_key, track) in tracks.items():
@@ -118,6 +124,9 @@ def _phase(name: str, key: Node, fields: Fields, problems: Problems, *, implicit
                     )
                 add_group_gate(phase.tracks[-1], problems)
     if not implicit:
+        if "sequence" in fields and "tracks" in fields:
+            what = f"'sequence' on phase {name!r}, whose tracks run at the same time: write it on a track"
+            problems.add(fields.key("sequence"), what)
         add_group_gate(phase, problems)
     add_gates(phase, fields.get("gates", {}))
     return phase

@@ -12,9 +12,10 @@ from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import TaskDraft
 from orchharness.planfile.files import read_prompt
 from orchharness.planfile.gates import read_tags
+from orchharness.planfile.groups import inherited, resources_of
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
-from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
 from orchharness.planfile.templates import Scope, uses_of
 
@@ -71,9 +72,10 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         idle_timeout=fields.get("idle_timeout", defaults.idle_timeout),
         retry=read_retry(fields, defaults.retry, context.problems),
         recovery=Recovery(fields.get("recovery", Recovery.RERUN)),
-        trigger_rule=TriggerRule(fields.get("trigger_rule", TriggerRule.ALL_SUCCESS)),
+        trigger_rule=TriggerRule(inherited(draft, "trigger_rule", TriggerRule.ALL_SUCCESS)),
+        allow_failure=fields.get("allow_failure", False),
         gate=draft.gate.id if draft.gate else None,
-        resources=_resources(context, draft),
+        resources=resources_of(context, draft),
         estimate=fields.get("estimate"),
         title=fields.get("title"),
         rationale=fields.get("rationale"),
@@ -113,23 +115,6 @@ def _folder(context: Context, node: Node | None) -> str:
     except FieldError as error:
         context.problems.add(error.node, f"cwd: {error.message}")
         return ""
-
-
-def _resources(context: Context, draft: TaskDraft) -> dict[str, int]:
-    taken: dict[str, int] = draft.fields.get("resources", {})
-    for name, amount in taken.items():
-        node = draft.fields.at("resources")
-        if name not in context.counters:
-            guess = context.problems.guess(name, context.counters)
-            what = f"unknown counter {name!r}{guess} (in limits.resources: {listed(context.counters)})"
-            context.problems.add(node, f"resources: {what}")
-        elif amount > context.counters[name]:
-            most = context.counters[name]
-            context.problems.add(
-                node,
-                f"resources: {draft.id!r} takes {amount} of {name!r}, but there are only {most}: it would wait for ever",
-            )
-    return taken
 
 
 def _warn(context: Context, draft: TaskDraft, task: Task) -> None:

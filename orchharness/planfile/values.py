@@ -269,6 +269,8 @@ FOREIGN: Final[AbstractMapping[str, str]] = {
     "state": "a plan holds no state: leave it out, the run keeps it",
     "environment": "write 'env'",
     "working_directory": "write 'cwd'",
+    "continue_on_error": "write 'allow_failure: true'",
+    "continue-on-error": "write 'allow_failure: true'",
     "retries": "write 'retry: {attempts: N}'",
     "parallelism": "write 'limits: {parallel: N}'",
     "artifacts": "write 'outputs'",

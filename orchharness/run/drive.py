@@ -30,7 +30,7 @@ from orchharness.run.frozen import Watched
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.past import find_run, mark_closed
-from orchharness.run.summary import gate_lines, stop_lines
+from orchharness.run.summary import allowed_lines, gate_lines, stop_lines
 from orchharness.run.surroundings import Surroundings, Turn, lock_root
 
 if TYPE_CHECKING:
@@ -277,7 +277,12 @@ class PlanRun:
         lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {self.spent:.1f} s"]
         if self.reused:
             lines.append(f"{self.reused} acts of earlier sessions reused")
-        return [*lines, *gate_lines(self.run, self.scores), *stop_lines(self.run)]
+        return [
+            *lines,
+            *allowed_lines(self.run),
+            *gate_lines(self.run, self.scores),
+            *stop_lines(self.run),
+        ]
 
     # ---- records -----------------------------------------------------------------------------
 

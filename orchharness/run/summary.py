@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.status import OVER
+from orchharness.core.status import FAILURES, OVER, ItemStatus
+from orchharness.report.text import line
 
 _SHOWN = 20
+
+
+def allowed_text(status: ItemStatus) -> str:
+    """What an item is told as that failed and was allowed to: one line, the reason without the end of its log."""
+    reason = (status.reason or status.state).partition("\n")[0]
+    return f"failed, which the plan allows: {line(reason)}"
+
+
+def allowed_lines(run: Orchestrator) -> list[str]:
+    """The items that failed and make nothing red: they must not be overlooked for that."""
+    found = [s for i in run.selected if (s := run.status(i)).state in FAILURES and run.plan.may_fail(i)]
+    lines = [f"{s.id} {allowed_text(s)}" for s in found[:_SHOWN]]
+    return [*lines, *([f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
 
 
 def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[str]:

@@ -30,11 +30,13 @@ from orchharness.core.plan import (
     TriggerRule,
     group_node,
 )
-from orchharness.core.status import OVER, Transition
+from orchharness.core.status import FAILURES, OVER, Transition
 
 FOREGROUND = Mode.FOREGROUND
 BACKGROUND = Mode.BACKGROUND
 ALL_DONE = TriggerRule.ALL_DONE
+NONE_FAILED = TriggerRule.NONE_FAILED
+ONE_SUCCESS = TriggerRule.ONE_SUCCESS
 START = 1000.0
 
 
@@ -465,8 +467,23 @@ class Drive:
         """Whether the node was a success, and nothing took that back."""
         if node in self.plan.groups:
             inside = [i for i in self.plan.groups[node] if i in self.run.selected]
-            return all(i in self._succeeded or self.state(i) == "skipped" for i in inside)
+            return all(i in self._succeeded or self.state(i) == "skipped" or self._allowed(i) for i in inside)
         return node in self._succeeded
+
+    def _allowed(self, item: str) -> bool:
+        """Whether it failed, or could not be judged because of that, and the plan lets it."""
+        spec = self.plan.item(item)
+        failed = self.state(item) in FAILURES
+        if isinstance(spec, Gate):
+            failed = failed or (bool(spec.owner) and self.state(spec.owner) in FAILURES)
+            spec = self.plan.tasks.get(spec.owner or "")
+        return failed and spec is not None and spec.allow_failure
+
+    def _bad(self, node: str) -> bool:
+        """Whether something failed there that may not."""
+        items = self.plan.groups.get(node, (node,))
+        bad = {*FAILURES, "cancelled"}
+        return any(self.state(i) in bad and not self._allowed(i) for i in items if i in self.run.selected)
 
     def _check_start(self, spec: Task) -> None:
         record = self.run.tasks[spec.id]
@@ -480,10 +497,15 @@ class Drive:
         read = self.run.inputs_of(spec)
         assert all(read[i.name] for i in spec.inputs if i.files is None), f"{spec.id} starts without an input"
         for node in graph.needs_of(self.plan, spec.id):
+            allowed = node not in self.plan.groups and self._allowed(node)
             if spec.trigger_rule is TriggerRule.ALL_SUCCESS:
-                assert self._held(node), f"{spec.id} starts before {node}"
+                assert allowed or self._held(node), f"{spec.id} starts before {node}"
             elif node in self.run.selected:
                 assert node in self._decided, f"{spec.id} starts before {node}"
+            if spec.trigger_rule is TriggerRule.NONE_FAILED:
+                assert not self._bad(node), f"{spec.id} starts after {node} failed"
+        if spec.trigger_rule is TriggerRule.ONE_SUCCESS and spec.needs:
+            assert any(map(self._held, graph.needs_of(self.plan, spec.id))), f"{spec.id}: nothing passed"
 
     def _check_judgement(self, spec: Gate) -> None:
         for task_id in spec.of:
@@ -548,7 +570,21 @@ class Drive:
                 assert _bytes(self.judged[spec.id]) == _bytes(now), f"{spec.id} passed on older bytes"
         for item, state in states.items():
             if state == "skipped":
-                assert self.reason(item)
+                self._check_skip(item)
+
+    def _check_skip(self, item: str) -> None:
+        """The reason names what is at the root, as it stands; and a rule that lets a skip pass was kept."""
+        reason, spec = self.reason(item), self.plan.item(item)
+        assert reason
+        name, _, state = reason.partition(" ")
+        if not reason.startswith("input "):
+            assert self.state(name) == state or self.warped, (
+                f"{item} was skipped: {reason}, is {self.state(name)}"
+            )
+        if isinstance(spec, Task) and spec.trigger_rule is ALL_DONE:
+            assert spec.inputs, f"{item} was skipped and reads nothing"
+        if isinstance(spec, Task) and spec.trigger_rule is NONE_FAILED and not spec.inputs:
+            assert self._bad(name), f"{item} was skipped for {name}, which may fail"
 
     def _check_replay(self) -> None:
         again = Orchestrator(self.plan, self.selected)

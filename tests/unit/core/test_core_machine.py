@@ -5,7 +5,21 @@ from __future__ import annotations
 import os
 from random import Random
 
-from build import ALL_DONE, BACKGROUND, FOREGROUND, Done, Drive, Said, critic, finding, gate, plan, task
+from build import (
+    ALL_DONE,
+    BACKGROUND,
+    FOREGROUND,
+    NONE_FAILED,
+    ONE_SUCCESS,
+    Done,
+    Drive,
+    Said,
+    critic,
+    finding,
+    gate,
+    plan,
+    task,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -38,7 +52,8 @@ def plans(draw: st.DrawFn) -> Plan:
         if number and rarely(draw):
             phase += 1
         place = {"phase": f"p{phase}", "track": draw(st.sampled_from(["t", "u"]))}
-        items.append(_task(draw, f"T{number}", tasks, nodes, place))
+        groups = sorted({f"track:{i.phase}/{i.track}" for i in items if i.phase != place["phase"]})
+        items.append(_task(draw, f"T{number}", tasks, nodes, place, groups))
         if draw(st.booleans()):
             earlier = [f"{t}.out" for t in tasks if rarely(draw)]
             items.append(_gate(draw, f"O{number}", place, own=f"T{number}", check_reads=earlier))
@@ -69,7 +84,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
 
 
-def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place: dict):
+def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place: dict, groups: list[str]):
     needs = draw(st.lists(st.sampled_from(nodes), max_size=2, unique=True)) if nodes else []
     read = draw(st.lists(st.sampled_from(tasks), max_size=2, unique=True)) if tasks and rarely(draw) else []
     gates = [n for n in nodes if n[0] in "OGA"]
@@ -78,7 +93,11 @@ def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place:
         reads["verdict"] = f"{draw(st.sampled_from(gates))}.evaluation"
     more = {}
     if rarely(draw):
-        more["trigger_rule"] = ALL_DONE
+        more["trigger_rule"] = draw(st.sampled_from([ALL_DONE, NONE_FAILED, ONE_SUCCESS]))
+    if rarely(draw):
+        more["allow_failure"] = True
+    if groups and rarely(draw):
+        needs.append(draw(st.sampled_from(groups)))
     if rarely(draw):
         more["mode"] = FOREGROUND
     if rarely(draw):

@@ -204,7 +204,7 @@ orchharness: 1
 include: [x]
 limits: {budget: {usd: 1}}
 tasks:
-  a: {run: x, when: y, matrix: {o: [1]}, allow_failure: true, recovery: ask, trigger_rule: none_failed, workspace: worktree}
+  a: {run: x, when: y, matrix: {o: [1]}, recovery: ask, workspace: worktree}
   b: {ask: why}
 """,
         [
@@ -212,10 +212,8 @@ tasks:
             "3:10: 'budget' in limits is not supported yet: leave it out",
             "5:15: 'when' in a task is not supported yet: leave it out",
             "5:24: 'matrix' in a task is not supported yet: leave it out",
-            "5:42: 'allow_failure' in a task is not supported yet: leave it out",
-            "5:73: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
-            "5:92: trigger_rule: 'none_failed' is not supported yet: write one of 'all_success', 'all_done'",
-            "5:116: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
+            "5:52: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
+            "5:68: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
             "6:7: 'ask' in a task is not supported yet: leave it out",
         ],
     ),
@@ -223,13 +221,13 @@ tasks:
         """\
 orchharness: 1
 phases:
-  p: {sequence: true, needs: [x], tracks: {t: {resources: {g: 1}, when: x, tasks: {a: {run: x}}}}}
+  p: {when: x, matrix: {o: [1]}, tracks: {t: {matrix: {o: [1]}, when: x, tasks: {a: {run: x}}}}}
 """,
         [
-            "3:7: 'sequence' in a phase is not supported yet: leave it out",
-            "3:23: 'needs' in a phase is not supported yet: leave it out",
-            "3:48: 'resources' in a track is not supported yet: leave it out",
-            "3:67: 'when' in a track is not supported yet: leave it out",
+            "3:7: 'when' in a phase is not supported yet: leave it out",
+            "3:16: 'matrix' in a phase is not supported yet: leave it out",
+            "3:47: 'matrix' in a track is not supported yet: leave it out",
+            "3:65: 'when' in a track is not supported yet: leave it out",
         ],
     ),
     "later words on gates": (
