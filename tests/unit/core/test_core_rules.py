@@ -9,8 +9,9 @@ from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.definition import changes, definition_of
+from orchharness.core.past import past_of
 from orchharness.core.plan import OnExhausted
-from orchharness.core.resuming import past_of, resume
+from orchharness.core.resuming import resume
 
 EMPTY = Done(outputs={})
 
