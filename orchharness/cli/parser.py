@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_explain, _check, _runs, _status, _cancel, _logs, _clean):
+    for make in (_explain, _check, _runs, _status, _decide, _cancel, _logs, _clean):
         make(commands)
     return parser
 
@@ -69,6 +69,17 @@ def _status(commands: Any) -> None:
         "--all", action="store_true", help="every item, also what passed long ago and what waits"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _decide(commands: Any) -> None:
+    parser = _command(commands, "decide", "answer what a run asks a person")
+    parser.add_argument("run", metavar="RUN", help="id of the run, or the beginning of it")
+    parser.add_argument("item", metavar="ITEM", help="the gate or task that asks")
+    parser.add_argument(
+        "choice", metavar="OPTION", help="what is chosen; of a task that asks: the answer, or - to read it"
+    )
+    parser.add_argument("--by", metavar="NAME", help="who decides (default: the user's name)")
+    parser.add_argument("--note", metavar="TEXT", default="", help="why, or what is to be done")
 
 
 def _cancel(commands: Any) -> None:

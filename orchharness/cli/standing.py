@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +12,8 @@ from orchharness.cli.outline import Outline, outline_of
 from orchharness.cli.picture import Picture, picture_of
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
-from orchharness.run.directory import RunDirectory, project_home
-from orchharness.run.past import runs_of
+from orchharness.run.commands import resume_command
+from orchharness.run.directory import RunDirectory
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
 
@@ -96,17 +94,7 @@ class Standing:
         plan_file, root = self.picture.header.get("plan_file"), self.picture.header.get("root")
         if not isinstance(plan_file, str) or not isinstance(root, str):
             return None
-        words = ["pytest", shown(Path(plan_file), here), self._resume_option()]
-        home = self.directory.root.parent.parent
-        if os.path.realpath(project_home(Path(root))) != os.path.realpath(home):
-            words.append(f"--orch-dir={home}")
-        return shlex.join(words)
-
-    def _resume_option(self) -> str:
-        newest = next(iter(runs_of(self.directory.root.parent)), None)
-        if newest is not None and newest.run_id == self.directory.run_id:
-            return "--orch-resume"
-        return f"--orch-resume={self.directory.run_id}"
+        return resume_command(self.directory, plan_file, root, here)
 
     def to_record(self) -> dict[str, Any]:
         """What `--json` says of a run as a whole. Times are seconds, since the epoch or in all."""
@@ -128,8 +116,3 @@ class Standing:
             "tasks": {"passed": tasks[0], "all": tasks[1]},
             "gates": {"passed": gates[0], "all": gates[1]},
         }
-
-
-def shown(path: Path, here: Path) -> str:
-    """The path as it can be typed here: relative where it is below."""
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

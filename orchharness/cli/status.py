@@ -12,11 +12,13 @@ from orchharness.cli.alive import Agent, Life
 from orchharness.cli.output import last_line
 from orchharness.cli.picture import WAITING, Act, Item
 from orchharness.cli.project import chosen_run, project_of, repeated
-from orchharness.cli.standing import Standing, shown
+from orchharness.cli.standing import Standing
 from orchharness.cli.table import columns, cut, table
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.report.text import duration, line, plural
+from orchharness.run.commands import decide_command, shown
+from orchharness.run.questions import open_questions
 
 _AT_WORK = ("running", "judging", "refining", "ready")
 _TROUBLE = ("failed", "error", "lost", "cancelled", "paused")
@@ -58,6 +60,9 @@ def status(asked: argparse.Namespace) -> int:
     for part in (_working(one), _decided(one, everything=asked.all), _blocked(one, everything=asked.all)):
         if part:
             sys.stdout.write(f"\n{part}")
+    questions = _asked(one)
+    if questions:
+        sys.stdout.write(f"\n{questions}")
     following = list(_following(one, Path.cwd(), further))
     if following:
         sys.stdout.write("\n" + table([("", ""), *following]).lstrip("\n"))
@@ -215,6 +220,28 @@ def _waits_for(one: Standing, item: Item) -> str:
 
 def _more(count: int) -> str:
     return f"and {count} more, see --all\n" if count > 0 else ""
+
+
+# ---- what waits for a person -----------------------------------------------------------------------
+
+
+def _asked(one: Standing) -> str:
+    """What is asked, and what to type."""
+    lines = []
+    root = str(one.picture.header.get("root", ""))
+    for question in open_questions(one.directory):
+        reason, text = line(question.get("reason"), 300), line(question.get("text"), 500)
+        item = line(question.get("item"))
+        lines.append(f"{item} asks: {text}" + (f" ({reason})" if reason and reason != text else ""))
+        options = [o for o in question.get("options") or () if isinstance(o, dict)]
+        for option in options:
+            command = decide_command(
+                one.directory, root, item, line(option.get("id")), why=bool(option.get("why"))
+            )
+            lines.append(f"  {command}  # {line(option.get('label'))}")
+        if not options:
+            lines.append(f"  {decide_command(one.directory, root, item, '', why=False)}")
+    return "".join(f"{text}\n" for text in lines)
 
 
 # ---- what to do next -----------------------------------------------------------------------------

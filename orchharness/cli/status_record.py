@@ -8,6 +8,7 @@ from typing import Any
 from orchharness.cli.output import last_line
 from orchharness.cli.picture import WAITING, Act, Item
 from orchharness.cli.standing import Standing
+from orchharness.run.questions import open_questions
 
 
 def record_of(one: Standing, further: str = "") -> dict[str, Any]:
@@ -15,6 +16,7 @@ def record_of(one: Standing, further: str = "") -> dict[str, Any]:
     found = one.to_record()
     found["counts"] = one.picture.counts
     found["items"] = [_item_record(one, item) for item in one.picture.items.values()]
+    found["questions"] = open_questions(one.directory)
     found["next"] = {
         "resume": one.resume_command(Path.cwd()) if one.pid is None and one.state != "passed" else None,
         "cancel": f"orchharness cancel {one.directory.run_id}{further}"

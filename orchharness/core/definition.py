@@ -14,17 +14,32 @@ from orchharness.core.plan import Critic, Gate, Plan, Task, is_template
 
 Definition = Mapping[str, Mapping[str, Any]]
 
-_TASK = ("kind", "command", "options", "prompt", "inputs", "outputs", "writes", "env", "cwd", "scratch")
+_TASK = (
+    "kind",
+    "command",
+    "options",
+    "prompt",
+    "ask",
+    "inputs",
+    "outputs",
+    "writes",
+    "env",
+    "cwd",
+    "scratch",
+)
+QUESTION = "the question"  # no critic can have that name
 _CRITIC = ("kind", "command", "prompt", "options", "criteria", "env")
 _WORDS = {"command": "command", "kind": "agent kind", "scratch": "workspace", "of": "members"}
 
 
 def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Item -> field -> value. Critics stand as `GATE/critic`, a gate's checks as `GATE/checks`."""
+    """Item -> field -> value. Critics stand as `GATE/critic`, a gate's checks as `GATE/checks`, its question as `GATE/the question`."""
     found: dict[str, dict[str, Any]] = {}
     for task in plan.tasks.values():
         found[task.id] = _with_variables(plan, _task(task))
     for gate in plan.gates.values():
+        if gate.options:
+            found[f"{gate.id}/{QUESTION}"] = {"question": gate.question, "options": plain(gate.options)}
         found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
         if gate.checks:
             found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))

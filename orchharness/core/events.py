@@ -65,6 +65,7 @@ class TaskFinished:
     `outputs`: name -> list of {"path", "sha256", "size", "how"}; `how` is created, changed, rewritten or existed.
     `changed`: whether anything the task may write has other bytes than before the act.
     `again`: whatever the policy for retries says, it is tried again: the run was resumed.
+    `asks`: a person is asked whether it is tried again.
     """
 
     at: float
@@ -82,6 +83,7 @@ class TaskFinished:
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
     again: bool = False
+    asks: bool = False
 
 
 @record
@@ -116,6 +118,34 @@ class JudgementFinished:
     artifacts: Mapping[str, Any] = field(default=EMPTY)
     usage: Mapping[str, Any] = field(default=EMPTY)
     again: bool = False
+
+
+ANSWER = "answer"  # the option of a decision that is words
+
+
+@record
+class DecisionTaken:
+    """A person answered a question that a gate or a task asks; the orchestrator took the answer.
+
+    `question` is the question's name, unique in the run as those of acts are; `number` counts the item's questions.
+    `option`: what was chosen; of a task that asks for words it is `answer`, and they are the `note`.
+    `decided`: when the person said so. `artifacts`: what a gate asked about, as in `JudgementFinished`.
+    """
+
+    at: float
+    item: str
+    question: str
+    number: int
+    option: str
+    by: str
+    note: str = ""
+    decided: float = 0.0
+    artifacts: Mapping[str, Any] = field(default=EMPTY)
+
+    @property
+    def act(self) -> str:
+        """Its name among acts: what a person does counts, is dropped and is replayed like any of them."""
+        return self.question
 
 
 @record
@@ -156,7 +186,7 @@ class RunFinished:
     reason: str = ""
 
 
-ActEvent = TaskStarted | TaskFinished | JudgementStarted | JudgementFinished
+ActEvent = TaskStarted | TaskFinished | JudgementStarted | JudgementFinished | DecisionTaken
 Event = (
     RunStarted
     | RunResumed
@@ -164,6 +194,7 @@ Event = (
     | TaskFinished
     | JudgementStarted
     | JudgementFinished
+    | DecisionTaken
     | GateInputsChanged
     | StopRequested
     | HookFailed
@@ -179,6 +210,7 @@ _TYPES: dict[str, type[Any]] = {
         TaskFinished,
         JudgementStarted,
         JudgementFinished,
+        DecisionTaken,
         GateInputsChanged,
         StopRequested,
         HookFailed,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from orchharness.core.plan import Gate, Plan
+from orchharness.core.plan import Gate, Plan, Then
 
 
 class Finality:
@@ -28,7 +28,7 @@ class Finality:
                 self._cover(gate.id, gate.owner)
         above = _above(gates.values())
         for name, family in _families(gates.values()).items():
-            refining = [g.id for g in family if g.max_iterations > 1]
+            refining = [g.id for g in family if _may_refine(g)]
             if refining:
                 self._family.update(dict.fromkeys(refining, name))
                 self._undecided[name] = len(refining)
@@ -73,6 +73,10 @@ class Finality:
         for item in self._covers.pop(holder, ()):
             self._holders[item] -= 1
             self._candidates.append(item)
+
+
+def _may_refine(gate: Gate) -> bool:
+    return gate.max_iterations > 1 or any(o.then is Then.RETRY for o in gate.options)
 
 
 def _families(gates: Iterable[Gate]) -> dict[str, list[Gate]]:

@@ -7,6 +7,7 @@ A verdict below what is demanded sends members back to work (`refining`), until 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, assert_never
 
 from orchharness.core import gating, graph
@@ -15,7 +16,7 @@ from orchharness.core.events import GateInputsChanged, JudgementFinished, Judgem
 from orchharness.core.gating import CHECKS, NotAnEvaluationError, Verdict
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.needs import Weight
-from orchharness.core.plan import Mode, OnExhausted
+from orchharness.core.plan import Gate, Mode, OnExhausted
 from orchharness.core.records import GateRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, evaluation_of
@@ -50,15 +51,22 @@ class Judging:
             self.end(record, GateState.SKIPPED, cause)
         elif record.gate.of_gates:
             record.iteration = 1
-            self._conclude(record, self._aggregated(record))
+            self._look_at_gates(record)
         else:
             self.refining.open(record)
 
     def _obstacle(self, record: GateRecord) -> str:
         """What keeps it from judging; of failures that the plan allows only those of what it judges."""
         needs = self._ledger.needs
-        cause = needs.cause(record.id) or needs.cause_of(graph.subject_of(self._ledger.plan, record.gate))
+        subject = graph.subject_of(self._ledger.plan, record.gate)
+        if record.gate.of_gates and self._counted(record.gate):
+            subject = tuple(n for n in subject if n not in self._ledger.dropped)
+        cause = needs.cause(record.id) or needs.cause_of(subject)
         return cause.root if cause is not None else ""
+
+    def _counted(self, gate: Gate) -> list[str]:
+        """The gates it stands over, without those that a person left out."""
+        return [g for g in gate.of_gates if g not in self._ledger.dropped]
 
     def revoked(self, record: GateRecord) -> None:
         """Something the gate relied on is no success any more.
@@ -69,7 +77,7 @@ class Judging:
         if record.queued and cause:
             self.end(record, GateState.SKIPPED, cause)
         elif gate.of_gates:
-            if record.can_reopen and not all(settled[g] for g in gate.of_gates):
+            if record.can_reopen and not all(settled[g] for g in self._counted(gate)):
                 self.end(record, GateState.FAILED, cause)
         elif record.state in SUCCESS and (record.bereft or (gate.owner and not settled[gate.owner])):
             # Its verdict stands for the iteration it judged, but what it judged came to nothing.
@@ -77,20 +85,35 @@ class Judging:
 
     def recount(self, record: GateRecord) -> None:
         """A gate this one stands over was decided again: its score may be another."""
-        if record.can_reopen and all(self._ledger.needs.settled[g] for g in record.gate.of_gates):
-            verdict = self._aggregated(record)
-            if verdict.score != record.score:
-                self._conclude(record, verdict)
+        if record.can_reopen and all(self._ledger.needs.settled[g] for g in self._counted(record.gate)):
+            self._look_at_gates(record)
 
-    def _aggregated(self, record: GateRecord) -> Verdict:
-        scores = {g: self._ledger.gates[g].score for g in record.gate.of_gates}
-        return gating.aggregate(record.gate, scores)
+    def _look_at_gates(self, record: GateRecord) -> None:
+        """Decide a gate over gates, or ask about it; not again where they stand as before."""
+        gate, over = record.gate, self._counted(record.gate)
+        if gate.human:
+            stand = tuple(self._ledger.gates[g].iteration for g in over)
+            if stand != record.asked_on:
+                record.asked_on = stand
+                self.pause(record, gate.question or "")
+            return
+        verdict = gating.aggregate(gate, {g: self._ledger.gates[g].score for g in over})
+        left_out = [
+            f"{g} was left out by a person: it does not count" for g in gate.of_gates if g not in over
+        ]
+        verdict = replace(verdict, warnings=(*verdict.warnings, *left_out))
+        if record.verdict is None or verdict.score != record.score:
+            self._conclude(record, verdict)
 
     def judge(self, record: GateRecord) -> None:
         """Judge what is there, in a new iteration."""
         record.iteration += 1
         record.judged, record.evaluations, record.verdict = [], {}, None
+        self._ledger.ask_no_more(record)
         self._ledger.move(record, GateState.READY)
+        if record.gate.human:
+            self.pause(record, record.gate.question or "")
+            return
         first = [CHECKS] if record.gate.checks else list(record.gate.critics)
         if not first:
             self.end(record, GateState.ERROR, "it has neither checks nor critics: nobody judges")
@@ -269,20 +292,32 @@ class Judging:
             case OnExhausted.FAIL:
                 self.end(record, GateState.FAILED, reason)
             case OnExhausted.ACCEPT:
+                record.decision = {
+                    "by": "the plan",
+                    "at": self._ledger.now,
+                    "option": "accept",
+                    "note": reason,
+                }
                 self.end(record, GateState.WAIVED, f"accepted by the plan: {reason}")
             case OnExhausted.ASK:
-                self._close(record, GateState.PAUSED, reason)
-                self._ledger.finality.reopened(record.id)
+                self.pause(record, reason)
             case how:
                 assert_never(how)
 
+    def pause(self, record: GateRecord, reason: str) -> None:
+        """Only a person can decide it now."""
+        self._close(record, GateState.PAUSED, reason)
+        self._ledger.ask(record)
+        self._ledger.finality.reopened(record.id)
+
     def _close(self, record: GateRecord, state: GateState, reason: str) -> None:
+        self._ledger.ask_no_more(record)
         for critic in record.open:
             self._ledger.queue.withdraw(f"{record.id}/{critic}")
         record.open.clear()
         extra: dict[str, Any] = {"score": record.score_text, "warnings": tuple(record.warnings)}
         self._ledger.move(record, state, reason, **extra)
-        if record.verdict is not None:
+        if record.verdict is not None or record.decision:
             record.decided = evaluation_of(record)
         owner = self._ledger.tasks.get(record.gate.owner or "")
         if owner is not None and not owner.at_work:  # else it gives back what it holds when it is through
@@ -303,6 +338,8 @@ class Judging:
     def _weight(self, record: GateRecord) -> Weight:
         """How much it weighs that the gate is no success."""
         owner, failed = self._ledger.tasks.get(record.gate.owner or ""), record.state in FAILURES
+        if record.id in self._ledger.dropped:
+            return Weight.ALLOWED
         if owner is not None and owner.task.allow_failure and (failed or owner.state in FAILURES):
             return Weight.ALLOWED
         cause = self._ledger.needs.cause(record.id)

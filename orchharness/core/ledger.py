@@ -34,8 +34,12 @@ class Due(Enum):
 class Ledger:
     """Plan, records and queue of one run."""
 
-    def __init__(self, plan: Plan, selected: Collection[str] | None) -> None:
+    def __init__(self, plan: Plan, selected: Collection[str] | None, taken: Collection[str] = ()) -> None:
         self.plan = plan
+        self._taken = frozenset(taken)
+        self.asking: dict[str, Record] = {}  # items that wait for a person's answer
+        self.now = 0.0  # time of the last event
+        self.dropped: set[str] = set()  # items that a person left out
         chosen = set(selected) if selected is not None else None
         items = [i for p in plan.phases for i in p.items if chosen is None or i in chosen]
         self.selected: tuple[str, ...] = tuple(items)
@@ -126,6 +130,25 @@ class Ledger:
         """A number that grows with every call."""
         self._turn += 1
         return self._turn
+
+    def free_name(self, name: str) -> str:
+        """The act's name; of one that an earlier act of the run had, whose result is not used, the next free one."""
+        count, found = 1, name
+        while found in self._taken:
+            count += 1
+            found = f"{name}.r{count}"
+        return found
+
+    def ask(self, record: Record) -> None:
+        """A person is asked about the item."""
+        record.asked += 1
+        record.question = self.free_name(f"{record.id}.q{record.asked}")
+        self.asking[record.id] = record
+
+    def ask_no_more(self, record: Record) -> None:
+        """The question is answered, or has lost its object."""
+        record.question = ""
+        self.asking.pop(record.id, None)
 
     # ---- what is decided -------------------------------------------------------------------------
 

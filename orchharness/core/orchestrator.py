@@ -18,6 +18,7 @@ from typing import Any, assert_never
 from orchharness.core import events as ev
 from orchharness.core import releasing
 from orchharness.core.acts import Outcome
+from orchharness.core.asking import Asking, Objection, Question
 from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
@@ -80,11 +81,11 @@ class Orchestrator:
         taken: Collection[str] = (),
         leaps: Collection[str] = (),
     ) -> None:
-        self._taken = frozenset(taken)
-        self._ledger = Ledger(plan, selected)
+        self._ledger = Ledger(plan, selected, taken)
         releases = releasing.Releases(self._ledger)
         self._judging = Judging(self._ledger, releases)
         self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
+        self._asking = Asking(self._ledger, self._judging, self._working)
         self._cancelled: set[str] = set()
         self.finished: ev.RunFinished | None = None
         self._work_off()
@@ -154,7 +155,7 @@ class Orchestrator:
             return RunState.FAILED
         if counts["cancelled"]:
             return RunState.CANCELLED if stop is not None and stop.cancel else RunState.FAILED
-        if counts["paused"]:
+        if self._ledger.asking:
             return RunState.PAUSED
         return RunState.FAILED if undecided else RunState.PASSED
 
@@ -196,10 +197,26 @@ class Orchestrator:
         """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
         return releasing.evaluation_of(self._ledger.gates[gate])
 
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What waits for a person, in the order of asking."""
+        return self._asking.questions()
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything waits for a person."""
+        return bool(self._ledger.asking)
+
+    def objection(self, event: ev.DecisionTaken) -> Objection | None:
+        """Why the decision cannot be taken; None: it can."""
+        return self._asking.objection(event)
+
     # ---- events ------------------------------------------------------------------------------
 
-    def expects(self, event: ev.TaskStarted | ev.JudgementStarted) -> bool:
-        """Whether the act could start now, limits and resources aside."""
+    def expects(self, event: ev.TaskStarted | ev.JudgementStarted | ev.DecisionTaken) -> bool:
+        """Whether the act could start now, limits and resources aside, or the decision be taken."""
+        if isinstance(event, ev.DecisionTaken):
+            return self.objection(event) is None
         if isinstance(event, ev.TaskStarted):
             return self._working.expects(event)
         return self._judging.expects(event)
@@ -217,6 +234,7 @@ class Orchestrator:
         Raises:
             ImpossibleTransitionError: it cannot have happened; the run is not usable afterwards.
         """
+        self._ledger.now = event.at
         match event:
             case ev.TaskStarted():
                 self._working.started(event)
@@ -226,6 +244,8 @@ class Orchestrator:
                 self._judging.started(event)
             case ev.JudgementFinished():
                 self._judging.finished(event)
+            case ev.DecisionTaken():
+                self._asking.decided(event)
             case ev.GateInputsChanged():
                 self._judging.inputs_changed(event)
             case ev.StopRequested():
@@ -290,26 +310,18 @@ class Orchestrator:
             found.append(self._instruction(ticket))
         return found
 
-    def _free_name(self, name: str) -> str:
-        """The act's name; of one that an earlier act of the run had, whose result is not used, the next free one."""
-        count, found = 1, name
-        while found in self._taken:
-            count += 1
-            found = f"{name}.r{count}"
-        return found
-
     def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
         start: StartTask | StartJudgement
         if ticket.critic is None:
             record = self._ledger.tasks[ticket.item]
             iteration, attempt = record.next_iteration, record.attempt + 1
-            act = self._free_name(f"{record.id}.i{iteration}.a{attempt}")
+            act = self._ledger.free_name(f"{record.id}.i{iteration}.a{attempt}")
             start = StartTask(task=record.id, iteration=iteration, attempt=attempt, act=act)
             hold = False
         else:
             gate, critic = self._ledger.gates[ticket.item], ticket.critic
             attempt = gate.open[critic] + 1
-            act = self._free_name(f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}")
+            act = self._ledger.free_name(f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}")
             start = StartJudgement(
                 gate=gate.id, critic=critic, iteration=gate.iteration, attempt=attempt, act=act
             )

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchharness.core.events import (
     ActEvent,
+    DecisionTaken,
     Event,
     GateInputsChanged,
     JudgementFinished,
@@ -34,7 +35,7 @@ class Past:
     """What a journal tells of a run, as far as a later session needs it."""
 
     acts: tuple[ActEvent, ...]  # those whose results were not dropped before
-    taken: frozenset[str]  # the names of all acts there ever were
+    taken: frozenset[str]  # the names of all acts there ever were, and of the questions that were answered
     keys: Mapping[str, str]  # act -> its key
     selected: tuple[str, ...]
     leaps: frozenset[str] = frozenset()  # acts that took the place of an earlier iteration
@@ -51,12 +52,19 @@ class Past:
 
 def item_of(event: ActEvent) -> str:
     """The task or gate of the act."""
-    return event.task if isinstance(event, TaskStarted | TaskFinished) else event.gate
+    match event:
+        case TaskStarted() | TaskFinished():
+            return event.task
+        case DecisionTaken():
+            return event.item
+        case _:
+            return event.gate
 
 
 def past_of(events: Iterable[Event]) -> Past:
     """What a later session needs of a journal."""
     acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
+    questions = set[str]()
     selected, ended, times = tuple[str, ...](), False, 0
     for event in events:
         match event:
@@ -73,6 +81,9 @@ def past_of(events: Iterable[Event]) -> Past:
                 keys[event.act] = event.key
             case TaskFinished() | JudgementFinished():
                 acts.append(event)
+            case DecisionTaken():
+                acts.append(event)
+                questions.add(event.question)
             case GateInputsChanged():
                 tampered.update(event.gates)
             case RunFinished():
@@ -81,7 +92,7 @@ def past_of(events: Iterable[Event]) -> Past:
                 pass
     return Past(
         acts=tuple(acts),
-        taken=frozenset(keys),
+        taken=frozenset(questions | keys.keys()),
         keys=keys,
         selected=selected,
         leaps=frozenset(leaps),

@@ -82,7 +82,18 @@ class Recovery(StrEnum):
     """What a resumed run does with an act that was running and cannot be found."""
 
     RERUN = "rerun"
+    ASK = "ask"
     FAIL = "fail"
+
+
+class Then(StrEnum):
+    """What it does that a person chooses an option."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    RETRY = "retry"  # the work is done again, with as many iterations as the gate has
+    SKIP = "skip"  # as `pass`, and some of what comes after is left out
+    PAUSE = "pause"  # nothing: it is asked again
 
 
 class Refine(StrEnum):
@@ -192,6 +203,7 @@ class Task:
     command: Command | None = None
     options: Mapping[str, Any] = field(default=EMPTY)  # the kind's own options
     prompt: str | None = None
+    ask: str | None = None  # the question to a person whose answer is the output; then it has no command
     needs: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -249,8 +261,21 @@ class Critic:
 
 
 @record
+class Option:
+    """One of the answers that a person may choose. `skip` holds items that come after the gate."""
+
+    id: str
+    label: str
+    then: Then
+    skip: tuple[str, ...] = ()
+
+
+@record
 class Gate:
-    """Turns artifacts into a verdict. Either `of` (tasks) or `of_gates` is not empty, never both."""
+    """Turns artifacts into a verdict. Either `of` (tasks) or `of_gates` is not empty, never both.
+
+    Only a gate that asks a person (`human`) may have neither: it may ask about anything.
+    """
 
     id: str
     phase: str
@@ -271,6 +296,9 @@ class Gate:
     max_iterations: int = 3
     refine: Refine = Refine.BLAMED
     on_exhausted: OnExhausted = OnExhausted.FAIL
+    human: bool = False  # nobody judges but a person
+    question: str | None = None
+    options: tuple[Option, ...] = ()  # what a person may choose, where one is asked
     title: str | None = None
     tags: tuple[str, ...] = ()
 

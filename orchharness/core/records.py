@@ -17,19 +17,21 @@ _ENDED = {G.PASSED, G.FAILED, G.WAIVED, G.PAUSED}
 TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "task": {
         T.WAITING: frozenset({T.READY, T.SKIPPED}),
-        T.READY: frozenset({T.RUNNING, T.SKIPPED}),  # skipped: what it needs failed after all
+        # Skipped: what it needs failed after all. Lost: so says a person who was asked about its act.
+        T.READY: frozenset({T.RUNNING, T.SKIPPED, T.LOST}),
         T.RUNNING: frozenset({T.READY, T.PASSED, T.FAILED, T.CANCELLED, T.LOST}),  # ready: tried again
         T.PASSED: frozenset({T.READY}),  # refined
     },
     "gate": {
         G.WAITING: frozenset({G.READY, G.SKIPPED, G.ERROR}),
-        G.READY: frozenset({G.JUDGING, G.ERROR}),
+        G.READY: frozenset({G.JUDGING, G.PAUSED, G.ERROR}),  # paused: only a person judges
         G.JUDGING: frozenset({G.READY, G.REFINING, G.ERROR, *_ENDED}),  # ready: stopped in the middle
         G.REFINING: frozenset({G.REFINING, G.READY, G.ERROR, *_ENDED}),  # refining again: no new work
         # What it judged was replaced, for a wider gate: it judges again. Or what judges was tampered with.
         G.PASSED: frozenset({G.READY, G.ERROR}),
         G.WAIVED: frozenset({G.READY, G.ERROR}),
-        G.PAUSED: frozenset({G.READY, G.ERROR}),
+        # A person decides, or is asked again.
+        G.PAUSED: frozenset({G.READY, G.REFINING, G.ERROR, *_ENDED}),
     },
     "gate over gates": {
         G.WAITING: frozenset({G.SKIPPED, G.ERROR, *_ENDED}),
@@ -82,6 +84,9 @@ class TaskRecord:
     session: str | None = None
     findings: Findings | None = None
     refined_by: str | None = None  # the gate whose findings the next act works on
+    asked: int = 0  # questions to a person so far
+    question: str = ""  # the name of the one that waits for its answer
+    answer: str | None = None  # what a person said, where that is the task's output
     warnings: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
 
@@ -116,6 +121,7 @@ class TaskRecord:
             started=self.started,
             ended=self.ended,
             act=self.act,
+            question=self.question,
             outputs=self.outputs,
             warnings=tuple(self.warnings),
         )
@@ -156,6 +162,10 @@ class GateRecord:
     stale: bool = False  # what it judged was replaced since
     bereft: bool = False  # a member was lost in refinement: there is nothing to judge again
     sender: str | None = None  # the wider gate for whose refinement it judges again
+    asked: int = 0  # questions to a person so far
+    question: str = ""  # the name of the one that waits for its answer
+    asked_on: tuple[int, ...] = ()  # iterations of the gates it stands over, when it asked
+    decision: Mapping[str, Any] = EMPTY  # who let it through or stopped it: {"by", "at", "option", "note"}
     started: float | None = None
     ended: float | None = None
     act: str | None = None
@@ -171,6 +181,11 @@ class GateRecord:
     def kind(self) -> str:
         """Which transitions it has."""
         return "gate over gates" if self.gate.of_gates else "gate"
+
+    @property
+    def has_score(self) -> bool:
+        """Whether it has a score to reach."""
+        return bool(self.gate.critics or self.gate.of_gates) and not self.gate.human
 
     @property
     def can_reopen(self) -> bool:
@@ -193,7 +208,9 @@ class GateRecord:
             reason=self.reason,
             iteration=self.iteration,
             score=self.score_text,
-            threshold=as_text(self.gate.threshold) if self.gate.critics or self.gate.of_gates else None,
+            threshold=as_text(self.gate.threshold) if self.has_score else None,
+            question=self.question,
+            decision=self.decision,
             started=self.started,
             ended=self.ended,
             act=self.act,

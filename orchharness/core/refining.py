@@ -99,17 +99,28 @@ class Refining:
         record.since, record.idle_iterations = record.iteration, 0
         self._start(record)
 
+    def busy_with(self, record: GateRecord) -> str | None:
+        """The other gate that is at work on tasks of this one, if one is."""
+        return next((other.id for other in self._sharing(record) if other.turn), None)
+
+    def refine_again(self, record: GateRecord, reason: str) -> None:
+        """A gate that was closed goes to work again, with as many iterations as it had."""
+        record.since, record.idle_iterations = record.iteration, 0
+        record.turn = self._ledger.next_turn()
+        self.refine(record, reason)
+
     # ---- sending to work -------------------------------------------------------------------------
 
     def refine(self, record: GateRecord, reason: str) -> None:
         """Send the blamed members, and those after them, to work on the findings."""
         gate = record.gate
         named = [f.get("task") for f in record.verdict.findings] if record.verdict else []
-        blamed = [t for t in gate.of if t in named]
-        first = blamed if blamed and gate.refine is Refine.BLAMED else list(gate.of)
+        able = self._able(record)
+        blamed = [t for t in able if t in named]
+        first = blamed if blamed and gate.refine is Refine.BLAMED else able
         after = self._after(record)
         targets = _reach(first, after)
-        pending: dict[str, set[str]] = {t: set() for t in gate.of if t in targets}
+        pending: dict[str, set[str]] = {t: set() for t in able if t in targets}
         for task in pending:
             for later in after[task]:
                 pending[later].add(task)
@@ -118,12 +129,19 @@ class Refining:
             record, GateState.REFINING, reason, score=record.score_text, warnings=tuple(record.warnings)
         )
         self._send(record, [t for t, before in pending.items() if not before])
+        if not pending:  # only people's answers: nobody can work on them
+            self._round_over(record)
+
+    def _able(self, record: GateRecord) -> list[str]:
+        """The members that can work on findings: what a person answered stands."""
+        return [t for t in record.gate.of if self._ledger.plan.tasks[t].ask is None]
 
     def _after(self, record: GateRecord) -> dict[str, list[str]]:
         found = self._next.get(record.id)
         if found is None:
             ledger = self._ledger
-            found = graph.nearest_after(ledger.plan, record.gate.of, ledger.needs.waiting)
+            able = self._able(record)
+            found = graph.nearest_after(ledger.plan, able, ledger.needs.waiting) if able else {}
             self._next[record.id] = found
         return found
 

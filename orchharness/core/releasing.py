@@ -71,6 +71,7 @@ def artifacts_of(ledger: Ledger, gate: Gate) -> dict[str, Entries]:
 def evaluation_of(record: GateRecord) -> dict[str, Any]:
     """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
     status = record.status()
+    decision = {"decision": dict(record.decision)} if record.decision else {}
     return {
         "gate": record.id,
         "state": status.state,
@@ -79,6 +80,7 @@ def evaluation_of(record: GateRecord) -> dict[str, Any]:
         "iteration": record.iteration,
         "findings": [dict(f) for f in record.verdict.findings] if record.verdict else [],
         "critics": dict(record.evaluations),
+        **decision,
     }
 
 

@@ -18,7 +18,14 @@ from typing import Any
 
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
-from orchharness.core.events import ActEvent, JudgementFinished, JudgementStarted, TaskFinished, TaskStarted
+from orchharness.core.events import (
+    ActEvent,
+    DecisionTaken,
+    JudgementFinished,
+    JudgementStarted,
+    TaskFinished,
+    TaskStarted,
+)
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.past import Finished, Past, Started, in_place, item_of
 from orchharness.core.plan import EMPTY, Plan
@@ -141,14 +148,15 @@ class _Taking:
     def _offer(self, event: ActEvent, item: str) -> None:
         if event.act in self._dropped:
             return
-        if isinstance(event, Started):
+        if isinstance(event, Started | DecisionTaken):
             why = self._obstacle(event, item)
-            if why is None:
-                self._running[event.act] = event
-                self._take(event)
-            else:
+            if why is not None:
                 self._dropped[event.act] = why
                 self._reasons.setdefault(item, f"re-run: {why}")
+                return
+            if isinstance(event, Started):
+                self._running[event.act] = event
+            self._take(event)
         else:
             del self._running[event.act]
             if self._run.dooms(event) and (self._past.ended or event.outcome is Outcome.CANCELLED):
@@ -161,7 +169,7 @@ class _Taking:
     def _take(self, event: ActEvent) -> None:
         self._kept.append((event, self._run.apply(event)))
 
-    def _obstacle(self, event: Started, item: str) -> str | None:
+    def _obstacle(self, event: Started | DecisionTaken, item: str) -> str | None:
         """Why the act does not count."""
         why = self._redo.get(item) or self._void.get(event.act)
         if why is not None:
@@ -183,8 +191,13 @@ class _Taking:
             seen.update(nodes)
         return None
 
-    def _other_bytes(self, event: Started) -> str | None:
+    def _other_bytes(self, event: Started | DecisionTaken) -> str | None:
         """Whether the act read other bytes than it would read now."""
+        if isinstance(event, DecisionTaken):
+            gate = self._plan.gates.get(event.item)
+            asked = self._run.artifacts_of(gate) if gate is not None else {}
+            other = any(_digests(entries) != _read(event.artifacts, n) for n, entries in asked.items())
+            return "what it was about holds other bytes" if other else None
         end = self._ends.get(event.act)
         if isinstance(end, TaskFinished) and isinstance(event, TaskStarted):
             now = self._run.inputs_of(self._plan.tasks[event.task])

@@ -98,5 +98,9 @@ class ItemStatus:
     started: float | None = None
     ended: float | None = None
     act: str | None = None  # the act that runs, or ran last
+    question: str = ""  # the name of the question that waits for a person
+    decision: Mapping[str, Any] = field(
+        default=EMPTY
+    )  # what a person said last: {"by", "at", "option", "note"}
     outputs: Mapping[str, Any] = field(default=EMPTY)  # as in TaskFinished.outputs
     warnings: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from orchharness.core.acts import Outcome
 from orchharness.core.events import TaskFinished, TaskStarted
 from orchharness.core.ledger import Ledger
 from orchharness.core.needs import Cause, Weight
-from orchharness.core.plan import Task, TriggerRule
+from orchharness.core.plan import Recovery, Task, TriggerRule
 from orchharness.core.records import TaskRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, replaced
@@ -36,20 +36,32 @@ class Working:
         self._refining = refining
 
     def needs_over(self, record: TaskRecord) -> None:
-        """Everything the task needs is settled: it is ready, or skipped."""
+        """Everything the task needs is settled: it is ready, or skipped, or a person is asked."""
+        if record.state != TaskState.WAITING:  # a person left it out
+            return
         obstacle = self._obstacle(record)
         if obstacle is not None:
             self._skip(record, obstacle)
             return
+        if record.task.ask is not None:
+            self._ledger.move(record, TaskState.READY, "waits for a person's answer")
+            self._ledger.ask(record)
+            return
         self._ledger.move(record, TaskState.READY)
         self._ledger.queue.offer(self._ledger.ticket(record.id))
 
+    def drop(self, record: TaskRecord, reason: str) -> None:
+        """A person leaves the task out, which waits."""
+        self._skip(record, Cause(record.task.order, reason, Weight.ALLOWED))
+
     def revoked(self, record: TaskRecord) -> None:
         """Something the task relied on is no success any more: if it was not started yet, it must not be."""
-        if record.iteration or not self._ledger.queue.waits(record.id):
+        asks = record.id in self._ledger.asking
+        if record.iteration or not (asks or self._ledger.queue.waits(record.id)):
             return
         obstacle = self._obstacle(record)
         if obstacle is not None:
+            self._ledger.ask_no_more(record)
             self._ledger.queue.withdraw(record.id)
             self._skip(record, obstacle)
 
@@ -76,7 +88,11 @@ class Working:
 
     def _skip(self, record: TaskRecord, cause: Cause) -> None:
         self._ledger.move(record, TaskState.SKIPPED, cause.root)
-        self._ledger.settle(record.id, ok=False, root=cause.root, weight=max(cause.weight, Weight.HARMLESS))
+        self._ledger.settle(record.id, ok=False, root=cause.root, weight=self._weight(record, cause))
+
+    def _weight(self, record: TaskRecord, cause: Cause) -> Weight:
+        """How much it weighs that the task is skipped."""
+        return cause.weight if record.id in self._ledger.dropped else max(cause.weight, Weight.HARMLESS)
 
     def started(self, event: TaskStarted) -> None:
         """The task's act runs.
@@ -85,7 +101,7 @@ class Working:
             ImpossibleTransitionError: the task is not ready, or this is not its next act.
         """
         ledger, record = self._ledger, self._ledger.task(event.task)
-        if record.state != TaskState.READY:
+        if record.state != TaskState.READY or record.question:
             ledger.refuse(record.id, f"it cannot start while it is {record.state}")
         if not self._is_next(record, event):
             numbers = (record.next_iteration, record.attempt + 1, event.iteration, event.attempt)
@@ -109,6 +125,9 @@ class Working:
         retry, count = record.task.retry, record.attempt - record.excused
         if event.outcome is Outcome.SUCCESS:
             self._passed(record, event)
+        elif event.asks:
+            self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
+            self._ledger.ask(record)
         elif event.again:
             record.excused = record.attempt
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
@@ -123,10 +142,23 @@ class Working:
                 record, _ENDINGS.get(event.outcome, TaskState.FAILED), event.detail or str(event.outcome)
             )
 
+    def answered(self, record: TaskRecord, choice: str, note: str) -> None:
+        """A person said what is the task's output, or whether an act that was lost is tried again."""
+        self._ledger.ask_no_more(record)
+        if choice == Recovery.FAIL:
+            self._failed(record, TaskState.LOST, note or record.reason)
+            return
+        if choice == Recovery.RERUN:
+            record.excused = record.attempt
+        else:
+            record.answer = note
+        self._ledger.queue.offer(self._ledger.ticket(record.id))
+
     def expects(self, event: TaskStarted) -> bool:
         """Whether the act is the next one of a task that is ready."""
         record = self._ledger.tasks.get(event.task)
-        return record is not None and record.state == TaskState.READY and self._is_next(record, event)
+        ready = record is not None and record.state == TaskState.READY and not record.question
+        return ready and record is not None and self._is_next(record, event)
 
     def _is_next(self, record: TaskRecord, event: TaskStarted) -> bool:
         """Whether the numbers are those of the next act; one that leaps over dropped iterations has its own."""

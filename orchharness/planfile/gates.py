@@ -13,6 +13,7 @@ from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
+from orchharness.planfile.people import check_human, is_human, options_of, question_of
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ratio, text_of
@@ -46,6 +47,13 @@ def resolve_members(context: Context, gate: GateDraft, names: Names) -> None:
     if not gate.alone or gate.fields.broken:
         return
     words: tuple[Scalar, ...] = gate.fields.get("of", ())
+    if is_human(gate) and not words and "of" not in gate.fields:
+        if "needs" not in gate.fields:
+            what = (
+                f"gate {gate.id!r} asks about nothing: write 'of: [ids]', or 'needs: [ids]' for when it asks"
+            )
+            context.problems.add(gate.key, what)
+        return
     if not words and ("of" not in gate.fields or gate.fields.get("of") is not None):
         context.problems.add(
             gate.key, f"gate {gate.id!r} stands alone: write 'of: [tasks, tracks, phases or gates]'"
@@ -73,11 +81,19 @@ def build_gate(
     context: Context, draft: GateDraft, defaults: Fields | None, names: Names, critics: Mapping[str, Critic]
 ) -> Gate:
     """The gate itself; what is wrong with it is noted."""
-    laid = Laid(draft.fields, defaults, _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None)
-    checks = () if draft.of_gates else read_checks(context, laid.get("checks"), draft, names)
-    named = () if draft.of_gates else _critics(context, laid, critics)
-    _check_sense(context, draft, laid)
-    least, most = laid.get("min_iterations", 1), 1 if draft.of_gates else laid.get("max_iterations", 3)
+    human = is_human(draft)
+    laid = Laid(
+        draft.fields, defaults, () if human else _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None
+    )
+    nobody = human or bool(draft.of_gates)
+    checks = () if nobody else read_checks(context, laid.get("checks"), draft, names)
+    named = () if nobody else _critics(context, laid, critics)
+    exhausted = OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL))
+    if human:
+        check_human(context, draft)
+    else:
+        _check_sense(context, draft, laid)
+    least, most = laid.get("min_iterations", 1), 1 if nobody else laid.get("max_iterations", 3)
     if least > most:
         key = "min_iterations" if "min_iterations" in draft.fields else "max_iterations"
         context.problems.add(
@@ -104,7 +120,10 @@ def build_gate(
         min_iterations=least,
         max_iterations=most,
         refine=_refine(context, laid.get("refine")),
-        on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
+        on_exhausted=exhausted,
+        human=human,
+        question=question_of(context, draft, exhausted),
+        options=options_of(context, draft, exhausted, names),
         title=draft.fields.get("title"),
         tags=read_tags(draft.fields),
     )
@@ -115,7 +134,7 @@ def check_scores(
 ) -> None:
     """Note gates over gates that have no score."""
     for gate in gates.values():
-        for other in gate.of_gates:
+        for other in () if gate.human else gate.of_gates:
             judged = gates[other]
             if not judged.of_gates and not any(critics[name].criteria for name in judged.critics):
                 node = names.gates[gate.id].fields.at("of")

@@ -26,6 +26,7 @@ from orchharness.planfile.judges import Judges
 from orchharness.planfile.lint import check_cycles, check_files, check_writes
 from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
+from orchharness.planfile.people import check_skips, warn_of_idle_phases
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_copy
 from orchharness.planfile.shapes import Fields
@@ -56,6 +57,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
     graph = Graph(_waits_for(parts))
     check_cycles(context, graph, parts.names)
     if not context.problems:
+        check_skips(context, parts.names, graph)
         check_scores(context, parts.gates, parts.names, parts.critics)
         _check_files(context, parts, graph)
     if context.problems:
@@ -104,6 +106,7 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
     else:
         phases = read_phases(fields, problems)
     settle(phases, problems)
+    warn_of_idle_phases(context, phases)
     names = Names(phases, problems)
     for task in names.tasks.values():
         find_agent(context, task, agents)

@@ -58,8 +58,21 @@ def read_outputs(context: Context, task: TaskDraft) -> None:
                 # Known all the same, so that whoever reads it is not told that it does not exist.
                 found.append(Output(name=name, kind=OutputKind.STDOUT))
         task.outputs = tuple(found)
-    if task.outputs or "writes" in task.fields:
+    if "ask" in task.fields:
+        task.outputs = _answers(context, task, named)
+    elif task.outputs or "writes" in task.fields:
         task.writes = _writes(context, task)
+
+
+def _answers(
+    context: Context, task: TaskDraft, named: dict[str, tuple[Scalar, Node | None]]
+) -> tuple[Output, ...]:
+    """What a person answers, under the names that the task gives it: `answer` where it gives none."""
+    for output in task.outputs:
+        if output.kind is not OutputKind.STDOUT:
+            what = f"output {output.name!r}: a person's answer is no file: write {{from: answer}}"
+            context.problems.add(named[output.name][0], what)
+    return task.outputs or (Output(name="answer", kind=OutputKind.STDOUT),)
 
 
 def _writes(context: Context, task: TaskDraft) -> tuple[str, ...]:
@@ -109,6 +122,8 @@ def _output(context: Context, task: TaskDraft, name: str, node: Node) -> Output:
 def _where(context: Context, task: TaskDraft, fields: Fields, place: Node | None) -> tuple[OutputKind, str]:
     if place is None:
         source = OutputKind(fields.get("from", OutputKind.STDOUT))
+        if "ask" in task.fields:
+            return OutputKind.STDOUT, ""
         if source is OutputKind.ANSWER and task.agent is None:
             raise FieldError(fields.at("from"), "a command has no answer: write {from: stdout}")
         return source, ""

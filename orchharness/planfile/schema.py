@@ -124,7 +124,13 @@ _GATE_KEYS: Final[_Keys] = {
     "refine": Raw("blamed or all"),
     "on_exhausted": Choice(_words(OnExhausted)),
 }
-_GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau", "kind", "question", "options"})
+_GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau"})
+SKIP: Final = Table(what="then", keys={"skip": Words("tasks, gates, tracks or phases")})
+OPTION: Final = Table(
+    what="an option",
+    keys={"id": Identifier(), "label": Text(), "then": Raw("pass, fail, retry, pause or {skip: [ids]}")},
+    hints={"skip": "stands inside of 'then': {then: {skip: [ids]}}"},
+)
 _GATE_HINTS: Final = {
     "mode": "write it on the critic",
     "timeout": "write it on the critic or the check",
@@ -139,7 +145,10 @@ DEFAULT_GATE: Final = Table(
     what="defaults.gate",
     keys=_GATE_KEYS,
     later=_GATE_LATER,
-    hints={**_GATE_HINTS, "id": "write it on the gate"},
+    hints={
+        **_GATE_HINTS,
+        **dict.fromkeys(("id", "kind", "question", "options"), "write it on the gate"),
+    },
 )
 GATE: Final = Table(
     what="a gate",
@@ -147,6 +156,9 @@ GATE: Final = Table(
         **_GATE_KEYS,
         **_LABELS,
         "id": Identifier(),
+        "kind": Choice(("human",)),
+        "question": Raw("a question"),
+        "options": Raw("a list of {id, label, then}"),
         "of": Words("tasks, tracks, phases or gates"),
         "aggregate": Choice(_words((Combine.MEAN, Combine.MIN))),
         "needs": Words("ids"),
@@ -163,6 +175,7 @@ TASK: Final = Table(
         **_LABELS,
         **_EXECUTION,
         "agent": Raw("the name of an agent"),
+        "ask": Raw("a question"),
         "prompt": _PROMPT,
         "needs": Words("ids"),
         "inputs": Named("input", Raw("TASK.output, a list of them, or {path: …}"), ids=False),
@@ -173,14 +186,14 @@ TASK: Final = Table(
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
         "trigger_rule": _TRIGGER_RULE,
         "allow_failure": Boolean(),
-        "recovery": Choice(_words(Recovery), later=("ask",)),
+        "recovery": Choice(_words(Recovery)),
         "resources": Counters(),
         "mode": _MODE,
         "gate": Either(GATE),
         "estimate": Duration(),
         "rationale": Text(),
     },
-    later=frozenset({"ask", "matrix", "when", "budget"}),
+    later=frozenset({"matrix", "when", "budget"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -195,6 +208,14 @@ TASK: Final = Table(
         "files": "write 'inputs' or 'outputs'",
         "tasks": "a task has no tasks: write a track",
     },
+)
+
+# Keys of a task that say something about a process: one that asks a person has none.
+NOT_ASKING: Final = frozenset(
+    {
+        *("run", "shell", "agent", "prompt", "writes", "env", "cwd", "workspace", "timeout", "idle_timeout"),
+        *("retry", "recovery", "resources", "mode", "allow_failure", "estimate"),
+    }
 )
 
 _GROUP_KEYS: Final[_Keys] = {

@@ -15,17 +15,20 @@ from orchharness.planfile.gates import read_tags
 from orchharness.planfile.groups import inherited, resources_of
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
+from orchharness.planfile.people import read_ask
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
 from orchharness.planfile.templates import Scope, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
-_SAID_ALREADY: Final = frozenset({"ask", "command", "cmd", "script", "shell"})  # unknown keys, noted as such
+_SAID_ALREADY: Final = frozenset({"command", "cmd", "script", "shell"})  # unknown keys, noted as such
 
 
 def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> None:
     """Fill in who does the task; note when that is nobody, or two."""
     fields = task.fields
+    if "ask" in fields:
+        return
     if "run" in fields and "agent" in fields:
         context.problems.add(
             fields.key("agent"), f"task {task.id!r} has 'run' and 'agent': write one of them"
@@ -61,6 +64,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         command=agent.command if agent else command,
         options=agent.options if agent else {},
         prompt=read_prompt(context, fields.get("prompt"), scope),
+        ask=read_ask(context, draft),
         needs=tuple(draft.needs),
         inputs=tuple(draft.inputs),
         outputs=draft.outputs,

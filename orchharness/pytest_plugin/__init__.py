@@ -74,6 +74,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="cancel",
         help="what Ctrl-C does to running agents: end them, or leave them to a later --orch-resume",
     )
+    group.addoption(
+        "--orch-wait",
+        action="store_true",
+        default=False,
+        help="wait for a person's answer (`orchharness decide`) instead of ending paused",
+    )
+    group.addoption(
+        "--orch-ask",
+        action="store_true",
+        default=False,
+        help="ask at the terminal's prompt what a person must decide",
+    )
     parser.addini("orch_plan_files", "globs of file names that are plans", type="args", default=DEFAULT_GLOBS)
     parser.addini("orch_dir", "where runs are kept", default="")
 
@@ -102,6 +114,10 @@ def pytest_configure(config: pytest.Config) -> None:
             msg = f"--orch-var {text}: write NAME=VALUE"
             raise pytest.UsageError(msg)
     _check_beginning(config.option)
+    if config.option.orch_ask:
+        from orchharness.pytest_plugin.asking import check_terminal
+
+        check_terminal(config)
     if config.option.orch_explain and hasattr(config.option, "dist"):
         config.option.dist, config.option.tx, config.option.numprocesses = (
             "no",

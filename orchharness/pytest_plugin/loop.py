@@ -34,6 +34,7 @@ from orchharness.run.runner import Runner
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchharness.pytest_plugin.asking import Prompt
     from orchharness.run.act import ActRequest
 
 _ENDING = 10.0  # seconds in which acts are waited for after an interrupt
@@ -90,6 +91,7 @@ class LocalLoop:
         self.requests: dict[str, tuple[PlanItems, ActRequest]] = {}  # by key: names are unique in a plan only
         self.stopped = ""
         self.broken = ""
+        self.prompt = _prompt(session.config)
         self.teller = Teller(session.config, self._watch_session)
 
     def run(self) -> None:
@@ -146,8 +148,11 @@ class LocalLoop:
                     names = ", ".join(file.plan.id for file in self.live)
                     msg = f"nothing runs and nothing will, but not everything is decided: {names}"
                     raise RuntimeError(msg)  # a bug of ours; better said than waited for
-                for result in self.runner.wait(patience):
+                asks = self.prompt is not None and not self.requests
+                for result in () if asks else self.runner.wait(patience):
                     self._take(result)
+            if asks and self.prompt is not None:  # outside: Ctrl-C at the prompt is heard at once
+                self.prompt.ask(self.live.values())
 
     # ---- plans -------------------------------------------------------------------------------
 
@@ -292,6 +297,14 @@ class LocalLoop:
         for run in self.live.values():
             run.close()
         self.live.clear()
+
+
+def _prompt(config: pytest.Config) -> Prompt | None:
+    if not config.option.orch_ask:
+        return None
+    from orchharness.pytest_plugin.asking import Prompt
+
+    return Prompt(config)
 
 
 def _unknown(request: ActRequest, detail: str) -> ActResult:

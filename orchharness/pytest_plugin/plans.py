@@ -150,6 +150,7 @@ class Plans:
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
             reports=self.reports,
+            waits=self.config.option.orch_wait or self.config.option.orch_ask,
         )
 
 

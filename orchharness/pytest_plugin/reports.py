@@ -11,7 +11,7 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from orchharness.core.status import FAILURES, ItemStatus
 from orchharness.record import record
-from orchharness.report.text import clean
+from orchharness.report.text import clean, moment
 from orchharness.run.summary import allowed_text
 
 if TYPE_CHECKING:
@@ -103,8 +103,10 @@ def reports_of(target: Target, run: PlanRun, *, ended: bool) -> Iterable[pytest.
 def _waits_for(status: ItemStatus, run: Orchestrator) -> str:
     if status.state == "paused":
         return f"paused: {clean(status.reason)}"
-    paused = [g.id for g in run.gates.values() if g.state == "paused"]
-    return f"paused: waits for {', '.join(paused)}"
+    asking = [q.item for q in run.questions]
+    if status.id in asking:
+        return f"paused: {clean(status.reason) or 'waits for a person'}"
+    return f"paused: waits for {', '.join(asking)}"
 
 
 def _properties(status: ItemStatus) -> list[tuple[str, object]]:
@@ -115,6 +117,11 @@ def _properties(status: ItemStatus) -> list[tuple[str, object]]:
         found.append(("score", status.score))
     if status.threshold is not None:
         found.append(("threshold", status.threshold))
+    if status.decision:
+        said = status.decision
+        at = moment(said["at"])
+        found += [("decision", clean(said["option"])), ("decided_by", clean(said["by"])), ("decided_at", at)]
+        found.append(("reason", clean(said["note"]) or clean(status.reason)))
     return found
 
 

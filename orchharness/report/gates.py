@@ -8,7 +8,7 @@ from typing import Any
 from orchharness.core.plan import Gate, Plan
 from orchharness.record import record
 from orchharness.report.history import Act, History, ItemPast, Round
-from orchharness.report.text import clean, duration, entries, line, mapping, number, plural, short
+from orchharness.report.text import clean, duration, entries, line, mapping, moment, number, plural, short
 
 _SEVERITIES = ("critical", "major", "minor")
 _FINDINGS = 100  # shown per gate
@@ -97,6 +97,7 @@ class GateView:
     more_findings: int
     judged: tuple[JudgedRow, ...]
     warnings: tuple[str, ...]
+    decision: str  # what a person decided, who and when
     open: bool  # shown unfolded
 
 
@@ -126,6 +127,7 @@ def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bo
         more_findings=max(0, len(findings) - _FINDINGS),
         judged=tuple(_judged(acts)),
         warnings=tuple(past.warnings),
+        decision=_decision(past.decision),
         open=past.state in {"failed", "error", "paused", "waived", "refining"} or len(past.rounds) > 1,
     )
 
@@ -135,6 +137,8 @@ def _has_score(plan: Plan, gate: Gate) -> bool:
 
 
 def _judges(plan: Plan, gate: Gate) -> str:
+    if gate.human:
+        return "a person"
     if gate.of_gates:
         return (
             f"{gate.aggregate.value if gate.aggregate else 'scores'} of {plural(len(gate.of_gates), 'gate')}"
@@ -143,6 +147,15 @@ def _judges(plan: Plan, gate: Gate) -> str:
     parts += [critic for critic in gate.critics if critic in plan.critics]
     how = f" ({gate.combine.value})" if len(gate.critics) > 1 else ""
     return ", ".join(parts) + how
+
+
+def _decision(entry: Mapping[str, Any]) -> str:
+    if not entry:
+        return ""
+    at = number(entry.get("decided")) or number(entry.get("at"))
+    note = clean(str(entry.get("note") or ""))[:2000]
+    when = f" on {moment(at)}" if at is not None else ""
+    return f"{line(entry.get('option'))} by {line(entry.get('by'))}{when}" + (f": {note}" if note else "")
 
 
 def _of(gate: Gate) -> str:

@@ -65,6 +65,7 @@ class ItemPast:
     iteration: int = 0
     warnings: list[str] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
+    decision: Mapping[str, Any] = field(default_factory=dict)  # the record of what a person decided last
     acts: list[Act] = field(default_factory=list)
 
 
@@ -99,6 +100,8 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
             history.started = history.started if place else at
         _run_event(history, entry)
         _act_event(history, open_acts, place, entry)
+        if entry.get("event") == "DecisionTaken":
+            history.items.setdefault(str(entry.get("item")), ItemPast()).decision = entry
         for transition in entries(entry.get("then")):
             _transition(history, transition, history.last)
     ended = max((act.end for act in history.acts), default=history.last)
@@ -213,7 +216,8 @@ def _transition(history: History, transition: Mapping[str, Any], at: float) -> N
     past.warnings += (
         [line(warning, 1000) for warning in warnings] if isinstance(warnings, list | tuple) else []
     )
-    score = transition.get("score")
+    # What a person decides about a gate that asked is no score of another judgement.
+    score = None if transition.get("was") == "paused" else transition.get("score")
     if past.state in _VERDICTS:
         past.rounds.append(
             Round(

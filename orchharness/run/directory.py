@@ -55,6 +55,11 @@ class RunDirectory:
         """The fresh copy of `workspace: {copy}`."""
         return self.root / "workspace"
 
+    @property
+    def decisions(self) -> Path:
+        """What people are asked, and what they decided."""
+        return self.root / "decisions"
+
     def session(self, number: int) -> Path:
         """What one session froze: the first one at the top, those that resumed the run below it."""
         return self.root / f"resume-{number}" if number else self.root

@@ -30,7 +30,8 @@ from orchharness.run.frozen import Watched
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.past import find_run, mark_closed
-from orchharness.run.summary import allowed_lines, gate_lines, stop_lines
+from orchharness.run.questions import Questions
+from orchharness.run.summary import allowed_lines, gate_lines, question_lines, stop_lines
 from orchharness.run.surroundings import Surroundings, Turn, lock_root
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["PlanRun", "Surroundings", "Turn"]
+
+_LOOK = 0.5  # seconds between two looks for people's answers
 
 
 class PlanRun:
@@ -64,9 +67,11 @@ class PlanRun:
         self.reused = 0  # acts of earlier sessions and runs whose results count
         self._attach: list[Started] = []  # acts of an earlier session that have no end yet
         self._adrift: set[str] = set()  # those that were given to the runner
+        self.waits = where.waits  # for people's answers
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
         self._locks: list[RunLock] = []
+        self._asked = True  # people may have been asked by an earlier session
         self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
         self.acts = 0
@@ -111,6 +116,7 @@ class PlanRun:
         self.warnings += opened.warnings
         self._keys += opened.keys
         self._attach = list(opened.open)
+        self.questions = Questions(opened.directory.decisions)
         self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id)
         self._record(opened.event, opened.then)
         for event, then in opened.kept:
@@ -127,6 +133,7 @@ class PlanRun:
 
     def end(self, reason: str = "") -> RunState:
         """End what acts left behind, check once more what judged, write the last record, state file and report."""
+        self._ask()
         self.warnings += end_leftovers(self._keys)
         changed = self.frozen.changed(self._expected) if not self.broken else {}
         gates = self.run.gates
@@ -176,18 +183,21 @@ class PlanRun:
     @property
     def over(self) -> bool:
         """Whether nothing will happen any more."""
-        return self.run.over
+        return self.run.over and not (self.waits and self.run.asks and self.run.stop is None)
 
     def wake_at(self) -> float | None:
         """When `turn` should be asked again even if nothing happens: a retry is due, or the state file."""
         now = self.where.wall()
         due = [at for at in (self.run.wake_at(),) if at is not None]
+        if self.run.asks and (self.waits or not self.run.over):
+            due.append(now + _LOOK)
         shown = self._state.due_in(now)
         return min([*due, now + shown]) if shown < math.inf else min(due, default=None)
 
     def turn(self, free: int) -> Turn:
         """What to do next with so many free places; everything in it is journalled."""
         self._show()  # what was too soon to show when it happened
+        self._ask()
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
@@ -204,6 +214,26 @@ class PlanRun:
         self._show()
         cancel = tuple(i.act for i in instructions if isinstance(i, CancelAct))
         return Turn(tuple(ready), cancel, tuple(failed))
+
+    def _ask(self) -> None:
+        """Show people what is asked, and take what they answered."""
+        if self.broken is not None or not (self.run.asks or self._asked):
+            return
+        try:
+            self.questions.publish(self.run.questions)
+            found = list(self.questions.answers(self.run, self.where.wall())) if self.run.stop is None else []
+        except OSError as error:
+            self._break(f"what people are asked cannot be written: {error}")
+            return
+        self._asked = self.run.asks
+        for answer in found:
+            if isinstance(answer, str):
+                self.warnings.append(answer)
+            elif self.run.expects(answer):  # an answer before it may have changed what is asked
+                self._record(answer)
+        if found:
+            self._sync()
+            self._ask()
 
     def _prepare(self, starts: Sequence[Start]) -> tuple[list[ActRequest], list[ActResult]]:
         """The acts that can be executed, and the results of those that cannot."""
@@ -255,15 +285,25 @@ class PlanRun:
         self.acts += 1
         self.spent += result.seconds
         event = finished(start, result, request, self.where.wall())
-        if result.act in self._adrift and result.outcome is Outcome.LOST and self._reruns(start):
-            event = replace(event, again=True)
+        if result.act in self._adrift and result.outcome is Outcome.LOST:
+            event = self._recovered(start, event)
         self._record(event)
         self._show()
         return self.run.take_final()
 
-    def _reruns(self, start: Start) -> bool:
+    def _recovered(
+        self, start: Start, event: ev.TaskFinished | ev.JudgementFinished
+    ) -> ev.TaskFinished | ev.JudgementFinished:
         """What the plan says of an act that was running when its orchestrator died and cannot be found."""
-        return not isinstance(start, StartTask) or self.plan.tasks[start.task].recovery is Recovery.RERUN
+        if not isinstance(start, StartTask) or isinstance(event, ev.JudgementFinished):
+            return replace(event, again=True)
+        match self.plan.tasks[start.task].recovery:
+            case Recovery.RERUN:
+                return replace(event, again=True)
+            case Recovery.ASK:
+                return replace(event, asks=True)
+            case Recovery.FAIL:
+                return event
 
     def stop(self, reason: str, *, cancel: bool, interrupted: bool = False) -> None:
         """Start nothing any more; with `cancel` the running acts are ended by the next turn."""
@@ -282,7 +322,11 @@ class PlanRun:
             *allowed_lines(self.run),
             *gate_lines(self.run, self.scores),
             *stop_lines(self.run),
+            *self._question_lines(),
         ]
+
+    def _question_lines(self) -> list[str]:
+        return question_lines(self.run, self.directory, self.where.root) if self.directory is not None else []
 
     # ---- records -----------------------------------------------------------------------------
 
@@ -310,7 +354,8 @@ class PlanRun:
                 )
 
     def _note_score(self, transition: Transition) -> None:
-        if transition.score is not None and transition.was != transition.state:
+        # What a person decides changes no score.
+        if transition.score is not None and transition.was not in {transition.state, "paused"}:
             self.scores.setdefault(transition.item, []).append(transition.score)
 
     def _break(self, why: str) -> None:

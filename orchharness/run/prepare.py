@@ -58,7 +58,8 @@ class Preparer:
         outputs = parts.output_paths(task, workspace)
         inputs = run.inputs_of(task) if task.inputs else {}
         staged = self._stage(task, workspace, folder, inputs) if task.inputs else {}
-        findings = run.tasks[task.id].findings
+        known = run.tasks[task.id]
+        findings = known.findings
         told = findings.to_record() if findings else None
         values = {
             "iteration": start.iteration,
@@ -71,11 +72,10 @@ class Preparer:
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in staged.items()}
         if told is not None:
             env["ORCH_FINDINGS"] = write_json(folder / "findings.json", told)
-        prompt = self._prompt(task, told, values)
+        prompt = self._prompt(task, told, values) if task.ask is None else known.answer or ""
         if prompt is not None:
             env["ORCH_PROMPT"] = write_text(folder / "prompt.md", prompt)
         env |= parts.render_map(task.env, values)
-        known = run.tasks[task.id]
         request = ActRequest(
             act=start.act,
             key=key,
@@ -88,7 +88,8 @@ class Preparer:
                 kind=task.kind,
                 folder=str(folder),
                 cwd=str(workspace / parts.render(task.cwd, values)) if task.cwd else str(workspace),
-                argv=parts.argv(task.command, values),
+                # What a person answered is put out by a process like any other: with evidence, and the same rules.
+                argv=parts.argv(task.command, values) if task.ask is None else ("cat", env["ORCH_PROMPT"]),
                 shell=task.command.shell if task.command else False,
                 prompt=prompt,
                 env=env,

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness import private
-from orchharness.core.definition import changes, definition_of
-from orchharness.core.events import JudgementStarted, TaskFinished, TaskStarted
+from orchharness.core.definition import QUESTION, changes, definition_of
+from orchharness.core.events import DecisionTaken, JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
 from orchharness.core.past import item_of
 from orchharness.core.plan import OutputKind
@@ -93,7 +93,8 @@ class Comparison:
 
     def _void_critic(self, gate: str, critic: str, why: str) -> None:
         for event in self._earlier.past.acts:
-            if isinstance(event, JudgementStarted) and event.gate == gate and event.critic == critic:
+            judged = isinstance(event, JudgementStarted) and event.gate == gate and event.critic == critic
+            if judged or (isinstance(event, DecisionTaken) and event.item == gate and critic == QUESTION):
                 self._void[event.act] = why
 
     def _shown(self, path: str) -> str:

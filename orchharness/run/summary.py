@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.plan import Then
 from orchharness.core.status import FAILURES, OVER, ItemStatus
-from orchharness.report.text import line
+from orchharness.report.text import line, moment
+
+if TYPE_CHECKING:
+    from orchharness.run.directory import RunDirectory
 
 _SHOWN = 20
 
@@ -24,6 +30,15 @@ def allowed_lines(run: Orchestrator) -> list[str]:
     return [*lines, *([f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])]
 
 
+def _decided(status: ItemStatus) -> str:
+    """Who let it through or stopped it, when and why."""
+    said = status.decision
+    if not said:
+        return ""
+    note = f": {line(said['note'], 300)}" if said["note"] else ""
+    return f", {line(said['option'])} by {line(said['by'])} on {moment(said['at'])}{note}"
+
+
 def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[str]:
     """The gates that did not simply pass, with the scores of all judgements."""
     lines = []
@@ -32,7 +47,30 @@ def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[s
         found = scores.get(status.id, [])
         if len(found) > 1 or status.state not in {"passed", "skipped", "waiting"}:
             text = f"{status.id} {status.state} {' → '.join(found)}".rstrip()
-            lines.append(text + (f" (threshold {status.threshold})" if found else ""))
+            text += f" (threshold {status.threshold})" if found and status.threshold else ""
+            lines.append(text + _decided(status))
+    return lines
+
+
+def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> list[str]:
+    """What waits for a person, and what to type."""
+    from orchharness.run.commands import decide_command, resume_command
+
+    lines = []
+    for asked in run.questions[:_SHOWN]:
+        why = f" ({line(asked.reason)})" if asked.reason and asked.reason != asked.text else ""
+        lines.append(f"{asked.item} asks: {line(asked.text, 500)}{why}")
+        for option in asked.options:
+            needs_note = asked.judged and option.then in {Then.PASS, Then.SKIP}
+            command = decide_command(directory, str(root), asked.item, option.id, why=needs_note)
+            lines.append(f"  {command}  # {line(option.label)}")
+        if not asked.options:
+            lines.append(f"  {decide_command(directory, str(root), asked.item, '', why=False)}")
+    if len(run.questions) > _SHOWN:
+        lines.append(f"… and {len(run.questions) - _SHOWN} more questions: orchharness status")
+    if lines:
+        resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
+        lines.append(f"then: {resume}")
     return lines
 
 

@@ -8,6 +8,9 @@ import signal
 import pytest
 import yaml
 
+from orchharness.run.directory import RunDirectory
+from orchharness.run.questions import decide
+
 CHAIN = """
 agents: {{author: {{kind: scripted, script: [{{task: work, do: {do}}}]}}}}
 critics: {{judge: {{kind: scripted, criteria: {{c: 1}}, {judge}}}}}
@@ -225,12 +228,16 @@ def test_C15_paused_is_told_apart_from_failed_and_strands_nothing_else(play):
     assert played.status == 7
 
 
-@pytest.mark.parametrize("word", ["kind: human", "question: Ship it?", "options: [{id: ship, then: pass}]"])
-def test_C15_a_gate_that_only_asks_a_person_is_refused_by_name(play, word):
-    play.plan(chain().replace("critics: [judge]", f"critics: [judge], {word}"))
+def test_C15_an_approval_releases_what_waits_and_strands_nothing(play):
+    gate = "kind: human, question: Ship it?, options: [{id: ship, then: pass}, {id: no, then: fail}]"
+    play.plan(chain().replace("critics: [judge]", gate))
 
-    played = play.run()
+    waiting = play.run()
+    decide(RunDirectory(waiting.folder), "G-work", "ship", by="Ann", note="")
+    played = play.run(f"--orch-resume={waiting.folder.name}")
 
-    assert played.outcomes == {"error": 1}
-    assert f"'{word.partition(':')[0]}' in a gate is not supported yet: leave it out" in played.text
-    assert not played.starts()
+    assert waiting.status == 7
+    assert "G-work asks: Ship it?" in waiting.text
+    assert played.status == 0
+    assert set(played.states().values()) == {"passed"}
+    assert [start["task"] for start in played.starts()] == ["work", "next"]

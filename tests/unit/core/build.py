@@ -19,6 +19,7 @@ from orchharness.core.plan import (
     Gate,
     Input,
     Mode,
+    Option,
     Output,
     OutputKind,
     Phase,
@@ -26,6 +27,7 @@ from orchharness.core.plan import (
     Retry,
     Source,
     Task,
+    Then,
     Track,
     TriggerRule,
     group_node,
@@ -159,6 +161,13 @@ def plan(
         critics=judges,
         groups=groups,
         **{"parallel": 8, **more},
+    )
+
+
+def options(*names: str, skip: Iterable[str] = ()) -> tuple[Option, ...]:
+    """Options by what they do: `pass`, `fail`, `retry`, `pause`, and `skip` with the items."""
+    return tuple(
+        Option(id=n, label=n.title(), then=Then(n), skip=tuple(skip) if n == "skip" else ()) for n in names
     )
 
 
@@ -436,6 +445,32 @@ class Drive:
             self.finals.append(item)
             self.state_when_final[item] = self.state(item)
 
+    def answer(self, item: str, option: str = "answer", note: str = "", by: str = "ann") -> Drive:
+        """A person answers what the item asks."""
+        event = self.decision(item, option, note, by)
+        objection = self.run.objection(event)
+        assert objection is None, objection
+        if item in self.plan.gates:
+            self.judged[item] = self.run.artifacts_of(self.plan.gates[item])
+        self.apply(event)
+        return self
+
+    def decision(self, item: str, option: str, note: str = "", by: str = "ann") -> ev.DecisionTaken:
+        """The answer, whether or not it can be taken."""
+        asked = {q.item: q for q in self.run.questions}.get(item)
+        gate_ = self.plan.gates.get(item)
+        return ev.DecisionTaken(
+            at=self.now,
+            item=item,
+            question=asked.name if asked else f"{item}.q0",
+            number=asked.number if asked else 0,
+            option=option,
+            by=by,
+            note=note,
+            decided=self.now - 1,
+            artifacts=_origins(self.run.artifacts_of(gate_)) if gate_ else {},
+        )
+
     # -- looking
 
     def state(self, item: str) -> str:
@@ -471,7 +506,9 @@ class Drive:
         return node in self._succeeded
 
     def _allowed(self, item: str) -> bool:
-        """Whether it failed, or could not be judged because of that, and the plan lets it."""
+        """Whether it failed, or could not be judged because of that, and the plan lets it; or a person left it out."""
+        if item in self.run._ledger.dropped:
+            return True
         spec = self.plan.item(item)
         failed = self.state(item) in FAILURES
         if isinstance(spec, Gate):
@@ -556,7 +593,7 @@ class Drive:
     def _check_end(self) -> None:
         states = self.states()
         assert not self.run.acts
-        if "paused" not in states.values():
+        if not self.run.questions:
             assert sorted(self.finals) == sorted(self.run.selected), states
         for spec in (self.plan.gates[i] for i in self.run.gates):
             members_passed = all(self.run.released(t) for t in spec.of)
@@ -576,6 +613,9 @@ class Drive:
         """The reason names what is at the root, as it stands; and a rule that lets a skip pass was kept."""
         reason, spec = self.reason(item), self.plan.item(item)
         assert reason
+        if reason.startswith("left out at "):
+            assert self.run._ledger.dropped
+            return
         name, _, state = reason.partition(" ")
         if not reason.startswith("input "):
             assert self.state(name) == state or self.warped, (

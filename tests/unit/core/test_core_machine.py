@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from random import Random
 
 from build import (
@@ -17,6 +18,7 @@ from build import (
     critic,
     finding,
     gate,
+    options,
     plan,
     task,
 )
@@ -25,6 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from orchharness.core import events as ev
+from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.plan import Combine, OnExhausted, Plan, Refine, Severity
@@ -81,7 +84,28 @@ def plans(draw: st.DrawFn) -> Plan:
         critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
         critic("other", criteria={}, mode=FOREGROUND),
     ]
-    return plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
+    whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
+    return _with_skips(draw, whole)
+
+
+def _with_skips(draw: st.DrawFn, whole: Plan) -> Plan:
+    """Some questions get an option that leaves out what comes after them."""
+    waiting = graph.dependents(whole, [*whole.tasks, *whole.gates])[0]
+    gates = dict(whole.gates)
+    for gate_ in whole.gates.values():
+        if not gate_.options or not draw(st.booleans()):
+            continue
+        found, todo = set[str](), [gate_.id]
+        while todo:
+            later = set(waiting.get(todo.pop(), ())) - found
+            found |= later
+            todo += later
+        after = sorted(found & (whole.tasks.keys() | whole.gates.keys()))
+        if after:
+            chosen = draw(st.lists(st.sampled_from(after), min_size=1, max_size=4, unique=True))
+            more = (*gate_.options, *options("skip", skip=chosen))
+            gates[gate_.id] = replace(gate_, options=more)
+    return replace(whole, gates=gates)
 
 
 def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place: dict, groups: list[str]):
@@ -102,6 +126,8 @@ def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place:
         more["mode"] = FOREGROUND
     if rarely(draw):
         more["resources"] = draw(st.sampled_from([{"gpu": 1}, {"gpu": 2}, {"db": 1}, {"db": 1, "gpu": 1}]))
+    if not reads and rarely(draw) and rarely(draw):
+        more["ask"] = "What now?"
     if rarely(draw):
         more |= {"attempts": 2, "backoff": draw(st.sampled_from([0.0, 30.0]))}
     return task(name, *needs, reads=reads, **place, **more)
@@ -109,14 +135,22 @@ def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place:
 
 def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
     most = draw(st.integers(1, 3))
+    human = rarely(draw) and rarely(draw)
+    exhausted = draw(st.sampled_from([*OnExhausted, OnExhausted.FAIL, OnExhausted.ACCEPT]))
+    if human or exhausted is OnExhausted.ASK:
+        more["options"] = options(
+            "pass", "fail", *draw(st.sampled_from([(), ("retry",), ("retry", "pause")]))
+        )
+    if human:
+        more |= {"human": True, "question": "Good?", "check_reads": ()}
     return gate(
         name,
         *of,
-        checks=rarely(draw),
-        critics=draw(st.sampled_from([["critic"], ["critic", "other"]])),
+        checks=not human and rarely(draw),
+        critics=[] if human else draw(st.sampled_from([["critic"], ["critic", "other"]])),
         max_iterations=most,
         min_iterations=draw(st.integers(1, most)) if rarely(draw) else 1,
-        on_exhausted=draw(st.sampled_from([*OnExhausted, OnExhausted.FAIL, OnExhausted.ACCEPT])),
+        on_exhausted=exhausted,
         refine=draw(st.sampled_from(Refine)),
         combine=draw(st.sampled_from(Combine)),
         block_on=draw(st.sampled_from([None, None, Severity.CRITICAL])),
@@ -156,6 +190,11 @@ class AnyRun(RuleBasedStateMachine):
         _, judge = self.drive.run._ledger.acts[act]
         self.drive.now += seconds
         self._finish(act, data.draw(_done() if judge is None else _said(list(self.drive.plan.tasks))))
+
+    @precondition(lambda self: self.drive.run.questions)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        answer(self.drive, data.draw(st.sampled_from(range(100))))
 
     @precondition(lambda self: self.drive.run.wake_at() is not None)
     @rule()
@@ -221,6 +260,19 @@ class AnyRun(RuleBasedStateMachine):
         return again
 
 
+def answer(drive: Drive, number: int) -> bool:
+    """Answer one of the questions, somehow; False: there is none that can be answered now."""
+    answers = [
+        (q.item, option)
+        for q in drive.run.questions
+        for option in [o.id for o in q.options] or ["answer"]
+        if drive.run.objection(drive.decision(q.item, option)) is None
+    ]
+    if answers:
+        drive.answer(*answers[number % len(answers)], note=f"word {number}")
+    return bool(answers)
+
+
 def _done() -> st.SearchStrategy[Done]:
     good = st.builds(Done, seconds=st.just(0.0), changed=st.sampled_from([True, True, False]))
     bad = st.builds(Done, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
@@ -279,6 +331,10 @@ class Chance:
 @given(whole=plans(), seed=st.integers(0, 2**32))
 def test_every_run_ends_and_keeps_its_promises(whole: Plan, seed: int) -> None:
     drive = Drive(whole, Chance(seed, list(whole.tasks))).play()
+    for number in range(8):
+        if not answer(drive, seed + number):
+            break
+        drive.play()
 
     drive.check()
     assert drive.run.over

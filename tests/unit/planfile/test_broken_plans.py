@@ -204,17 +204,14 @@ orchharness: 1
 include: [x]
 limits: {budget: {usd: 1}}
 tasks:
-  a: {run: x, when: y, matrix: {o: [1]}, recovery: ask, workspace: worktree}
-  b: {ask: why}
+  a: {run: x, when: y, matrix: {o: [1]}, workspace: worktree}
 """,
         [
             "2:1: 'include' in the plan is not supported yet: leave it out",
             "3:10: 'budget' in limits is not supported yet: leave it out",
             "5:15: 'when' in a task is not supported yet: leave it out",
             "5:24: 'matrix' in a task is not supported yet: leave it out",
-            "5:52: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
-            "5:68: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
-            "6:7: 'ask' in a task is not supported yet: leave it out",
+            "5:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
     "later words on groups": (
@@ -234,15 +231,14 @@ phases:
         """\
 orchharness: 1
 critics: {c: {run: x, after: [c]}}
-tasks: {a: {run: x, gate: {critics: [c], samples: 3, kind: human, plateau: {gain: 1}, refine: {agent: x}}}, b: {run: x, gate: {critics: [c], refine: resume}}}
+tasks: {a: {run: x, gate: {critics: [c], samples: 3, plateau: {gain: 1}, refine: {agent: x}}}, b: {run: x, gate: {critics: [c], refine: resume}}}
 """,
         [
             "2:23: 'after' in a critic is not supported yet: leave it out",
             "3:42: 'samples' in a gate is not supported yet: leave it out",
-            "3:54: 'kind' in a gate is not supported yet: leave it out",
-            "3:67: 'plateau' in a gate is not supported yet: leave it out",
-            "3:95: refine: a mender of its own is not supported yet: write blamed or all",
-            "3:150: refine: 'resume' is not supported yet: write blamed or all",
+            "3:54: 'plateau' in a gate is not supported yet: leave it out",
+            "3:82: refine: a mender of its own is not supported yet: write blamed or all",
+            "3:137: refine: 'resume' is not supported yet: write blamed or all",
         ],
     ),
     "a task that does nothing": (
