@@ -11,8 +11,8 @@ from orchharness.simulate.assumptions import Assumptions, Between, acts_of
 from orchharness.simulate.fate import Fates
 from orchharness.simulate.play import play
 
-_MOST = 40_000  # tasks that are played in all: what looking for the width of a large plan may cost
-_LEAST = 3  # plays of the whole plan, however large it is
+_MOST = 30_000  # tasks that are played in all: what looking for the width of a large plan may cost
+_LEAST = 4  # plays of the whole plan, however large it is
 _ROWS = 6  # numbers of agents that are tried one by one
 _SAME = 1 + 1e-9
 
