@@ -72,7 +72,9 @@ class Assumptions:
     seconds: Mapping[str, Seconds]
     later: Mapping[str, Seconds] = field(default=EMPTY)
     again: float = 1.0
-    fails: Mapping[str, float] = field(default=EMPTY)  # gate -> how likely a round of judgements lets nothing through
+    fails: Mapping[str, float] = field(
+        default=EMPTY
+    )  # gate -> how likely a round of judgements lets nothing through
     dies: Mapping[str, float] = field(default=EMPTY)  # act -> how likely its agent ends in the middle of it
     prices: Mapping[str, Price] = field(default=EMPTY)
 
@@ -81,7 +83,11 @@ class Assumptions:
         """Whether nothing is left to chance: every run is the same then."""
         chances = [*self.fails.values(), *self.dies.values()]
         times = [*self.seconds.values(), *self.later.values()]
-        return all(p in {0.0, 1.0} for p in chances) and not any(t.spread for t in times) and not any(self.dies.values())
+        return (
+            all(p in {0.0, 1.0} for p in chances)
+            and not any(t.spread for t in times)
+            and not any(self.dies.values())
+        )
 
 
 def judgements_of(gate: Gate) -> Iterator[str]:

@@ -35,7 +35,9 @@ class Fates:
         self._plan = plan
         self._assumed = assumed
         self._prefix = f"{seed}/{run}/"
-        self._passes: dict[str, Mapping[str, Any]] = {}  # critic -> the evaluation that lets everything through
+        self._passes: dict[
+            str, Mapping[str, Any]
+        ] = {}  # critic -> the evaluation that lets everything through
 
     def of_task(self, task: str, iteration: int, attempt: int) -> Fate:
         """How that act of the task ends."""
@@ -108,4 +110,7 @@ def _failing(plan: Plan, gate: Gate, critic: str) -> Mapping[str, Any]:
     finding = {"severity": str(gate.block_on or "major"), "what": _WHY}
     if not criteria:
         return {"passed": False, "findings": [finding]}
-    return {"criteria": dict.fromkeys(criteria, gate.threshold / 2), "findings": [finding] if gate.block_on else []}
+    return {
+        "criteria": dict.fromkeys(criteria, gate.threshold / 2),
+        "findings": [finding] if gate.block_on else [],
+    }

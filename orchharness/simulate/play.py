@@ -65,7 +65,9 @@ class _Play:
         self._now = 0.0
         self._ends: list[_Ending] = []
         self._legs: list[Leg] = []
-        self._ready: dict[str, tuple[float, int]] = {}  # item -> when it could go on, and because of which act
+        self._ready: dict[
+            str, tuple[float, int]
+        ] = {}  # item -> when it could go on, and because of which act
         self._last: int | None = None  # the act that ended last
         self._busy = self._usd = 0.0
         self._peak = 0

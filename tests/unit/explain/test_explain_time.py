@@ -210,9 +210,7 @@ def test_what_is_said_of_time_holds_together(plan: Plan):
     assert found.critical_length <= found.shortest <= found.sequential == lengths[1]
     assert lengths[found.useful_width] <= played(plan, len(plan.tasks))
     assert all(w.length >= found.shortest for w in found.widths)
-    assert all(
-        played(plan, n) > lengths[found.useful_width] for n in range(1, found.useful_width)
-    )
+    assert all(played(plan, n) > lengths[found.useful_width] for n in range(1, found.useful_width))
     assert all(a.shortest <= a.sequential for a in found.advice)
 
 
