@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from math import ceil
 
+from orchharness.core import graph
+from orchharness.core.gating import CHECKS
 from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions
@@ -56,7 +58,7 @@ class Simulation:
     seed: int
     why: str
     useful: Useful
-    critical_path: float  # expected: what no number of agents shortens
+    critical_path: float  # when all goes as expected
     widths: tuple[Width, ...]
 
 
@@ -72,7 +74,7 @@ def simulate(
         seed=seed,
         why=why,
         useful=least,
-        critical_path=least.shortest,
+        critical_path=critical_path(plan, assumed),
         widths=tuple(_width(plan, assumed, a, count, seed) for a in chosen),
     )
 
@@ -107,6 +109,17 @@ def _width(plan: Plan, assumed: Assumptions, agents: int, runs: int, seed: int) 
         critical=tuple(tally.critical(runs)),
         typical=tally.lengths.index(median),
     )
+
+
+def critical_path(plan: Plan, assumed: Assumptions) -> float:
+    """The longest way through the plan when all goes as expected, in seconds."""
+    waiting, _ = graph.dependents(plan, [i for p in plan.phases for i in p.items])
+    takes = {act: seconds.mean for act, seconds in assumed.seconds.items()}
+    weights = {t: takes.get(t, 0.0) for t in plan.tasks}
+    for gate in plan.gates.values():  # its critics judge side by side, once the checks hold
+        critics = max((takes.get(f"{gate.id}/{c}", 0.0) for c in gate.critics), default=0.0)
+        weights[gate.id] = takes.get(f"{gate.id}/{CHECKS}", 0.0) + critics
+    return max(graph.tails(plan, waiting, weights).values(), default=0.0)
 
 
 def rank(values: Sequence[float], percent: int) -> float:
