@@ -47,6 +47,7 @@ def simulate(asked: argparse.Namespace) -> int:
     target = _target(asked, plan)
     from orchharness.simulate.given import premise
     from orchharness.simulate.study import simulate as played
+    from orchharness.simulate.telling import Teller
 
     given = _given(asked, plan, reader.root)
     try:
@@ -54,8 +55,9 @@ def simulate(asked: argparse.Namespace) -> int:
     except OrchError as error:
         raise UsageError(str(error)) from None
     with _little_garbage():
-        found = played(plan, held.assumed, asked.parallel, asked.runs, asked.seed)
-        _show(asked, plan, held, found, target)
+        teller = Teller() if target is not None or asked.start is not None else None
+        found = played(plan, held.assumed, asked.parallel, asked.runs, asked.seed, teller)
+        _show(asked, plan, held, found, target, teller.told if teller else [])
     return 0
 
 
@@ -112,16 +114,18 @@ def _journals(asked: argparse.Namespace, plan: Plan, root: Path) -> Iterator[Seq
 
 
 def _show(
-    asked: argparse.Namespace, plan: Plan, held: Premise, found: Simulation, target: Path | None
+    asked: argparse.Namespace,
+    plan: Plan,
+    held: Premise,
+    found: Simulation,
+    target: Path | None,
+    told: Sequence[Told],
 ) -> None:
-    from orchharness.simulate.telling import tell
+    width = next(w for w in found.widths if w.agents == found.shown)
+    if found.runs > 1 and (target is not None or asked.start is not None):
+        from orchharness.simulate.telling import tell
 
-    width = next((w for w in found.widths if w.agents == plan.parallel), found.widths[-1])
-    told = (
-        tell(plan, held.assumed, width.agents, found.seed, width.typical)
-        if target or asked.start is not None
-        else []
-    )
+        told = tell(plan, held.assumed, width.agents, found.seed, width.typical)
     lines = _day(plan, told, asked.start)
     if target is not None:
         _write_report(plan, held, told, width, found, target, asked.start or 0.0)

@@ -77,6 +77,7 @@ class Assumptions:
     )  # gate -> how likely a round of judgements lets nothing through
     dies: Mapping[str, float] = field(default=EMPTY)  # act -> how likely its agent ends in the middle of it
     prices: Mapping[str, Price] = field(default=EMPTY)
+    timeouts: bool = True  # whether acts that take longer than their `timeout` are ended
 
     @property
     def certain(self) -> bool:

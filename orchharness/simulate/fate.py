@@ -58,7 +58,7 @@ class Fates:
             fate = Fate(takes.mean * factor, usd=takes.acts[0][1] if isinstance(takes, Measured) else 0.0)
         else:
             fate = _thrown(Random(f"{self._prefix}{act}.i{iteration}.a{attempt}"), takes, factor, dies)  # noqa: S311
-        if timeout is not None and fate.seconds > timeout:
+        if timeout is not None and fate.seconds > timeout and assumed.timeouts:
             fate = Fate(timeout, Outcome.TIMEOUT, "longer than its timeout (simulated)", fate.usd)
         price = assumed.prices.get(act)
         return fate if price is None else fate._replace(usd=price.of(fate.seconds))

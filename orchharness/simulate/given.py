@@ -7,7 +7,7 @@ same name the last counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from difflib import get_close_matches
 from typing import TypeVar
@@ -123,13 +123,12 @@ class _Times:
 
     def __init__(self, plan: Plan, given: Given, names: _Names) -> None:
         self._plan, self._given = plan, given
-        self._without = [t.id for t in plan.tasks.values() if t.estimate is None]
         # What is said under no name is for tasks that nobody knows anything of.
         self._said = names.spread("--duration", [d for d in given.durations if d[0]], list, checks=True)
         bare = [value for name, value in given.durations if not name]
         known = [t.estimate for t in plan.tasks.values() if t.estimate is not None]
         mean = sum(known) / len(known) if known else HOUR
-        self.default: Seconds = bare[-1] if bare else Between(mean, mean)
+        self.default = bare[-1] if bare else Between(mean, mean)
         self._why = (
             "as --duration says" if bare else "the mean of the others" if known else "since nobody said"
         )
@@ -148,34 +147,47 @@ class _Times:
         yield from self._measured.items()
         yield from self._said.items()
 
+    def _most(self, act: str) -> float:
+        takes = self.seconds[act]
+        return takes.high if isinstance(takes, Between) else max(seconds for seconds, _ in takes.acts)
+
     def texts(self) -> Iterator[str]:
         """The sentences."""
-        plan, given = self._plan, self._given
-        yield "every task takes as long as its 'estimate' says; of a range any time is as likely as another"
+        plan, given, total = self._plan, self._given, len(self._plan.tasks)
+        others = [t for t in plan.tasks.values() if t.id not in self._said and t.id not in self._measured]
+        told = [t for t in others if t.estimate is not None]
+        if told:
+            ranges = "; of a range any time is as likely as another" if any(t.spread for t in told) else ""
+            yield f"{len(told):,} of {total:,} tasks take as long as their 'estimate' says{ranges}"
         if given.earlier is not None:
             known = sum(t in self._measured for t in plan.tasks)
-            found = (
-                f"{known:,} of {len(plan.tasks):,} tasks take what they took in {given.runs:,} earlier runs"
-            )
+            found = f"{known:,} of {total:,} tasks take what they took in earlier runs ({given.runs:,} were found)"
             yield found if given.runs else "no earlier run of the plan was found: nothing is known from any"
-        unknown = [t for t in self._without if t not in self._said and t not in self._measured]
+        unknown = [t.id for t in others if t.estimate is None]
         if unknown:
-            low, high = (
-                (self.default.low, self.default.high) if isinstance(self.default, Between) else (0.0, 0.0)
-            )
-            span = long(low) if low == high else f"{long(low)} to {long(high)}"
             yield (
-                f"{len(unknown):,} of {len(plan.tasks):,} tasks have no 'estimate' ({listed(unknown)}): "
-                f"each takes {span}, {self._why}"
+                f"{len(unknown):,} of {total:,} tasks have no 'estimate' ({listed(unknown)}): "
+                f"each takes {_span(self.default)}, {self._why}"
             )
         if self._said:
-            yield f"--duration says how long {listed(list(self._said))} take"
+            yield f"as --duration says: {_times(self._said)}"
         judges = [a for g in plan.gates.values() for a in (f"{g.id}/{c}" for c in judgements_of(g))]
         silent = [a for a in judges if a not in self.seconds]
         if silent:
             yield f"{len(silent):,} of {len(judges):,} judgements take no time: nobody said how long (--duration GATE=15m)"
+        slow = [t.id for t in plan.tasks.values() if t.timeout is not None and self._most(t.id) > t.timeout]
+        if slow:
+            yield f"an act that takes longer than its 'timeout' is ended, and that can happen: {listed(slow)}"
         if given.again != 1 and plan.gates:
             yield f"work on findings takes {given.again:g} of the first time"
+
+
+def _span(takes: Between) -> str:
+    return long(takes.low) if takes.low == takes.high else f"{long(takes.low)} to {long(takes.high)}"
+
+
+def _times(said: Mapping[str, Between]) -> str:
+    return listed([f"{act} {_span(takes)}" for act, takes in said.items()])
 
 
 def _fails(plan: Plan, said: Said[float]) -> dict[str, float]:
@@ -204,7 +216,7 @@ def _chances(plan: Plan, assumed: Assumptions) -> Iterator[str]:
     if fails:
         yield f"a round of judgements fails with a probability of {_shares(fails)}"
     elif plan.gates:
-        yield "every gate passes at once (--fail 0.3 says otherwise)"
+        yield "every gate passes (--fail 0.3 says otherwise)"
     dies = {a: p for a, p in assumed.dies.items() if p}
     if not dies:
         yield "no agent dies (--die 0.05 says otherwise)"

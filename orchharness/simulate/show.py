@@ -85,6 +85,7 @@ def _lengths(plan: Plan, found: Simulation) -> Iterator[str]:
     about = "" if sure.exact else "at most "
     yield f"useful width: {about}{_agents(sure.width)}; more win nothing"
     yield from _slower(found)
+    yield from _endings(found)
 
 
 def _slower(found: Simulation) -> Iterator[str]:
@@ -96,6 +97,15 @@ def _slower(found: Simulation) -> Iterator[str]:
                 f"{_agents(more)} take longer than {few:,} ({long(longer)}, not {long(short)}): what starts earlier "
                 "then holds a counter, or a place, that longer work waits for"
             )
+
+
+def _endings(found: Simulation) -> Iterator[str]:
+    """What the lengths are of, where not every run passes."""
+    width = next(w for w in found.widths if w.agents == found.shown)
+    if set(width.states) != {"passed"}:
+        counts = ", ".join(f"{count:,} {state}" for state, count in width.states.items())
+        took = f"; half of those that passed took at most {long(width.passed[50])}" if width.passed else ""
+        yield f"with {_agents(width.agents)}: {counts}{took}; the lengths are of all runs, also of those that end early"
 
 
 def _table(found: Simulation) -> list[list[str]]:

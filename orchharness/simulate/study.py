@@ -15,7 +15,7 @@ from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions
 from orchharness.simulate.fate import Fates
-from orchharness.simulate.play import Played, play
+from orchharness.simulate.play import Played, Watch, play
 from orchharness.simulate.widths import Useful, useful
 
 PERCENTS = (5, 50, 95)
@@ -41,6 +41,7 @@ class Width:
     longest: float
     mean: float
     percentiles: Mapping[int, float]
+    passed: Mapping[int, float]  # percentiles of the lengths of those that passed; empty: none did
     usd: Mapping[int, float]
     utilisation: float  # time of acts over agents times length
     sequential: float  # time of all acts, the mean
@@ -58,16 +59,26 @@ class Simulation:
     seed: int
     why: str
     useful: Useful
+    shown: int  # agents: the plan's own limit, or the last that was asked for
     critical_path: float  # when all goes as expected
     widths: tuple[Width, ...]
 
 
 def simulate(
-    plan: Plan, assumed: Assumptions, agents: Sequence[int] | None, runs: int | None = None, seed: int = 0
+    plan: Plan,
+    assumed: Assumptions,
+    agents: Sequence[int] | None = None,
+    runs: int | None = None,
+    seed: int = 0,
+    watch: Watch | None = None,
 ) -> Simulation:
-    """Play the plan with each number of agents (None: those of use), `runs` times each."""
-    least = useful(plan, assumed, agents or ())
+    """Play the plan with each number of agents (None: those of use), `runs` times each.
+
+    `watch` hears of the one run with the number of agents that is shown, if there is one: see `Simulation.shown`.
+    """
+    least = useful(plan, assumed, agents or (1, 2, 3), least=1)
     chosen = agents or sorted({1, 2, 3, plan.parallel, max(1, least.width)})
+    shown = plan.parallel if plan.parallel in chosen else chosen[-1]
     count, why = _how_many(plan, assumed, len(chosen), runs)
     return Simulation(
         runs=count,
@@ -75,7 +86,11 @@ def simulate(
         why=why,
         useful=least,
         critical_path=critical_path(plan, assumed),
-        widths=tuple(_width(plan, assumed, a, count, seed) for a in chosen),
+        shown=shown,
+        widths=tuple(
+            _width(plan, assumed, a, range(count), seed, watch if (a, count) == (shown, 1) else None)
+            for a in chosen
+        ),
     )
 
 
@@ -89,10 +104,12 @@ def _how_many(plan: Plan, assumed: Assumptions, widths: int, asked: int | None) 
     return asked or RUNS, ""
 
 
-def _width(plan: Plan, assumed: Assumptions, agents: int, runs: int, seed: int) -> Width:
-    tally = _Tally()
-    for run in range(runs):
-        tally.add(play(plan, Fates(plan, assumed, seed, run), agents))
+def _width(
+    plan: Plan, assumed: Assumptions, agents: int, played: range, seed: int, watch: Watch | None
+) -> Width:
+    tally, runs = _Tally(), len(played)
+    for run in played:
+        tally.add(play(plan, Fates(plan, assumed, seed, run), agents, watch))
     lengths = sorted(tally.lengths)
     median = rank(lengths, 50)
     return Width(
@@ -101,6 +118,7 @@ def _width(plan: Plan, assumed: Assumptions, agents: int, runs: int, seed: int) 
         longest=lengths[-1],
         mean=sum(lengths) / runs,
         percentiles={p: rank(lengths, p) for p in PERCENTS},
+        passed={p: rank(good, p) for p in PERCENTS} if (good := sorted(tally.passed)) else {},
         usd={p: rank(sorted(tally.usd), p) for p in PERCENTS},
         utilisation=tally.busy / (agents * total) if (total := sum(lengths)) else 0.0,
         sequential=tally.busy / runs,
@@ -130,6 +148,7 @@ def rank(values: Sequence[float], percent: int) -> float:
 class _Tally:
     def __init__(self) -> None:
         self.lengths: list[float] = []
+        self.passed: list[float] = []
         self.usd: list[float] = []
         self.states: Counter[str] = Counter()
         self.busy = 0.0
@@ -139,6 +158,7 @@ class _Tally:
 
     def add(self, played: Played) -> None:
         self.lengths.append(played.length)
+        self.passed += [played.length] if played.state == "passed" else []
         self.usd.append(played.usd)
         self.states[played.state] += 1
         self.busy += played.busy

@@ -27,16 +27,22 @@ class Told(NamedTuple):
     then: tuple[Transition, ...]
 
 
+class Teller:
+    """Listens to a run, and keeps what it hears in `told`."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+
+    def __call__(self, event: ev.Event, then: Sequence[Transition]) -> None:
+        """Keep it."""
+        self.told.append(Told(event, tuple(then)))
+
+
 def tell(plan: Plan, assumed: Assumptions, agents: int, seed: int, run: int) -> list[Told]:
     """That run of the study once more, with all that happened."""
-    found: list[Told] = []
-    play(
-        plan,
-        Fates(plan, assumed, seed, run),
-        agents,
-        lambda event, then: found.append(Told(event, tuple(then))),
-    )
-    return found
+    teller = Teller()
+    play(plan, Fates(plan, assumed, seed, run), agents, teller)
+    return teller.told
 
 
 def records_of(

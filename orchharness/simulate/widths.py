@@ -12,7 +12,6 @@ from orchharness.simulate.fate import Fates
 from orchharness.simulate.play import play
 
 _MOST = 30_000  # tasks that are played in all: what looking for the width of a large plan may cost
-_LEAST = 4  # plays of the whole plan, however large it is
 _ROWS = 6  # numbers of agents that are tried one by one
 _SAME = 1 + 1e-9
 
@@ -28,16 +27,19 @@ class Useful:
 
 
 def expected(assumed: Assumptions) -> Assumptions:
-    """The same without chance: every act takes its mean, nothing fails."""
+    """The same without chance: every act takes its mean, nothing fails or takes too long."""
     seconds = {act: Between(takes.mean, takes.mean) for act, takes in assumed.seconds.items()}
-    return Assumptions(seconds=seconds)
+    return Assumptions(seconds=seconds, timeouts=False)
 
 
-def useful(plan: Plan, assumed: Assumptions, rows: Iterable[int] = ()) -> Useful:
-    """The fewest agents that are as fast as any number of them, when all goes as expected; `rows` are tried too."""
+def useful(plan: Plan, assumed: Assumptions, rows: Iterable[int] = (), least: int = 4) -> Useful:
+    """The fewest agents that are as fast as any number of them, when all goes as expected.
+
+    `rows` are tried too. A plan is played `least` times at least, however large it is.
+    """
     if not plan.tasks:
         return Useful(shortest=0.0, width=0, exact=True, lengths={})
-    search = _Search(plan, expected(assumed))
+    search = _Search(plan, expected(assumed), max(least, _MOST // len(plan.tasks)))
     width, exact = search.narrow()
     doubled = [8 << n for n in range(20) if 8 << n < width]
     search.fill([*rows, plan.parallel, *range(2, min(width, _ROWS) + 1), *doubled])
@@ -45,10 +47,10 @@ def useful(plan: Plan, assumed: Assumptions, rows: Iterable[int] = ()) -> Useful
 
 
 class _Search:
-    def __init__(self, plan: Plan, assumed: Assumptions) -> None:
+    def __init__(self, plan: Plan, assumed: Assumptions, plays: int) -> None:
         self._plan = plan
         self._fates = Fates(plan, assumed, 0, 0)
-        self._left = max(_LEAST, _MOST // len(plan.tasks))
+        self._left = plays
         self.lengths = {1: sum(assumed.seconds[a].mean for a in acts_of(plan) if a in assumed.seconds)}
         most = self._play(len(plan.tasks) + len(plan.gates))
         self._shortest, self._peak = most
