@@ -161,7 +161,8 @@ class _Times:
             yield f"{len(told):,} of {total:,} tasks take as long as their 'estimate' says{ranges}"
         if given.earlier is not None:
             known = sum(t in self._measured for t in plan.tasks)
-            found = f"{known:,} of {total:,} tasks take what they took in earlier runs ({given.runs:,} were found)"
+            runs = f"{given.runs:,} earlier run{'' if given.runs == 1 else 's'}"
+            found = f"{known:,} of {total:,} tasks take what they took in {runs}"
             yield found if given.runs else "no earlier run of the plan was found: nothing is known from any"
         unknown = [t.id for t in others if t.estimate is None]
         if unknown:

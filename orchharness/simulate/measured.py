@@ -33,6 +33,8 @@ def measured(journals: Iterable[Sequence[Mapping[str, Any]]]) -> Earlier:
                     iterations[act] = record.get("iteration", 1)
                 case "TaskFinished" | "JudgementFinished" if record.get("outcome") == Outcome.SUCCESS:
                     seconds = _amount(record.get("seconds"))
+                    if seconds is None:
+                        continue
                     name = str(record.get("task") or f"{record.get('gate')}/{record.get('critic')}")
                     found = (first if iterations.get(act, 1) == 1 else later).setdefault(name, {})
                     found[act, record.get("started"), seconds] = (seconds, _usd(record))
@@ -45,10 +47,10 @@ def measured(journals: Iterable[Sequence[Mapping[str, Any]]]) -> Earlier:
 
 def _usd(record: Mapping[str, Any]) -> float:
     usage = record.get("usage")
-    return _amount(usage.get("usd")) if isinstance(usage, Mapping) else 0.0
+    return (_amount(usage.get("usd")) or 0.0) if isinstance(usage, Mapping) else 0.0
 
 
-def _amount(value: Any) -> float:
+def _amount(value: Any) -> float | None:
     """The number, where it is one that a time or a price can be."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) and value >= 0 else 0.0
+    return float(value) if is_number and isfinite(value) and value >= 0 else None
