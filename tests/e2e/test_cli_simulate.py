@@ -58,7 +58,7 @@ def test_nothing_is_run_and_only_the_report_is_written(play, call):
     assert status == 0
     assert "report, marked as simulated: play.simulated.html" in out
     assert names(play) == {"play.plan.yaml", "play.simulated.html"}
-    assert list(play.state.rglob("*")) == []
+    assert list(play.state.rglob("journal.jsonl")) == []
     assert "Simulated: nothing of this took place" in Path("play.simulated.html").read_text()
 
 
