@@ -20,7 +20,8 @@ from orchharness.simulate.widths import Useful, useful
 
 PERCENTS = (5, 50, 95)
 RUNS = 1000
-_MOST_ACTS = 2_000_000  # over all runs, unless the user says how many runs: a few minutes
+_MOST_ACTS = 400_000  # over all runs, unless the user says how many: half a minute
+_LEAST_RUNS = 3
 
 
 @record
@@ -77,7 +78,7 @@ def simulate(
     `watch` hears of the one run with the number of agents that is shown, if there is one: see `Simulation.shown`.
     """
     least = useful(plan, assumed, agents or (1, 2, 3), least=1)
-    chosen = agents or sorted({1, 2, 3, plan.parallel, max(1, least.width)})
+    chosen = agents or _numbers(plan, least)
     shown = plan.parallel if plan.parallel in chosen else chosen[-1]
     count, why = _how_many(plan, assumed, len(chosen), runs)
     return Simulation(
@@ -94,11 +95,17 @@ def simulate(
     )
 
 
+def _numbers(plan: Plan, least: Useful) -> list[int]:
+    """The numbers of agents that are of interest; for a plan of tens of thousands of tasks only its own limit."""
+    found = sorted({1, 2, 3, plan.parallel, max(1, least.width)})
+    return found if len(plan.tasks) * len(found) <= _MOST_ACTS // 2 else [plan.parallel]
+
+
 def _how_many(plan: Plan, assumed: Assumptions, widths: int, asked: int | None) -> tuple[int, str]:
     if assumed.certain:
         return 1, "nothing is left to chance, so one run tells all"
     acts = max(1, (len(plan.tasks) + len(plan.gates)) * widths)
-    bound = max(10, _MOST_ACTS // acts)
+    bound = max(_LEAST_RUNS, _MOST_ACTS // acts)
     if asked is None and bound < RUNS:
         return bound, f"the plan is large: {bound:,} runs instead of {RUNS:,}; --runs says otherwise"
     return asked or RUNS, ""
