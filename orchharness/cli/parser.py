@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_explain, _check, _runs, _status, _decide, _cancel, _logs, _clean):
+    for make in (_explain, _check, _simulate, _runs, _status, _decide, _cancel, _logs, _clean):
         make(commands)
     return parser
 
@@ -54,6 +54,16 @@ def _check(commands: Any) -> None:
     parser = _about_plans(commands, "check", "say what is wrong with plans, without running anything")
     parser.add_argument("plans", nargs="+", metavar="PLAN", help="plan files, or folders with some")
     parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
+
+
+def _simulate(commands: Any) -> None:
+    from orchharness.cli.simulated import add_options
+
+    parser = _about_plans(
+        commands, "simulate", "play a plan on a virtual clock: nothing is run, nothing is spent"
+    )
+    parser.add_argument("plan", metavar="PLAN", help="a plan file")
+    add_options(parser)
 
 
 def _runs(commands: Any) -> None:

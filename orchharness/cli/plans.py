@@ -45,7 +45,7 @@ class Reader:
             if not path.exists():
                 msg = f"{word!r}: there is no such file or folder"
                 raise UsageError(msg)
-        self._root, settings = _project(asked.root, named)
+        self.root, settings = _project(asked.root, named)
         self._globs = _globs(settings)
         self.paths = list(dict.fromkeys(p for path in named for p in self._plans_in(path)))
         self._host: PluginHost | None = None
@@ -70,7 +70,7 @@ class Reader:
         host = self._plugins()
         return read_plan(
             path,
-            root=self._root,
+            root=self.root,
             kinds=host.kinds,
             critic_kinds=host.critic_kinds,
             variables=self._variables,
@@ -80,7 +80,7 @@ class Reader:
         if self._host is None:
             from orchharness.plugins import PluginHost
 
-            folders = dict.fromkeys(f for path in self.paths for f in _folders(self._root, path.parent))
+            folders = dict.fromkeys(f for path in self.paths for f in _folders(self.root, path.parent))
             found = [folder / "conftest.py" for folder in folders]
             self._host = PluginHost.load()
             for conftest in found:

@@ -117,20 +117,23 @@ def dependents(plan: Plan, selected: Collection[str]) -> tuple[dict[str, list[st
     return waiting, missing
 
 
-def tails(plan: Plan, waiting: Mapping[str, list[str]]) -> dict[str, float]:
-    """Node -> the longest time from its start to the end of the plan, by estimates.
+def tails(
+    plan: Plan, waiting: Mapping[str, list[str]], weights: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Node -> the longest time from its start to the end of the plan, by estimates or the given weights of nodes.
 
     Tasks without an estimate count as the mean of those that have one (1 s where none has), gates as nothing.
 
     Raises:
         OrchError: items wait for each other.
     """
-    known = [t.estimate for t in plan.tasks.values() if t.estimate is not None]
-    default = sum(known) / len(known) if known else 1.0
+    if weights is None:
+        known = [t.estimate for t in plan.tasks.values() if t.estimate is not None]
+        default = sum(known) / len(known) if known else 1.0
+        weights = {t.id: default if t.estimate is None else t.estimate for t in plan.tasks.values()}
     result: dict[str, float] = {}
     for node in reversed(_in_order(plan, waiting)):
-        task = plan.tasks.get(node)
-        own = 0.0 if task is None else task.estimate if task.estimate is not None else default
+        own = weights.get(node, 0.0)
         result[node] = own + max([result[n] for n in waiting.get(node, ())], default=0.0)
     return result
 

@@ -219,7 +219,8 @@ class Task:
     allow_failure: bool = False  # its failure, or that of its own gate, is shown and blocks nobody
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)
-    estimate: float | None = None
+    estimate: float | None = None  # of a range the middle
+    spread: tuple[float, float] | None = None  # the range: at least, at most
     title: str | None = None
     rationale: str | None = None
     tags: tuple[str, ...] = ()

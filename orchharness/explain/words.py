@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchharness.explain.facts import Unit
+from orchharness.simulate.words import listed, long
 
 
 def length(value: float, unit: Unit) -> str:
     """A length: `35 h`, `1 h 30 min`, `2 min 05 s`, `12.5 s`; `4 tasks` where there are no estimates."""
     if unit is Unit.TASKS:
         return count(round(value), "task")
-    whole = round(value)
-    if whole < 60:  # noqa: PLR2004 - a minute
-        return f"{value:.4g} s"
-    size, name, lower, part = (3600, "h", "min", 60) if whole >= 3600 else (60, "min", "s", 1)  # noqa: PLR2004
-    rest = whole % size // part
-    return f"{whole // size:,} {name}" + (f" {rest:02d} {lower}" if rest else "")
+    return long(value)
 
 
 def count(number: int, word: str) -> str:
@@ -26,8 +22,7 @@ def count(number: int, word: str) -> str:
 
 def names(items: Sequence[str], most: int = 8) -> str:
     """The names, cut off after `most`."""
-    rest = len(items) - most
-    return ", ".join(items[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+    return listed(items, most)
 
 
 def way(items: Sequence[str], most: int = 12) -> str:

@@ -20,13 +20,13 @@ from orchharness.core.plan import (
     Severity,
     TriggerRule,
 )
+from orchharness.planfile.durations import Duration, Estimate
 from orchharness.planfile.shapes import Either, Named, Table
 from orchharness.planfile.values import (
     Boolean,
     Choice,
     Count,
     Counters,
-    Duration,
     Identifier,
     Raw,
     Shape,
@@ -190,7 +190,7 @@ TASK: Final = Table(
         "resources": Counters(),
         "mode": _MODE,
         "gate": Either(GATE),
-        "estimate": Duration(),
+        "estimate": Estimate(),
         "rationale": Text(),
     },
     later=frozenset({"matrix", "when", "budget"}),

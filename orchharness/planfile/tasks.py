@@ -51,7 +51,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
     command = read_command(context, fields, scope) if "run" in fields or "shell" in fields else None
     if agent is not None and agent.command is not None:
         _check_agents_command(context, draft, agent, scope)
-    defaults = context.defaults
+    defaults, estimate = context.defaults, fields.get("estimate")
     task = Task(
         id=draft.id,
         phase=draft.phase.id,
@@ -80,7 +80,8 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         allow_failure=fields.get("allow_failure", False),
         gate=draft.gate.id if draft.gate else None,
         resources=resources_of(context, draft),
-        estimate=fields.get("estimate"),
+        estimate=(estimate.low + estimate.high) / 2 if estimate else None,
+        spread=tuple(estimate) if estimate and estimate.low < estimate.high else None,
         title=fields.get("title"),
         rationale=fields.get("rationale"),
         tags=read_tags(fields),
@@ -129,6 +130,7 @@ def _warn(context: Context, draft: TaskDraft, task: Task) -> None:
         )
     if draft.agent is not None and draft.agent.is_model and "prompt" not in fields:
         problems.warn(draft.key, f"task {task.id!r} gives the model {draft.agent.id!r} no prompt")
-    if task.timeout is not None and task.estimate is not None and task.timeout < task.estimate:
+    most = task.spread[1] if task.spread else task.estimate
+    if task.timeout is not None and most is not None and task.timeout < most:
         node = fields.at("timeout") if "timeout" in fields else fields.at("estimate")
         problems.warn(node, f"task {task.id!r}: the timeout is below the estimate")

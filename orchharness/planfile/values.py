@@ -15,11 +15,6 @@ from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
 ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_NUMBER: Final = r"(\d{1,9}(?:\.\d{1,6})?)"
-_DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-_ISO: Final = re.compile(rf"P(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?")
-_SECONDS: Final = (86_400, 3_600, 60, 1)
-_TEN_YEARS: Final = 3650 * 86_400
 _MAX_DECIMALS: Final = 12
 
 # ruff: noqa: D102, ARG002 - `Shape.read` is described once; not every shape needs both arguments
@@ -93,25 +88,6 @@ class Count:
         if not self.least <= value <= self.most:
             raise FieldError(node, f"{value} is out of range: at least {self.least}, at most {self.most}")
         return value
-
-
-class Duration:
-    """A time span, read as seconds."""
-
-    __slots__ = ()
-
-    def read(self, node: Node, problems: Problems) -> float:
-        scalar = text_of(node, "a duration")
-        text = scalar.text.strip()
-        if scalar.plain and isinstance(scalar.value, int | float):
-            raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
-        match = _DURATION.fullmatch(text) or _ISO.fullmatch(text.upper())
-        if match is None or not any(match.groups()):
-            raise FieldError(node, f"{text!r} is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M")
-        seconds = sum(float(n) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True) if n)
-        if not 0 < seconds <= _TEN_YEARS:
-            raise FieldError(node, f"{text!r} is out of range: more than nothing, at most 3650d")
-        return seconds
 
 
 class Choice:

@@ -60,6 +60,7 @@ def _most_at_once(acts: Sequence[Act]) -> int:
 
 def _usage(history: History) -> Iterable[Fact]:
     sums: dict[str, float] = defaultdict(float)
+    said = "as assumed" if history.header.get("simulated") else "as the agents reported it"
     for act in history.acts:
         for key, value in mapping(act.result.get("usage")).items():
             amount = number(value)
@@ -69,4 +70,4 @@ def _usage(history: History) -> Iterable[Fact]:
         tokens = f"{sums['input_tokens']:,.0f} in, {sums['output_tokens']:,.0f} out"
         yield Fact(name="Tokens", value=f"{sums['input_tokens'] + sums['output_tokens']:,.0f}", note=tokens)
     if sums["usd"]:
-        yield Fact(name="Cost", value=f"${sums['usd']:,.2f}", note="as the agents reported it")
+        yield Fact(name="Cost", value=f"${sums['usd']:,.2f}", note=said)

@@ -93,6 +93,7 @@ class ReportView:
     description: str
     about: tuple[tuple[str, str], ...]
     header: str
+    simulated: tuple[str, ...]  # what was assumed; empty for a run that took place
 
 
 def build(
@@ -137,6 +138,7 @@ def build(
         description=clean(plan.description),
         about=tuple(_about(plan, history)),
         header=_pretty(history.header),
+        simulated=_simulated(history),
     )
 
 
@@ -152,9 +154,25 @@ def _bound(name: str, rows: Sequence[Row], most: int, left_out: dict[str, int]) 
 def _when(history: History) -> str:
     if not history.run:
         return ""
+    if _simulated(history):
+        return f"{_virtual(history.started)} to {_virtual(history.last)}, on a virtual clock"
     start, end = moment(history.started), moment(history.last)
     same_day = start[:10] == end[:10]
     return f"{start.removesuffix(' UTC')} to {end[11:] if same_day else end}"
+
+
+def _simulated(history: History) -> tuple[str, ...]:
+    """What a simulation assumed; whatever stands there marks the page, so that no such run is taken for a real one."""
+    said = history.header.get("simulated")
+    if not said:
+        return ()
+    texts = said if isinstance(said, list | tuple) else ["nothing is known of what was assumed"]
+    return tuple(line(text, 500) for text in texts[:40])
+
+
+def _virtual(at: float) -> str:
+    """A moment of a simulation: a time of day, and which day it is since it began."""
+    return f"day {int(at // 86400) + 1}, {moment(at)[11:16]}"
 
 
 def _verdict(plan: Plan, history: History, selected: Sequence[str]) -> str:
@@ -249,7 +267,7 @@ def _about(plan: Plan, history: History) -> Iterable[tuple[str, str]]:
     yield "Run", history.run
     yield "Engine", line(history.header.get("engine") or history.header.get("version"))
     yield "Journal format", line(history.header.get("format"), 20)
-    yield "Parallel acts", str(plan.parallel)
+    yield "Parallel acts", line(history.header.get("parallel") or plan.parallel, 20)
 
 
 def _pretty(header: Mapping[str, Any]) -> str:

@@ -730,7 +730,7 @@ tasks: {a: {run: x, timeout: 30}, b: {run: x, timeout: 30 minutes}, c: {run: x, 
             "2:116: timeout: '-5s' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M",
             "2:143: timeout: expected a duration, found a list",
             "2:163: idle_timeout: '99999d' is out of range: more than nothing, at most 3650d",
-            "2:181: estimate: 'P' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M",
+            "2:181: estimate: 'P' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M, or a range like 2h..5h",
         ],
     ),
     "limits": (
