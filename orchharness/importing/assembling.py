@@ -12,6 +12,7 @@ from orchharness.importing.github import read_actions
 from orchharness.importing.membership import settle_members
 from orchharness.importing.needs import Needs
 from orchharness.importing.notes import About, Notes, Source
+from orchharness.importing.notes import shown as quoted
 from orchharness.importing.orchestration import read_orchestration
 from orchharness.importing.ordering import Ordering
 from orchharness.importing.registry import Registry, things_of
@@ -91,13 +92,18 @@ def _contradictory(notes: Notes) -> bool:
 
 def _tell(notes: Notes, draft: Draft, writer: Writer, dialect: str) -> None:
     tasks: list[Task] = draft.root.all_tasks()
+    gates = sum(isinstance(thing, Gate) for thing in things_of(draft))
     edges = sum(1 for thing in things_of(draft) for wait in thing.waits.values() if wait.place is not None)
-    notes.add(About.CARRIED, f"read as {IN_WORDS[dialect]}: {len(tasks)} tasks, {edges} dependencies")
+    notes.add(About.CARRIED, f"read as {IN_WORDS[dialect]}: {len(tasks)} tasks, {gates} gates, {edges} dependencies, {len(draft.crosses)} named edges")
     if writer.agents:
         names = ", ".join(writer.agents.values())
         notes.add(About.TODO, f"say in 'agents' who does the work: {names}")
     if writer.critic_bodies:
         notes.add(About.TODO, f"say in 'critics' who judges: {', '.join(writer.critic_bodies)}")
+    elif draft.critic is not None:
+        notes.left(f"critic {quoted(draft.critic)}: no gate says what it judges")
+    if not writer.critic_bodies and (draft.threshold is not None or draft.iterations):
+        notes.left("threshold and iterations for all gates: there are no gates in the file")
     bare = [task for task in tasks if not task.outputs and task.command is None]
     if bare:
         said = f"{len(bare)} of {len(tasks)} tasks name no file that they write: say in 'outputs' what proves their work"

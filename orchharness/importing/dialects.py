@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from orchharness.importing.words import BARRIERS, CONTAINERS, CROSS, DEPENDENCIES, GATES, WRAPPERS
+from orchharness.importing.words import AGENTS, BARRIERS, CONTAINERS, CROSS, DEPENDENCIES, GATES, REVERSE, WRAPPERS
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 ORCHESTRATION: Final = "orchestration"
@@ -92,7 +92,7 @@ def is_work(node: Node | None) -> bool:
     if isinstance(node, Mapping):
         members = [value for _, value in node.entries.values()]
     bodies = [member for member in members if isinstance(member, Mapping)]
-    telling = {*DEPENDENCIES, "agent", "agents", "tasks", "worker", "waves", "phases", "steps"}
+    telling = {*DEPENDENCIES, *REVERSE, *AGENTS, "card", "agent", "agents", "tasks", "worker", "waves", "phases", "steps"}
     working = [
         body
         for body in bodies

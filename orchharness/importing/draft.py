@@ -71,6 +71,7 @@ class Task(Thing):
     counters: list[str] = field(default_factory=list)
     inputs: dict[str, str] = field(default_factory=dict)  # name -> TASK.output
     from_words: bool = False
+    local: bool = False  # its name is none that others would use: no id was given
 
 
 @record(frozen=False)
@@ -110,6 +111,7 @@ class Gate(Thing):
     mean_of: list[Gate] = field(default_factory=list)
     final: bool = False
     person: bool = False
+    asks: bool = False  # a person is asked when no iteration is left
     score: Decimal | None = None
 
 
@@ -151,6 +153,7 @@ class Draft:
     threshold: Decimal | None = None
     iterations: int | None = None
     parallel: int | None = None
+    asks: bool = False
     criteria: dict[str, Decimal] = field(default_factory=dict)
     critic: str | None = None
     critic_mode: str | None = None

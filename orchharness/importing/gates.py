@@ -19,6 +19,7 @@ from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 _PERSON: Final = re.compile(r"\b(human|user|manual|person|ceo|owner|approv\w*)\b", re.IGNORECASE)
 _PEOPLE: Final = ("requires_human", "human_approval", "approval_required", "requires_approval", "manual", "user_approval")
 _SETTINGS: Final = frozenset({"threshold", "status", "criteria", "reviewers", "type", "after_phase", "conditions", "name", "of"})
+ASKS: Final = re.compile(r"user|human|person|ask|pause|escalat|manual", re.IGNORECASE)
 _CRITIC: Final = re.compile(r"[A-Za-z][\w.-]{1,60}")
 _NO_CRITICS: Final = frozenset({"validation", "binary", "gate", "quality", "score", "human", "user", "manual", "approval", "quality_gate", "hard", "soft", "fan_out", "fan_in"})
 
@@ -29,7 +30,7 @@ def own_gates(source: Source, owner: Task | Group, body: Mapping) -> list[Gate]:
     for key in words.OWN_GATES:
         node = source.value(body, key)
         if isinstance(node, Mapping):
-            found.append(read_gate(source, node, _name(node, f"G-{owner.name}"), node))
+            found.append(read_gate(source, node, _name(source, node, f"G-{owner.name}"), node))
         elif isinstance(node, Scalar):
             found.append(_said_gate(owner, key, node))
         elif isinstance(node, Sequence):
@@ -38,7 +39,9 @@ def own_gates(source: Source, owner: Task | Group, body: Mapping) -> list[Gate]:
                     found.append(_said_gate(owner, key, item))
     if not found:
         found += _from_settings(source, owner, body)
+    fails = values.text(source.value(body, *words.FAILURES)) or ""
     for gate in found:
+        gate.asks = gate.asks or bool(ASKS.search(fails))
         gate.owner, gate.parent = owner, owner if isinstance(owner, Group) else owner.parent
     return found
 
@@ -73,7 +76,8 @@ def read_gate(source: Source, body: Mapping, name: str, place: Node) -> Gate:
         source.notes.left(f"threshold {shown(node.text)}: no number, so the usual 0.90 counts", node)
     gate.iterations = values.count(source.value(body, *words.ITERATIONS))
     if gate.iterations is None:
-        gate.iterations = values.count(source.value(body.value("iteration"), "max"))
+        gate.iterations = values.count(source.value(source.value(body, "iteration"), "max"))
+    gate.asks = bool(ASKS.search(values.text(source.value(body, *words.FAILURES)) or ""))
     gate.score = values.ratio(body.value("score"))
     gate.status = (values.text(body.value("status") or body.value("result")) or "").lower()
     for key in words.CRITICS:
@@ -121,14 +125,14 @@ def read_gates(source: Source, node: Node, found: list[Gate]) -> None:
     if isinstance(node, Sequence):
         for item in node.items:
             if isinstance(item, Mapping):
-                found.append(read_gate(source, item, _name(item, "gate"), item))
+                found.append(read_gate(source, item, _name(source, item, "gate"), item))
             elif isinstance(item, Scalar) and item.value is not None:
                 source.notes.left("gate that is only a text: nothing says what it judges", item)
         return
     if not isinstance(node, Mapping):
         return
     if "id" in node.entries or len(_SETTINGS & node.entries.keys()) > 1:
-        found.append(read_gate(source, node, _name(node, "gate"), node))
+        found.append(read_gate(source, node, _name(source, node, "gate"), node))
         return
     for name, (key, value) in node.entries.items():
         if isinstance(value, Sequence) and any(isinstance(i, Mapping) for i in value.items):
@@ -136,14 +140,14 @@ def read_gates(source: Source, node: Node, found: list[Gate]) -> None:
             read_gates(source, value, found)
         elif isinstance(value, Mapping):
             source.key(node, name)
-            gate = read_gate(source, value, _name(value, name), key)
+            gate = read_gate(source, value, _name(source, value, name), key)
             gate.final = "final" in name.lower()
             gate.aliases.append(name)
             found.append(gate)
 
 
-def _name(body: Mapping, otherwise: str) -> str:
-    return values.text(body.value("id")) or values.text(body.value("gate")) or otherwise
+def _name(source: Source, body: Mapping, otherwise: str) -> str:
+    return values.text(source.value(body, "id")) or values.text(source.value(body, "gate")) or otherwise
 
 
 def score_of(gates: list[Gate]) -> Decimal | None:

@@ -41,6 +41,7 @@ def read_actions(source: Source) -> Draft:
     for key in _HEAD:
         if key in tree.entries and key not in {"env", "defaults"}:
             source.notes.left(f"{key}: when and how the workflow is started there", source.key(tree, key))
+            source.told(tree.value(key))
     for name, (_, body) in (jobs.entries if isinstance(jobs, Mapping) else {}).items():
         assert isinstance(jobs, Mapping)
         key = source.key(jobs, name)
@@ -90,7 +91,9 @@ class _Job:
             if key in {"container", "services"}:
                 self._fail(place, f"the job needs {key} that a plan does not start")
             else:
-                self.source.notes.left(f"{key} of a job", place)
+                more = ": it runs once" if key == "strategy" else ""
+                self.source.notes.left(f"{key} of a job{more}", place)
+            self.source.told(self.body.value(key))
 
     def _without_steps(self) -> None:
         uses = self.source.value(self.body, "uses")
@@ -112,7 +115,7 @@ class _Job:
         uses, run = source.value(step, "uses"), source.value(step, "run")
         condition = source.value(step, "if")
         if isinstance(uses, Scalar):
-            source.value(step, "with")
+            source.told(step)
             self._uses(title, uses, step)
             return
         if isinstance(step, Scalar):  # a list of commands
@@ -136,6 +139,8 @@ class _Job:
         if exports is None:
             self._fail(run, f"{title}: its env takes values that only exist there")
             return
+        if "GITHUB_" in run.text or "RUNNER_" in run.text:
+            source.notes.left("a step reads $GITHUB_… or $RUNNER_…, which are only set there", run)
         enter = f"cd {_quoted(folder)}\n" if folder else ""
         self._add(f"{_SHELLS[shell]}{enter}{exports}{run.text}", title, goes_on=goes_on)
 
@@ -183,9 +188,12 @@ class _Job:
         return "".join(f"{row}\n" for row in rows)
 
     def _add(self, text: str, title: str = "", *, goes_on: bool = False) -> None:
-        text = values.cleaned(text)
+        rows = values.cleaned(text).split("\n")
+        if all(not row.strip() or row.lstrip().startswith("#") for row in rows):
+            return
         self.lines += [f"# {title}"] if title else []
-        self.lines += ["(", *text.split("\n"), ") || true" if goes_on else ")"]
+        # `( … ) || true` would go on inside after a failure.
+        self.lines += ["set +e", "(", "set -e", *rows, ")", "set -e"] if goes_on else ["(", *rows, ")"]
 
     def _fail(self, place: Node, why: str) -> None:
         why = " ".join(values.cleaned(why).split())

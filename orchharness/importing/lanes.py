@@ -58,9 +58,8 @@ def read_modes(source: Source, draft: Draft, execution: Mapping) -> None:
         if stem in groups:
             source.key(execution, name)
             groups[stem].mode = mode
-            groups[stem].rationale = groups[stem].rationale or values.text(
-                source.value(execution, f"{stem}_rationale")
-            )
+            why = values.text(source.value(execution, f"{stem}_rationale"))
+            groups[stem].rationale = "\n".join(text for text in (groups[stem].rationale, why) if text)
         elif "critic" in stem:
             source.key(execution, name)
             draft.critic_mode = mode

@@ -96,15 +96,11 @@ def _check_twice(draft: Draft, notes: Notes) -> None:
             continue
         if task.kind == "agent" and first.parent is not task.parent and plain(task.name) not in asked:
             notes.add(About.RENAMED, f"{shown(task.name)} is there several times: told apart by the group", task.place)
-        elif _unnamed(task):
-            continue
+        elif task.local or first.local or task.name.removesuffix("-work").isdecimal():
+            continue  # told apart by their groups
         else:
             same = "with the same text" if _said(first) == _said(task) else "with different content"
             notes.contradict(f"task {shown(task.name)} is described twice, {same}", first.place, task.place)
-
-
-def _unnamed(task: Task) -> bool:
-    return task.name.removesuffix("-work").isdecimal()
 
 
 def _said(task: Task) -> tuple[object, ...]:

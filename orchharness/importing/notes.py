@@ -97,6 +97,18 @@ class Source:
         self.used.add(id(node.entries[name][0]))
         return node.entries[name][0]
 
+    def told(self, node: Node | None) -> None:
+        """Mark all that is in it as used: it is told as a whole."""
+        pending = [node]
+        while pending:
+            inner = pending.pop()
+            if isinstance(inner, Sequence):
+                pending += inner.items
+            elif isinstance(inner, Mapping):
+                fresh = [(key, value) for key, value in inner.entries.values() if id(key) not in self.used]
+                self.used.update(id(key) for key, _ in fresh)
+                pending += [value for _, value in fresh]
+
     def tell_unused(self) -> None:
         """Note every key that nobody asked for; what is below it is not told again."""
         for key, value in _unused(self.tree, self.used):

@@ -8,7 +8,7 @@ from typing import Final
 from orchharness.importing import values, words
 from orchharness.importing.criteria import read_criteria
 from orchharness.importing.draft import Cross, Draft, Group, Ref
-from orchharness.importing.gates import read_gates
+from orchharness.importing.gates import ASKS, read_gates
 from orchharness.importing.lanes import is_lanes, read_lanes, read_modes
 from orchharness.importing.notes import Source
 from orchharness.importing.points import read_barriers, read_queue
@@ -65,6 +65,7 @@ def _read_header(source: Source, draft: Draft, body: Mapping, *, wrapped: bool) 
 def _read_settings(source: Source, draft: Draft, body: Mapping) -> None:
     draft.threshold = draft.threshold or values.ratio(source.value(body, *words.THRESHOLDS))
     draft.iterations = draft.iterations or values.count(source.value(body, *words.ITERATIONS))
+    draft.asks = draft.asks or bool(ASKS.search(values.text(source.value(body, *words.FAILURES)) or ""))
     draft.parallel = draft.parallel or values.count(source.value(body, *words.PARALLEL))
     if not draft.criteria and not isinstance(body.value("criteria"), Scalar):
         criteria = source.value(body, "scoring_dimensions", "evaluation_criteria", "criteria", "dimensions")
@@ -127,11 +128,12 @@ def _read_cross(source: Source, draft: Draft, name: str, place: Node, body: Node
     cross = Cross(name=name, place=place, source=[*start, *trigger], target=end)
     information = source.value(body, "information", "content", "data")
     for holder in (body, information):
-        cross.paths += paths_in(source.value(holder, "artifact_path", "artifact_paths", "artifacts", "artifact", "files"))
+        cross.paths += paths_in(source, source.value(holder, "artifact_path", "artifact_paths", "artifacts", "artifact", "files"))
     rows = [values.line(source.value(body, "name", "title")), values.line(information)]
     rows.append(values.line(source.value(information, "summary")))
+    rows += values.lines(source.value(information, "details")) + values.lines(source.value(body, "usage_in_target"))
     rows += [values.line(ref.word) for ref in trigger]
-    cross.rationale = "; ".join(row for row in rows if row) or None
+    cross.rationale = "\n".join(row for row in rows if row) or None
     draft.crosses.append(cross)
 
 

@@ -7,7 +7,7 @@ Groups of a queue run one after another, whatever became of their `blocked_by` w
 from __future__ import annotations
 
 from orchharness.importing import values, words
-from orchharness.importing.draft import Draft, Gate, Group, Point, Ref, Task
+from orchharness.importing.draft import Draft, Gate, Group, Point, Ref, Task, Wait
 from orchharness.importing.notes import Source
 from orchharness.importing.tasks import fill_thing, filled, mode_of, paths_in, refs_of
 from orchharness.importing.tree import members_of, walk
@@ -31,7 +31,7 @@ def read_barriers(source: Source, draft: Draft, node: Node) -> None:
             point.refs = _phases(after)
         point.blocks += _phases(before)
         conditions = [row for key in _CONDITIONS for row in values.lines(source.value(body, key))]
-        paths = paths_in(source.value(body, "artifacts", "artifact", "cross_pollination"))
+        paths = paths_in(source, source.value(body, "artifacts", "artifact", "cross_pollination"))
         if paths:
             _add_task(source, draft, point, paths, conditions)
         elif conditions or values.ratio(body.value("threshold")) is not None:
@@ -87,15 +87,17 @@ def read_queue(source: Source, draft: Draft, node: Node) -> None:
         if not isinstance(member.body, Mapping):
             source.notes.left("an entry of the queue that is no mapping", member.place)
             continue
-        point = Point(name=member.name, place=member.place, kind="queue")
+        named = (values.text(source.value(member.body, key)) for key in ("group", "id", "name"))
+        name = next((text for text in named if text), member.name)
+        point = Point(name=name, place=member.place, kind="queue")
         fill_thing(source, point, member.body)
         point.home, point.sequence = [], mode_of(source, member.body) == "sequence"
-        point.aliases += [f"group-{member.name}", *([point.title] if point.title else [])]
+        point.aliases += [f"group-{name}", *([point.title] if point.title else [])]
         for key in (*words.TASKS, "agent", "enablers", "task_id", "task", "phases", "adr"):
             point.members += refs_of(source.value(member.body, key), loose=key not in {"agents", "enablers"})
         _read_streams(source, draft, point, member.body)
         if before is not None and not point.refs:
-            point.refs = [Ref(Scalar(0, 0, before.aliases[0], plain=False))]
+            point.waits[id(before)] = Wait(before)
         draft.points.append(point)
         before = point
 

@@ -58,11 +58,13 @@ class Resolver:
                 elif known is not gate:
                     thing.gates.remove(gate)
                     if known.owner is None and not known.judged:
+                        known.of = []
                         self._hang(known, thing)
                     elif known.owner is not thing:
                         known.judged.append(thing)
 
     def _hang(self, gate: Gate, thing: Task | Group) -> None:
+        gate.judged, gate.mean_of = [], []
         gate.owner, gate.parent = thing, thing if isinstance(thing, Group) else thing.parent
         self.draft.gates = [g for g in self.draft.gates if g is not gate]
         thing.gates.append(gate)
@@ -200,7 +202,7 @@ class Resolver:
         tasks = [t for t in found if isinstance(t, Task)]
         for task in tasks:
             apart = [g for g in found if isinstance(g, Group) and g not in chain_of(task) and task not in tasks[1:]]
-            for group in apart if refs is cross.target else []:
+            for group in sorted(apart, key=lambda g: -len(chain_of(g)))[:1] if refs is cross.target else []:
                 self.notes.contradict(
                     f"edge {shown(cross.name)} goes to {in_words(task)} of {in_words(group)}, which is not in it",
                     cross.place,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from orchharness.importing.draft import Draft, Group, Point, Task
+from orchharness.importing.draft import Draft, Gate, Group, Task
 from orchharness.importing.ids import Ids, id_from
 from orchharness.importing.notes import About, Notes, shown
 from orchharness.importing.ordering import BEGIN, END, Ordering
-from orchharness.importing.registry import chain_of, things_of
+from orchharness.importing.registry import chain_of, in_words, things_of
 
 
 def place_barriers(draft: Draft) -> None:
@@ -71,10 +71,13 @@ def name_all(draft: Draft, notes: Notes) -> None:
     groups = [t for t in things_of(draft) if isinstance(t, Group) and t is not draft.root and t not in tops]
     for task in draft.root.all_tasks():
         task.id = ids.take(_wanted(task, draft), longer=_near(task))
-    for gate in [t for t in things_of(draft) if not isinstance(t, Task | Group | Point)]:
-        gate.id = ids.take(id_from(gate.name, "gate"))
     for group in groups:
         group.id = ids.take(_wanted(group, draft), longer=_near(group))
+        if not group.tasks and (group.title or group.rationale):
+            notes.left(f"title or rationale of {in_words(group)}: its groups are the tracks of the plan", group.place)
+    for gate in [t for t in things_of(draft) if isinstance(t, Gate)]:
+        owned = gate.owner is not None and gate.name == f"G-{gate.owner.name}"
+        gate.id = ids.take(id_from(f"G-{gate.owner.id}" if gate.owner is not None and owned else gate.name, "gate"))
     edges = Ids()
     for cross in draft.crosses:
         cross.id = edges.take(id_from(cross.name, "edge"))

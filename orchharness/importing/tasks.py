@@ -70,7 +70,7 @@ def fill_task(source: Source, task: Task, body: Mapping) -> None:
         if said and said != task.title and said not in task.said:
             task.said.append(said)
     _fill_lists(source, task, body)
-    task.agent = values.text(source.value(body, *words.AGENTS))
+    task.agent = _agent(values.text(source.value(body, *words.AGENTS)))
     role = values.text(source.value(body, "role"))
     if role and task.agent is None and re.fullmatch(r"[\w-]{2,40}", role):
         task.agent = role
@@ -83,6 +83,11 @@ def fill_task(source: Source, task: Task, body: Mapping) -> None:
     _fill_artifacts(source, task, body)
     _check_criteria(source, task, body)
     task.gates += own_gates(source, task, body)
+
+
+def _agent(said: str | None) -> str | None:
+    """The agent's name; that of its file, where the file is named."""
+    return re.sub(r"\.\w{1,5}$", "", said.rpartition("/")[2]) if said and "/" in said else said
 
 
 def _fill_lists(source: Source, task: Task, body: Mapping) -> None:
@@ -133,7 +138,7 @@ def _fill_artifacts(source: Source, task: Task, body: Mapping) -> None:
         if node is None or (folder is not None and key == "output_path"):
             continue
         unsafe = []
-        for word in paths_in(node):
+        for word in paths_in(source, node):
             said = filled(source, word.text.strip())
             kept = values.path(folder + said if folder and "/" not in said else said)
             if kept is None:
@@ -142,7 +147,7 @@ def _fill_artifacts(source: Source, task: Task, body: Mapping) -> None:
                 task.outputs.setdefault(kept, word)
         _tell_unsafe(source, task, key, unsafe)
     for key in words.INPUTS:
-        task.reads += paths_in(source.value(body, key))
+        task.reads += paths_in(source, source.value(body, key))
 
 
 def _tell_unsafe(source: Source, task: Task, key: str, found: list[Scalar]) -> None:
@@ -153,7 +158,7 @@ def _tell_unsafe(source: Source, task: Task, key: str, found: list[Scalar]) -> N
         source.notes.left(f"{key}: not a plain path below the workspace, so it stands in the prompt", *found)
 
 
-def paths_in(node: Node | None) -> list[Scalar]:
+def paths_in(source: Source, node: Node | None) -> list[Scalar]:
     """The texts that can be paths: of a word, a list, or of mappings with `path`."""
     found: list[Scalar] = []
     pending = [node]
@@ -164,9 +169,9 @@ def paths_in(node: Node | None) -> list[Scalar]:
         elif isinstance(item, Sequence):
             pending += item.items
         elif isinstance(item, Mapping):
-            path = item.value("path") or item.value("artifact_path") or item.value("file")
-            inner = [value for _, value in item.entries.values() if isinstance(value, Mapping)]
-            pending += [path] if path is not None else inner
+            path = source.value(item, "path", "artifact_path", "file")
+            inner = [name for name, (_, value) in item.entries.items() if isinstance(value, Mapping)]
+            pending += [path] if path is not None else [source.value(item, name) for name in inner]
     return found
 
 

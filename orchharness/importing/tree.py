@@ -16,11 +16,14 @@ from orchharness.importing import values, words
 from orchharness.importing.dialects import is_work
 from orchharness.importing.draft import Group, Ref, Task, Thing
 from orchharness.importing.gates import own_gates
-from orchharness.importing.notes import Source, is_nothing
+from orchharness.importing.notes import Source, is_nothing, shown
 from orchharness.importing.tasks import fill_task, fill_thing, mode_of
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 MAX_LEVELS: Final = 12
+_ONLY_GROUPS: Final = frozenset({"pipeline", "track", "lane", "stream", "workstream", "team", "cluster", "parallel_track"})
+_TELLING: Final = frozenset({*words.DEPENDENCIES, *words.OUTPUTS, *words.PROMPTS, "agent", "worker", "task"})
+_SAID: Final = frozenset({"reviewers", "critics", "evaluators", "inputs", "outputs", "artifacts", "user_options"})
 _NUMBERED: Final = re.compile(r"(phase|track|wave|stage|pipeline)[_-]?[0-9a-z]{1,3}", re.IGNORECASE)
 _ID: Final = re.compile(r"[\w.:/-]{1,80}")
 
@@ -45,7 +48,9 @@ def walk(source: Source, group: Group, body: Mapping, level: int = 0) -> None:
         if name in words.ORDERED:
             if _collection(source, value):
                 source.key(body, name)
-                _read_ordered(source, group, name, key, value, level)
+                _read_ordered(source, group, body, key, value, level)
+        elif level == 0 and name == "agents" and _is_roster(body, value):
+            continue
         elif name in words.GROUPS or name in words.TASKS:
             if _collection(source, value):
                 source.key(body, name)
@@ -56,9 +61,25 @@ def walk(source: Source, group: Group, body: Mapping, level: int = 0) -> None:
         elif isinstance(value, Mapping) and _is_single(name, value, level):
             source.key(body, name)
             _read_one(source, group, Member(_name_of(source, value, name), key, value, name), _kind_of(name), level)
-        elif level == 0 and not words.is_record(name) and name not in _ELSEWHERE and is_work(value):
+        elif not words.is_record(name) and name not in _ELSEWHERE and _is_unnamed_work(value, level):
             source.key(body, name)
-            _read_members(source, group, name, value, level)
+            if level == 0:
+                _read_members(source, group, name, value, level)
+            else:
+                inner = Group(name=name, place=key, kind="group", parent=group, sequence="seri" in name or "sequen" in name)
+                group.groups.append(inner)
+                _read_members(source, inner, name, value, level)
+
+
+def _is_roster(body: Mapping, value: Node) -> bool:
+    """Whether the agents are those who work, not their work: nothing of it waits, makes something or has a state."""
+    if not any(name in body.entries for name in words.CONTAINERS if name != "agents"):
+        return False
+    telling = {*words.DEPENDENCIES, *words.OUTPUTS, *words.CONTAINERS, "status", "phase", "track", "prompt", "task"}
+    members = value.items if isinstance(value, Sequence) else []
+    if isinstance(value, Mapping):
+        members = [inner for _, inner in value.entries.values()]
+    return not any(isinstance(member, Mapping) and telling & member.entries.keys() for member in members)
 
 
 _ELSEWHERE: Final = {
@@ -74,9 +95,18 @@ def has_work(body: Node) -> bool:
     for name, (_, value) in body.entries.items():
         if name in words.CONTAINERS and _has_members(name, value):
             return True
-        if name not in _ELSEWHERE and isinstance(value, Mapping) and _holds_mappings(value):
+        if name in _ELSEWHERE or words.is_record(name):
+            continue
+        if isinstance(value, Mapping) and _holds_mappings(value):
+            return True
+        if isinstance(value, Sequence) and name not in words.LISTS and name not in _SAID and is_work(value):
             return True
     return False
+
+
+def _is_unnamed_work(value: Node, level: int) -> bool:
+    """Work under a word that is not known: at the top in any collection, further down in lists of mappings."""
+    return is_work(value) and (level == 0 or isinstance(value, Sequence))
 
 
 def _has_members(name: str, value: Node) -> bool:
@@ -162,9 +192,16 @@ def _name_of(source: Source, body: Node, otherwise: str) -> str:
     return otherwise
 
 
-def _read_ordered(source: Source, group: Group, name: str, key: Node, value: Node, level: int) -> None:
+def _read_ordered(source: Source, group: Group, body: Mapping, key: Scalar, value: Node, level: int) -> None:
+    name = key.text
     inner = Group(name=name, place=key, kind=name, parent=group, ordered=True)
     found = list(members_of(source, value))
+    alone = level > 0 and sum(1 for word in words.CONTAINERS if _has_members(word, body.value(word) or key)) == 1
+    if alone and not any(has_work(member.body) for member in found):
+        group.sequence = True  # its tasks are the group's own
+        for member in found:
+            _read_one(source, group, member, _singular(name), level)
+        return
     if any(has_work(member.body) for member in found):
         for member in found:
             _read_one(source, inner, member, _singular(name), level, alone=True)
@@ -199,8 +236,13 @@ def _read_one(source: Source, group: Group, member: Member, kind: str, level: in
         _alias(outer, member)
         group.groups.append(outer)
         group = outer
+    if kind in _ONLY_GROUPS and isinstance(body, Mapping) and not _TELLING & body.entries.keys():
+        source.notes.left(f"{kind} {shown(member.name)}: no task is in it", member.place)
+        source.told(body)
+        return
     task = Task(name=f"{member.name}-work" if alone else member.name, place=member.place, parent=group)
     task.from_words, task.kind = isinstance(body, Scalar), kind
+    task.local = isinstance(body, Mapping) and not _has_id(body)
     _alias(task, member)
     group.tasks.append(task)
     if isinstance(body, Mapping):
@@ -211,6 +253,10 @@ def _read_one(source: Source, group: Group, member: Member, kind: str, level: in
         group.refs, task.refs = task.refs, []
         group.gates, task.gates = task.gates, []
         group.aliases, task.aliases = task.aliases, []
+
+
+def _has_id(body: Mapping) -> bool:
+    return any(isinstance(body.value(key), Scalar) for key in ("id", "key", "card"))
 
 
 def _fill_group(source: Source, group: Group, body: Mapping) -> None:

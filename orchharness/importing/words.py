@@ -45,6 +45,7 @@ ITERATIONS: Final = (
     "max_iterations", "maxIterations", "max_critique_iterations", "max_critic_iterations", "max_feedback_iterations",
     "max_tournament_iterations", "max_cycles",
 )  # fmt: skip
+FAILURES: Final = ("failure_action", "on_failure", "on_fail", "on_exhausted", "escalation_policy", "escalation")
 CRITICS: Final = ("critic", "critic_agent", "critics", "reviewers", "reviewer", "evaluator", "evaluators", "agent", "validator", "type", "mechanism")
 CRITERIA: Final = ("criteria", "evaluation_criteria", "scoring_dimensions", "dimensions", "rubric", "weights")
 CONDITIONS: Final = ("conditions", "gate_conditions", "condition", "exit_criteria", "pass_condition", "criteria", "acceptance_criteria")

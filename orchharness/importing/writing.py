@@ -65,11 +65,11 @@ class Writer:
             limits["resources"] = dict(self.draft.counters)
         if limits:
             plan["limits"] = limits
-        if self.critics and (self.draft.threshold is not None or self.draft.iterations):
+        if self.critics and (self.draft.threshold is not None or self.draft.iterations or self.draft.asks):
             plan["defaults"] = {"gate": self._defaults()}
         if self.agents:
             plan[Comment("1")] = _AGENTS_SAY
-            plan["agents"] = {id_: _placeholder(f"say in 'agents' who does the work of {id_}") for id_ in self.agents.values()}
+            plan["agents"] = {id_: _placeholder(f"say under agents who {id_} is") for id_ in self.agents.values()}
         if self.critic_bodies:
             plan[Comment("2")] = _CRITICS_SAY
             plan["critics"] = dict(self.critic_bodies)
@@ -85,6 +85,8 @@ class Writer:
             gate["threshold"] = Raw(values.plain(self.draft.threshold))
         if self.draft.iterations:
             gate["max_iterations"] = self.draft.iterations
+        if self.draft.asks:
+            gate["on_exhausted"] = "ask"
         return gate
 
     def _sort_gates(self) -> None:
@@ -239,6 +241,8 @@ class Writer:
             body["critics"] = list(dict.fromkeys(self._critic(gate, name) for name in self._who(gate)))
         if gate.threshold is not None:
             body["threshold"] = Raw(values.plain(gate.threshold))
+        if gate.asks:
+            body["on_exhausted"] = "ask"
         if gate.iterations and not averages:
             body["max_iterations"] = gate.iterations
         return body
@@ -258,7 +262,7 @@ class Writer:
         key = (name, tuple(sorted(criteria.items())))
         if key not in self.critics:
             id_ = self.critics[key] = self.critic_ids.take(id_from(name, "critic"))
-            what = "a person has to approve" if name == PERSON else f"say in 'critics' who is {id_}"
+            what = "a person has to approve" if name == PERSON else f"say under critics who {id_} is"
             body = _placeholder(what)
             if self.draft.critic_mode == "background":
                 body["mode"] = "background"
@@ -284,7 +288,7 @@ class Writer:
 
 
 def _placeholder(what: str) -> _Map:
-    return {"run": ["python", "-c", f'raise SystemExit("not filled in yet: {what}")']}
+    return {"run": ["python", "-c", f"raise SystemExit('not filled in yet: {what}')"]}
 
 
 def _text(text: str) -> str:

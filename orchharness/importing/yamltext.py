@@ -9,9 +9,9 @@ import json
 import re
 from typing import Final, Union
 
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./*+-]*(?: [A-Za-z0-9_./+(),;-]+)*")
+_PLAIN: Final = re.compile(r"-?[A-Za-z][A-Za-z0-9_./*+-]*(?: [A-Za-z0-9_./+(),;&%='<>-]+)*")
 _RESERVED: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"})
-_WIDTH: Final = 100
+_WIDTH: Final = 120
 
 Value = Union[str, int, bool, "Raw", "Block", list["Value"], dict[str, "Value"]]  # noqa: UP007
 
@@ -65,7 +65,7 @@ def _mapping(value: dict[str, Value], indent: str) -> list[str]:
 def _entry(key: str, value: Value, indent: str) -> list[str]:
     if isinstance(value, dict):
         short = _flow(value)
-        if short is not None and len(indent) + len(key) + len(short) < _WIDTH and len(indent) > 2:
+        if short is not None and len(indent) + len(key) + len(short) < _WIDTH and indent:
             return [f"{indent}{key}: {short}"]
         return [f"{indent}{key}:", *_mapping(value, indent + "  ")]
     if isinstance(value, list):
