@@ -152,7 +152,9 @@ def _listed(made: Imported, shown: str, target: Path | None) -> str:
     if made.plan is None:
         rows.append(f"{shown}: no plan was made: take the contradictions out of it first")
         if any(note.text.endswith("which is not in the file") for note in made.notes):
-            rows.append("with --leave-out-unknown, dependencies on what is not in the file are left out and listed")
+            rows.append(
+                "with --leave-out-unknown, dependencies on what is not in the file are left out and listed"
+            )
     elif target is not None:
         rows.append(f"{target} is written: see what it will do with 'orchharness explain {target}'")
     return "".join(f"{row}\n" for row in rows)

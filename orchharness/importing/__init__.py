@@ -19,7 +19,7 @@ from orchharness.importing.notes import About, Note, Notes, Source
 from orchharness.importing.reading import Document, UnreadableError, read_documents
 from orchharness.record import record
 
-__all__ = ["About", "Imported", "Note", "UnreadableError", "UnknownShapeError", "import_plan"]
+__all__ = ["About", "Imported", "Note", "UnknownShapeError", "UnreadableError", "import_plan"]
 
 
 @record

@@ -45,7 +45,9 @@ def assemble(source: Source, dialect: str, shown: str, *, leave_unknown: bool) -
     draft = _READERS[dialect](source)
     things = things_of(draft)
     if len(things) > MAX_THINGS or sum(len(t.refs) for t in things) > MAX_EDGES:
-        notes.contradict(f"more than {MAX_THINGS} tasks and groups, or {MAX_EDGES} dependencies: split the file")
+        notes.contradict(
+            f"more than {MAX_THINGS} tasks and groups, or {MAX_EDGES} dependencies: split the file"
+        )
         return Made(text=None, tasks=len(things), gates=0, contradictory=True)
     registry = Registry(draft)
     settle_members(draft, registry, notes)
@@ -60,7 +62,12 @@ def assemble(source: Source, dialect: str, shown: str, *, leave_unknown: bool) -
     connect_reads(source, draft, ordering)
     ordering.settle()
     take_turns(draft, ordering, notes)
-    writer = Writer(source=source, draft=draft, needs=Needs(draft=draft, ordering=ordering), origin=" ".join(cleaned(shown).split()))
+    writer = Writer(
+        source=source,
+        draft=draft,
+        needs=Needs(draft=draft, ordering=ordering),
+        origin=" ".join(cleaned(shown).split()),
+    )
     text = writer.text()
     source.tell_unused()
     _tell(notes, draft, writer, dialect)
@@ -94,7 +101,10 @@ def _tell(notes: Notes, draft: Draft, writer: Writer, dialect: str) -> None:
     tasks: list[Task] = draft.root.all_tasks()
     gates = sum(isinstance(thing, Gate) for thing in things_of(draft))
     edges = sum(1 for thing in things_of(draft) for wait in thing.waits.values() if wait.place is not None)
-    notes.add(About.CARRIED, f"read as {IN_WORDS[dialect]}: {len(tasks)} tasks, {gates} gates, {edges} dependencies, {len(draft.crosses)} named edges")
+    notes.add(
+        About.CARRIED,
+        f"read as {IN_WORDS[dialect]}: {len(tasks)} tasks, {gates} gates, {edges} dependencies, {len(draft.crosses)} named edges",
+    )
     if writer.agents:
         names = ", ".join(writer.agents.values())
         notes.add(About.TODO, f"say in 'agents' who does the work: {names}")

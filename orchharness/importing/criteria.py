@@ -39,10 +39,10 @@ def _weights(source: Source, node: Node | None) -> dict[str, Decimal]:
             if isinstance(weight, Scalar) and values.number(weight) is not None:
                 rows.append((name, weight))
                 source.key(node, name)
-    for name, weight in rows:
+    for said, weight in rows:
         number = values.number(weight)
-        if name and number is not None:
-            base = id_from(name, "criterion")
+        if said and number is not None:
+            base = id_from(said, "criterion")
             wanted, again = base, 2
             while wanted in found:
                 wanted, again = f"{base[:60]}-{again}", again + 1

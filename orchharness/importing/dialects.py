@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from orchharness.importing.words import AGENTS, BARRIERS, CONTAINERS, CROSS, DEPENDENCIES, GATES, REVERSE, WRAPPERS
+from orchharness.importing.words import (
+    AGENTS,
+    BARRIERS,
+    CONTAINERS,
+    CROSS,
+    DEPENDENCIES,
+    GATES,
+    REVERSE,
+    WRAPPERS,
+)
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 ORCHESTRATION: Final = "orchestration"
@@ -59,7 +68,9 @@ def _are_tasks(node: Node | None) -> bool:
     if not isinstance(node, Sequence) or not node.items:
         return False
     tasks = [item for item in node.items if isinstance(item, Mapping)]
-    known = [t for t in tasks if "id" in t.entries and "title" in t.entries and _TASK_MASTER & t.entries.keys()]
+    known = [
+        t for t in tasks if "id" in t.entries and "title" in t.entries and _TASK_MASTER & t.entries.keys()
+    ]
     return len(known) * 2 > len(node.items)
 
 
@@ -77,13 +88,18 @@ def _is_orchestration(tree: Mapping) -> bool:
     words = {*CONTAINERS, *GATES, *BARRIERS, *CROSS, "execution_queue", "execution"}
     if any(isinstance(tree.value(word), Mapping | Sequence) for word in words):
         return True
-    if any(isinstance(tree.value(word), Mapping) and _is_orchestration_part(tree.value(word), words) for word in WRAPPERS):
+    if any(
+        isinstance(tree.value(word), Mapping) and _is_orchestration_part(tree.value(word), words)
+        for word in WRAPPERS
+    ):
         return True
     return any(is_work(value) for _, value in tree.entries.values())
 
 
 def _is_orchestration_part(node: Node | None, words: set[str]) -> bool:
-    return isinstance(node, Mapping) and any(isinstance(node.value(word), Mapping | Sequence) for word in words)
+    return isinstance(node, Mapping) and any(
+        isinstance(node.value(word), Mapping | Sequence) for word in words
+    )
 
 
 def is_work(node: Node | None) -> bool:
@@ -92,10 +108,23 @@ def is_work(node: Node | None) -> bool:
     if isinstance(node, Mapping):
         members = [value for _, value in node.entries.values()]
     bodies = [member for member in members if isinstance(member, Mapping)]
-    telling = {*DEPENDENCIES, *REVERSE, *AGENTS, "card", "agent", "agents", "tasks", "worker", "waves", "phases", "steps"}
+    telling = {
+        *DEPENDENCIES,
+        *REVERSE,
+        *AGENTS,
+        "card",
+        "agent",
+        "agents",
+        "tasks",
+        "worker",
+        "waves",
+        "phases",
+        "steps",
+    }
     working = [
         body
         for body in bodies
-        if telling & body.entries.keys() and any(isinstance(body.value(k), Scalar | Sequence | Mapping) for k in telling)
+        if telling & body.entries.keys()
+        and any(isinstance(body.value(k), Scalar | Sequence | Mapping) for k in telling)
     ]
     return len(working) >= 1 and len(working) * 2 > len(members)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import field
 from decimal import Decimal
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.record import record
 
-
-Any: TypeAlias = "Union[Task, Group, Gate, Point]"
+Any: TypeAlias = "Task | Group | Gate | Point"
 
 
 @record(kw_only=False)
@@ -63,7 +62,6 @@ class Task(Thing):
     estimate: str | None = None
     timeout: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    cwd: str | None = None
     allow_failure: bool = False
     mode: str | None = None
     tags: list[str] = field(default_factory=list)

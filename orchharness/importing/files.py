@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from orchharness.importing import values
@@ -47,7 +48,11 @@ def connect_reads(source: Source, draft: Draft, ordering: Ordering) -> None:
             path = filled(source, word.text.strip())
             known = [maker for maker in makers.get(values.path(path) or "", []) if maker is not task]
             looked += 1
-            if len(known) == 1 and looked <= MAX_READS and _connect(task, known[0], values.path(path) or "", ordering):
+            if (
+                len(known) == 1
+                and looked <= MAX_READS
+                and _connect(task, known[0], values.path(path) or "", ordering)
+            ):
                 continue
             said.append(" ".join(values.cleaned(path).split()))
         if said:
@@ -114,9 +119,11 @@ def take_turns(draft: Draft, ordering: Ordering, notes: Notes) -> None:
         exact.setdefault(path, []).append(task)
     globs = [path for path in exact if is_glob(path)]
     for path in globs[MAX_GLOBS:]:
-        notes.left("output: more patterns than can be compared", *(t.outputs.pop(path) for t in exact.pop(path)))
+        notes.left(
+            "output: more patterns than can be compared", *(t.outputs.pop(path) for t in exact.pop(path))
+        )
     ids = Ids()
-    for path, tasks in exact.items():
+    for path in list(exact):
         meeting = [other for other in _near(path, exact, globs[:MAX_GLOBS]) if may_meet(path, other)]
         both = list({id(t): t for other in [path, *meeting] for t in exact[other]}.values())
         if len(both) > 1 and not _all_ordered(both, ordering):
@@ -125,7 +132,11 @@ def take_turns(draft: Draft, ordering: Ordering, notes: Notes) -> None:
             for task in both:
                 task.counters.append(counter)
             who = ", ".join(task.id for task in both[:4]) + (" and more" if len(both) > 4 else "")
-            notes.add(About.CARRIED, f"{who} write {shown(path)} in no order: they take turns (resources)", *(task.place for task in both))
+            notes.add(
+                About.CARRIED,
+                f"{who} write {shown(path)} in no order: they take turns (resources)",
+                *(task.place for task in both),
+            )
 
 
 def _near(path: str, exact: dict[str, list[Task]], globs: list[str]) -> list[str]:
@@ -139,5 +150,5 @@ def _near(path: str, exact: dict[str, list[Task]], globs: list[str]) -> list[str
 def _all_ordered(tasks: list[Task], ordering: Ordering) -> bool:
     row = sorted(tasks, key=lambda t: ordering.order.index((id(t), END)) if len(tasks) < 50 else t.place.line)
     return all(
-        ordering.is_before((id(first), END), (id(then), BEGIN)) for first, then in zip(row, row[1:], strict=False)
+        ordering.is_before((id(first), END), (id(then), BEGIN)) for first, then in itertools.pairwise(row)
     )

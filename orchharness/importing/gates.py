@@ -17,11 +17,37 @@ from orchharness.importing.notes import Source, shown
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 _PERSON: Final = re.compile(r"\b(human|user|manual|person|ceo|owner|approv\w*)\b", re.IGNORECASE)
-_PEOPLE: Final = ("requires_human", "human_approval", "approval_required", "requires_approval", "manual", "user_approval")
-_SETTINGS: Final = frozenset({"threshold", "status", "criteria", "reviewers", "type", "after_phase", "conditions", "name", "of"})
+_PEOPLE: Final = (
+    "requires_human",
+    "human_approval",
+    "approval_required",
+    "requires_approval",
+    "manual",
+    "user_approval",
+)
+_SETTINGS: Final = frozenset(
+    {"threshold", "status", "criteria", "reviewers", "type", "after_phase", "conditions", "name", "of"}
+)
 ASKS: Final = re.compile(r"user|human|person|ask|pause|escalat|manual", re.IGNORECASE)
 _CRITIC: Final = re.compile(r"[A-Za-z][\w.-]{1,60}")
-_NO_CRITICS: Final = frozenset({"validation", "binary", "gate", "quality", "score", "human", "user", "manual", "approval", "quality_gate", "hard", "soft", "fan_out", "fan_in"})
+_NO_CRITICS: Final = frozenset(
+    {
+        "validation",
+        "binary",
+        "gate",
+        "quality",
+        "score",
+        "human",
+        "user",
+        "manual",
+        "approval",
+        "quality_gate",
+        "hard",
+        "soft",
+        "fan_out",
+        "fan_in",
+    }
+)
 
 
 def own_gates(source: Source, owner: Task | Group, body: Mapping) -> list[Gate]:
@@ -34,9 +60,8 @@ def own_gates(source: Source, owner: Task | Group, body: Mapping) -> list[Gate]:
         elif isinstance(node, Scalar):
             found.append(_said_gate(owner, key, node))
         elif isinstance(node, Sequence):
-            for item in node.items:
-                if isinstance(item, Scalar) and item.value is not None:
-                    found.append(_said_gate(owner, key, item))
+            said = [item for item in node.items if isinstance(item, Scalar) and item.value is not None]
+            found += [_said_gate(owner, key, item) for item in said]
     if not found:
         found += _from_settings(source, owner, body)
     fails = values.text(source.value(body, *words.FAILURES)) or ""
@@ -86,9 +111,9 @@ def read_gate(source: Source, body: Mapping, name: str, place: Node) -> Gate:
     gate.criteria = read_criteria(source, criteria, name)
     gate.rationale = _asked(source, body)
     asked = " ".join([gate.rationale or "", gate.title or "", values.text(body.value("type")) or ""])
-    gate.person = any((values.text(source.value(body, k)) or "").lower() in {"true", "yes"} for k in _PEOPLE) or (
-        not gate.critics and bool(_PERSON.search(asked))
-    )
+    gate.person = any(
+        (values.text(source.value(body, k)) or "").lower() in {"true", "yes"} for k in _PEOPLE
+    ) or (not gate.critics and bool(_PERSON.search(asked)))
     for key in words.JUDGED:
         gate.of += _judged(source, body, key)
     return gate

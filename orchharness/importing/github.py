@@ -25,7 +25,16 @@ _PREPARES: Final = re.compile(
 _FROM_CALLER: Final = re.compile(r"\$\{\{\s*(?:secrets|env|vars)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHELLS: Final = {"": "", "bash": "set -o pipefail\n", "sh": ""}
-_TOLD: Final = ("runs-on", "permissions", "concurrency", "environment", "outputs", "container", "services", "strategy")
+_TOLD: Final = (
+    "runs-on",
+    "permissions",
+    "concurrency",
+    "environment",
+    "outputs",
+    "container",
+    "services",
+    "strategy",
+)
 _HEAD: Final = ("on", "permissions", "concurrency", "run-name", "defaults", "env")
 
 
@@ -44,11 +53,11 @@ def read_actions(source: Source) -> Draft:
             source.told(tree.value(key))
     for name, (_, body) in (jobs.entries if isinstance(jobs, Mapping) else {}).items():
         assert isinstance(jobs, Mapping)
-        key = source.key(jobs, name)
+        place = source.key(jobs, name)
         if not isinstance(body, Mapping):
-            source.notes.left(f"job {shown(name)} is no mapping", key)
+            source.notes.left(f"job {shown(name)} is no mapping", place)
             continue
-        draft.root.tasks.append(_Job(source, name, key, body).task(draft.root, top, default))
+        draft.root.tasks.append(_Job(source, name, place, body).task(draft.root, top, default))
     return draft
 
 
@@ -110,13 +119,17 @@ class _Job:
 
     def _step(self, place: int, step: Node, defaults: list[Node | None]) -> None:
         source = self.source
-        title = values.line(source.value(step, "name")) or values.line(source.value(step, "id")) or f"step {place}"
+        title = (
+            values.line(source.value(step, "name"))
+            or values.line(source.value(step, "id"))
+            or f"step {place}"
+        )
         source.value(step, "id")
         uses, run = source.value(step, "uses"), source.value(step, "run")
         condition = source.value(step, "if")
         if isinstance(uses, Scalar):
             source.told(step)
-            self._uses(title, uses, step)
+            self._uses(title, uses)
             return
         if isinstance(step, Scalar):  # a list of commands
             self._add(step.text)
@@ -125,13 +138,15 @@ class _Job:
             source.notes.left("a step without run and uses", step)
             return
         shell = values.text(source.value(step, "shell")) or self._default(defaults, "shell") or ""
-        folder = values.text(source.value(step, "working-directory")) or self._default(defaults, "working-directory")
-        why = self._why_not(step, run, condition, shell, folder)
+        folder = values.text(source.value(step, "working-directory")) or self._default(
+            defaults, "working-directory"
+        )
+        why = self._why_not(run, condition, shell, folder)
         if why:
             self._fail(run, f"{title}: {why}")
             return
         assert isinstance(step, Mapping)
-        exports = self._exports(source.value(step, "env"), run)
+        exports = self._exports(source.value(step, "env"))
         goes_on = values.text(source.value(step, "continue-on-error")) == "true"
         limit = source.value(step, "timeout-minutes")
         if limit is not None:
@@ -147,8 +162,11 @@ class _Job:
     def _default(self, defaults: list[Node | None], key: str) -> str | None:
         return next((found for d in defaults if (found := values.text(self.source.value(d, key)))), None)
 
-    def _why_not(self, step: Node, run: Scalar, condition: Node | None, shell: str, folder: str | None) -> str:
-        if condition is not None and (values.text(condition) or "").strip(" ${}()") not in {"success", "true"}:
+    def _why_not(self, run: Scalar, condition: Node | None, shell: str, folder: str | None) -> str:
+        if condition is not None and (values.text(condition) or "").strip(" ${}()") not in {
+            "success",
+            "true",
+        }:
             return f"it runs only if: {values.line(condition)}"
         if shell not in _SHELLS:
             return f"it is for another shell ({shell})"
@@ -156,9 +174,11 @@ class _Job:
             return "it is made of values that only exist there (${{ … }})"
         return ""
 
-    def _uses(self, title: str, uses: Scalar, step: Node) -> None:
+    def _uses(self, title: str, uses: Scalar) -> None:
         if _PREPARES.fullmatch(uses.text.strip()):
-            self.source.notes.left("uses: preparing a fresh machine (checkout, setup, cache, artifacts)", uses)
+            self.source.notes.left(
+                "uses: preparing a fresh machine (checkout, setup, cache, artifacts)", uses
+            )
             return
         self._fail(uses, f"{title}: it uses {uses.text}")
 
@@ -173,7 +193,7 @@ class _Job:
                 else:
                     self.made.env[name] = kept
 
-    def _exports(self, node: Node | None, run: Scalar) -> str | None:
+    def _exports(self, node: Node | None) -> str | None:
         rows = []
         for name, (_, value) in (node.entries if isinstance(node, Mapping) else {}).items():
             assert isinstance(node, Mapping)

@@ -28,7 +28,9 @@ def read_lanes(source: Source, draft: Draft, execution: Mapping) -> None:
         source.key(execution, name)
         mode = (values.text(source.value(body, "mode")) or "").lower()
         rationale = values.text(source.value(body, "rationale"))
-        members = [Ref(word) for key_ in ("tasks", "agents") for word in values.words(source.value(body, key_))]
+        members = [
+            Ref(word) for key_ in ("tasks", "agents") for word in values.words(source.value(body, key_))
+        ]
         if not members:
             draft.critic, draft.critic_mode = draft.critic or name.replace("_", "-"), mode
             draft.texts.setdefault(draft.critic, rationale or "")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from orchharness.importing.draft import Draft, Group, Ref, Task
+from typing import Final
+
+from orchharness.importing.draft import Draft, Group, Ref, Task, Thing
 from orchharness.importing.notes import About, Notes, shown
 from orchharness.importing.registry import Registry, chain_of, in_words, plain, things_of
 from orchharness.importing.words import CONTAINERS
+
+_CALLED_BY_ID: Final = frozenset({"task with subtasks", "enabler", "feature", "epic", "story"})
 
 
 def settle_members(draft: Draft, registry: Registry, notes: Notes) -> None:
@@ -17,23 +21,41 @@ def settle_members(draft: Draft, registry: Registry, notes: Notes) -> None:
             _adopt(group, ref, registry, notes, described=described)
     _drop_empty(draft.root, notes)
     _check_twice(draft, notes)
+    _check_groups(draft, notes)
+
+
+def _check_groups(draft: Draft, notes: Notes) -> None:
+    """The same for groups that are called by ids, not by numbers."""
+    seen: dict[str, Group] = {}
+    for group in [t for t in things_of(draft) if isinstance(t, Group) and t.kind in _CALLED_BY_ID]:
+        first = seen.setdefault(group.name.lower(), group)
+        if first is not group:
+            notes.contradict(f"{group.kind} {shown(group.name)} is described twice", first.place, group.place)
 
 
 def _adopt_homes(draft: Draft, registry: Registry) -> None:
     """`phase: 2` on a task that stands outside of all groups."""
     for thing in [*draft.root.tasks, *draft.root.groups]:
         for ref in thing.home:
-            found = [t for t in registry.find(ref, thing, points=False) if isinstance(t, Group) and t is not thing]
+            found = [
+                t for t in registry.find(ref, thing, points=False) if isinstance(t, Group) and t is not thing
+            ]
             numbered = Ref(ref.word)
             if not found and ref.word.text.isdecimal():
-                found = [t for _, t in registry.names.get(f"phase-{numbered.word.text}", []) if isinstance(t, Group)]
+                found = [
+                    t
+                    for _, t in registry.names.get(f"phase-{numbered.word.text}", [])
+                    if isinstance(t, Group)
+                ]
             if len(found) == 1 and thing not in chain_of(found[0]):
                 _move(thing, found[0])
                 break
 
 
 def _adopt(group: Group, ref: Ref, registry: Registry, notes: Notes, *, described: bool) -> None:
-    found = [t for t in registry.find(ref, group, points=False) if isinstance(t, Task | Group) and t is not group]
+    found = [
+        t for t in registry.find(ref, group, points=False) if isinstance(t, Task | Group) and t is not group
+    ]
     thing = found[0] if found else None
     if thing is None:
         if described:
@@ -62,13 +84,13 @@ def _is_free(thing: Task | Group) -> bool:
     return parent is None or not parent.name or (parent.name in CONTAINERS and not parent.ordered)
 
 
-def _move(thing: Task | Group, group: Group) -> None:
+def _move(thing: Thing, group: Group) -> None:
     old = thing.parent
     if isinstance(thing, Task):
         if old is not None:
             old.tasks = [t for t in old.tasks if t is not thing]
         group.tasks.append(thing)
-    else:
+    elif isinstance(thing, Group):
         if old is not None:
             old.groups = [g for g in old.groups if g is not thing]
         group.groups.append(thing)
@@ -95,8 +117,12 @@ def _check_twice(draft: Draft, notes: Notes) -> None:
         if first is task:
             continue
         if task.kind == "agent" and first.parent is not task.parent and plain(task.name) not in asked:
-            notes.add(About.RENAMED, f"{shown(task.name)} is there several times: told apart by the group", task.place)
-        elif task.local or first.local or task.name.removesuffix("-work").isdecimal():
+            notes.add(
+                About.RENAMED,
+                f"{shown(task.name)} is there several times: told apart by the group",
+                task.place,
+            )
+        elif task.local or first.local:
             continue  # told apart by their groups
         else:
             same = "with the same text" if _said(first) == _said(task) else "with different content"

@@ -72,7 +72,9 @@ class Needs:
         if depth > 50:
             return []
         if isinstance(thing, Point):
-            inner: list[Any] = [w.target for w in thing.waits.values()] if not thing.resolved else list(thing.resolved)
+            inner: list[Any] = (
+                [w.target for w in thing.waits.values()] if not thing.resolved else list(thing.resolved)
+            )
             return [t for target in inner for t in self._written(target, depth + 1)]
         if not isinstance(thing, Group):
             return [thing]

@@ -124,7 +124,9 @@ def is_nothing(node: Node) -> bool:
     """Whether it is null or an empty list or mapping."""
     if isinstance(node, Scalar):
         return node.value is None
-    return not (node.items if isinstance(node, Sequence) else node.entries if isinstance(node, Mapping) else 1)
+    return not (
+        node.items if isinstance(node, Sequence) else node.entries if isinstance(node, Mapping) else 1
+    )
 
 
 def shown(text: str) -> str:

@@ -10,10 +10,11 @@ from orchharness.importing.criteria import read_criteria
 from orchharness.importing.draft import Cross, Draft, Group, Ref
 from orchharness.importing.gates import ASKS, read_gates
 from orchharness.importing.lanes import is_lanes, read_lanes, read_modes
+from orchharness.importing.members import members_of
 from orchharness.importing.notes import Source
 from orchharness.importing.points import read_barriers, read_queue
 from orchharness.importing.tasks import paths_in, refs_of
-from orchharness.importing.tree import members_of, walk
+from orchharness.importing.tree import walk
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 _SETTINGS: Final = (
@@ -50,7 +51,9 @@ def _read_header(source: Source, draft: Draft, body: Mapping, *, wrapped: bool) 
     if wrapped or "tasks" not in body.entries or "id" in body.entries:
         draft.name = values.text(source.value(body, "id", "plan_id", "workflow_id")) or draft.name
     draft.title = values.line(source.value(body, "name", "title")) or draft.title
-    draft.description = values.text(source.value(body, "description", "goal", "objective")) or draft.description
+    draft.description = (
+        values.text(source.value(body, "description", "goal", "objective")) or draft.description
+    )
     _read_settings(source, draft, body)
     for name in _SETTINGS:
         inner = source.value(body, name)
@@ -128,10 +131,14 @@ def _read_cross(source: Source, draft: Draft, name: str, place: Node, body: Node
     cross = Cross(name=name, place=place, source=[*start, *trigger], target=end)
     information = source.value(body, "information", "content", "data")
     for holder in (body, information):
-        cross.paths += paths_in(source, source.value(holder, "artifact_path", "artifact_paths", "artifacts", "artifact", "files"))
+        cross.paths += paths_in(
+            source, source.value(holder, "artifact_path", "artifact_paths", "artifacts", "artifact", "files")
+        )
     rows = [values.line(source.value(body, "name", "title")), values.line(information)]
     rows.append(values.line(source.value(information, "summary")))
-    rows += values.lines(source.value(information, "details")) + values.lines(source.value(body, "usage_in_target"))
+    rows += values.lines(source.value(information, "details")) + values.lines(
+        source.value(body, "usage_in_target")
+    )
     rows += [values.line(ref.word) for ref in trigger]
     cross.rationale = "\n".join(row for row in rows if row) or None
     draft.crosses.append(cross)

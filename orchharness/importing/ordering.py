@@ -5,6 +5,7 @@ Every group has a beginning, an end of its work, and an end with its gates; so e
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -119,7 +120,10 @@ class Ordering:
             if not cycle:
                 return
             left -= set(cycle)
-            places = [self.before[then].get(first) for first, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)]
+            places = [
+                self.before[then].get(first)
+                for first, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
+            ]
             names: list[str] = []
             for key in cycle:
                 said = in_words(self.things[key[0]])
@@ -157,6 +161,4 @@ def _follows(draft: Draft) -> Iterator[tuple[Group, Group]]:
                 if not then.waits:
                     yield first, then
     phases = draft.phases or []
-    yield from zip(phases, phases[1:], strict=False)
-
-
+    yield from itertools.pairwise(phases)

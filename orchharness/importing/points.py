@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from orchharness.importing import values, words
 from orchharness.importing.draft import Draft, Gate, Group, Point, Ref, Task, Wait
+from orchharness.importing.members import members_of
 from orchharness.importing.notes import Source
 from orchharness.importing.tasks import fill_thing, filled, mode_of, paths_in, refs_of
-from orchharness.importing.tree import members_of, walk
+from orchharness.importing.tree import walk
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 _CONDITIONS = ("gate_conditions", "conditions", "condition", "pass_condition", "criteria", "exit_criteria")
@@ -35,7 +36,9 @@ def read_barriers(source: Source, draft: Draft, node: Node) -> None:
         if paths:
             _add_task(source, draft, point, paths, conditions)
         elif conditions or values.ratio(body.value("threshold")) is not None:
-            gate = Gate(name=point.name, place=point.place, title=point.title, of=point.refs, blocks=point.blocks)
+            gate = Gate(
+                name=point.name, place=point.place, title=point.title, of=point.refs, blocks=point.blocks
+            )
             gate.rationale = "\n".join(conditions) or None
             gate.threshold = values.ratio(source.value(body, *words.THRESHOLDS))
             draft.gates.append(gate)
@@ -54,7 +57,9 @@ def _phases(node: Node | None) -> list[Ref]:
 def _add_task(source: Source, draft: Draft, point: Point, paths: list[Scalar], conditions: list[str]) -> None:
     group = Group(name=point.name, place=point.place, kind="barrier", parent=draft.root)
     group.refs, group.blocks, group.title = point.refs, point.blocks, point.title
-    task = Task(name=f"{point.name}-handover", place=point.place, parent=group, kind="task", title=point.title)
+    task = Task(
+        name=f"{point.name}-handover", place=point.place, parent=group, kind="task", title=point.title
+    )
     unsafe = []
     for word in paths:
         kept = values.path(filled(source, word.text.strip()))
@@ -83,7 +88,7 @@ def read_queue(source: Source, draft: Draft, node: Node) -> None:
         walk(source, draft.root, _as_phases(groups))
         return
     before: Point | None = None
-    for member in members_of(source, groups):
+    for member in members_of(source, groups, "group"):
         if not isinstance(member.body, Mapping):
             source.notes.left("an entry of the queue that is no mapping", member.place)
             continue
@@ -106,7 +111,9 @@ def _read_streams(source: Source, draft: Draft, point: Point, body: Mapping) -> 
     for key in _STREAMS:
         node = source.value(body, key)
         for member in members_of(source, node) if isinstance(node, Sequence | Mapping) else []:
-            stream = Point(name=f"{point.name} {member.name}", place=member.place, kind="stream", sequence=True)
+            stream = Point(
+                name=f"{point.name} {member.name}", place=member.place, kind="stream", sequence=True
+            )
             stream.members = refs_of(source.value(member.body, "agents", "tasks"))
             if isinstance(member.body, Mapping):
                 stream.sequence = mode_of(source, member.body) in {None, "sequence"}

@@ -56,14 +56,13 @@ def read_documents(data: bytes, shown: str) -> list[Document]:
         return _fenced(text, shown)
     try:
         return _documents(text, shown)
-    except UnreadableError:
+    except UnreadableError as error:
         if re.search(r"^[ \t]*(```|~~~)", text, re.MULTILINE) is None:
             raise
         try:
             return _fenced(text, shown)
-        except UnreadableError:
-            pass
-        raise
+        except UnreadableError as other:
+            raise UnreadableError([*error.problems, *other.problems]) from None
 
 
 def _decoded(data: bytes, shown: str) -> str:

@@ -109,7 +109,11 @@ class Resolver:
             for thing in self._find(gate, ref, "judges"):
                 if isinstance(thing, Gate):
                     gate.mean_of.append(thing)
-                elif isinstance(thing, Task | Group) and thing not in gate.judged and thing is not self.draft.root:
+                elif (
+                    isinstance(thing, Task | Group)
+                    and thing not in gate.judged
+                    and thing is not self.draft.root
+                ):
                     gate.judged.append(thing)
         if len(gate.judged) == 1 and not gate.mean_of and not gate.judged[0].gates:
             self._hang(gate, gate.judged[0])
@@ -118,7 +122,9 @@ class Resolver:
 
     def _judge_all(self, gate: Gate) -> None:
         if not (gate.final or "final" in gate.name.lower()):
-            self.notes.left(f"gate {shown(gate.name)} does not say what it judges: add it by hand", gate.place)
+            self.notes.left(
+                f"gate {shown(gate.name)} does not say what it judges: add it by hand", gate.place
+            )
             self.draft.gates = [g for g in self.draft.gates if g is not gate]
             self._forget(gate)
             return
@@ -141,9 +147,13 @@ class Resolver:
         if target is thing:
             self.notes.contradict(f"{in_words(thing)} waits for itself", ref.word)
         elif isinstance(target, Group) and target in chain_of(thing):
-            self.notes.contradict(f"{in_words(thing)} waits for {in_words(target)}, which it is part of", ref.word)
+            self.notes.contradict(
+                f"{in_words(thing)} waits for {in_words(target)}, which it is part of", ref.word
+            )
         elif isinstance(thing, Group) and thing in chain_of(target) and not isinstance(target, Gate):
-            self.notes.contradict(f"{in_words(thing)} waits for {in_words(target)}, which is part of it", ref.word)
+            self.notes.contradict(
+                f"{in_words(thing)} waits for {in_words(target)}, which is part of it", ref.word
+            )
         elif not self._against_order(thing, target, ref):
             thing.waits.setdefault(id(target), Wait(target, ref.word if ref.word.line else None))
 
@@ -153,12 +163,16 @@ class Resolver:
             if one is other:
                 continue
             above = mine[depth - 1] if depth else None
-            if not (isinstance(above, Group) and above.ordered and one in above.groups and other in above.groups):
+            if not (
+                isinstance(above, Group) and above.ordered and one in above.groups and other in above.groups
+            ):
                 return False
             if above.groups.index(other) < above.groups.index(one):
                 return False
             said = f"{in_words(thing)} waits for {in_words(target)} of {in_words(other)}, which comes later"
-            self.notes.contradict(said if other is not target else said.replace(f" of {in_words(other)}", ""), ref.word)
+            self.notes.contradict(
+                said if other is not target else said.replace(f" of {in_words(other)}", ""), ref.word
+            )
             return True
         return False
 
@@ -199,9 +213,11 @@ class Resolver:
             if not known and not ref.loose:
                 self._find(who, ref, "names")
             found += [t for t in known if not isinstance(t, Point) and t not in found]
-        tasks = [t for t in found if isinstance(t, Task)]
+        tasks: list[Any] = [t for t in found if isinstance(t, Task)]
         for task in tasks:
-            apart = [g for g in found if isinstance(g, Group) and g not in chain_of(task) and task not in tasks[1:]]
+            apart = [
+                g for g in found if isinstance(g, Group) and g not in chain_of(task) and task not in tasks[1:]
+            ]
             for group in sorted(apart, key=lambda g: -len(chain_of(g)))[:1] if refs is cross.target else []:
                 self.notes.contradict(
                     f"edge {shown(cross.name)} goes to {in_words(task)} of {in_words(group)}, which is not in it",

@@ -15,9 +15,14 @@ def place_barriers(draft: Draft) -> None:
         targets = [w.target for w in barrier.waits.values()]
         homes = {id(t.parent): t.parent for t in targets if isinstance(t, Group)}
         home = next(iter(homes.values()), None)
-        if len(homes) != 1 or home is None or not home.ordered or len(targets) != sum(t in home.groups for t in targets):
+        if (
+            len(homes) != 1
+            or home is None
+            or not home.ordered
+            or len(targets) != sum(t in home.groups for t in targets)
+        ):
             continue
-        last = max(home.groups.index(t) for t in targets)
+        last = max(home.groups.index(t) for t in targets if isinstance(t, Group))
         draft.root.groups.remove(barrier)
         home.groups.insert(last + 1, barrier)
         barrier.parent = home
@@ -74,15 +79,22 @@ def name_all(draft: Draft, notes: Notes) -> None:
     for group in groups:
         group.id = ids.take(_wanted(group, draft), longer=_near(group))
         if not group.tasks and (group.title or group.rationale):
-            notes.left(f"title or rationale of {in_words(group)}: its groups are the tracks of the plan", group.place)
+            notes.left(
+                f"title or rationale of {in_words(group)}: its groups are the tracks of the plan", group.place
+            )
     for gate in [t for t in things_of(draft) if isinstance(t, Gate)]:
         owned = gate.owner is not None and gate.name == f"G-{gate.owner.name}"
-        gate.id = ids.take(id_from(f"G-{gate.owner.id}" if gate.owner is not None and owned else gate.name, "gate"))
+        gate.id = ids.take(
+            id_from(f"G-{gate.owner.id}" if gate.owner is not None and owned else gate.name, "gate")
+        )
     edges = Ids()
     for cross in draft.crosses:
         cross.id = edges.take(id_from(cross.name, "edge"))
-    for thing in [*tops, *draft.root.all_tasks(), *groups]:
-        if thing.id != thing.name and not (isinstance(thing, Group) and not thing.tasks and thing not in tops):
+    named: list[Task | Group] = [*tops, *draft.root.all_tasks(), *groups]
+    for thing in named:
+        if thing.id != thing.name and not (
+            isinstance(thing, Group) and not thing.tasks and thing not in tops
+        ):
             _tell(thing, notes)
 
 
@@ -100,7 +112,9 @@ def _near(thing: Task | Group) -> str:
     """The id of the next group above that has a name of its own."""
     for group in reversed(chain_of(thing)):
         if group.name:
-            return group.id or id_from(f"{group.kind}-{group.name}" if group.name[:1].isdigit() else group.name, "group")
+            return group.id or id_from(
+                f"{group.kind}-{group.name}" if group.name[:1].isdigit() else group.name, "group"
+            )
     return ""
 
 

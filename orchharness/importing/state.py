@@ -13,7 +13,16 @@ from orchharness.importing.words import FINISHED, NOT_MEANT
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 
 _BEGINS: Final = ("started_at", "startedAt", "start_time", "started", "created_at", "createdAt")
-_ENDS: Final = ("completed_at", "completedAt", "ended_at", "finished_at", "end_time", "completed", "updated_at", "updatedAt")
+_ENDS: Final = (
+    "completed_at",
+    "completedAt",
+    "ended_at",
+    "finished_at",
+    "end_time",
+    "completed",
+    "updated_at",
+    "updatedAt",
+)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?:Z|\+00:?00)?)?")
 
 
@@ -24,8 +33,16 @@ def check_state(tree: Node, draft: Draft, notes: Notes) -> None:
         if isinstance(thing, Gate):
             _check_gate(thing, notes)
         elif is_finished(thing.status):
-            members = thing.resolved if isinstance(thing, Point) else thing.all_tasks() if isinstance(thing, Group) else []
-            for open_ in [m for m in members if m.status and not is_finished(m.status) and not _is_dropped(m.status)]:
+            members = (
+                thing.resolved
+                if isinstance(thing, Point)
+                else thing.all_tasks()
+                if isinstance(thing, Group)
+                else []
+            )
+            for open_ in [
+                m for m in members if m.status and not is_finished(m.status) and not _is_dropped(m.status)
+            ]:
                 said = f"{in_words(thing)} is {shown(thing.status)}, but {in_words(open_)} in it is {shown(open_.status)}"
                 notes.add(About.STATE, said, thing.place, open_.place)
         if isinstance(thing, Task) and is_finished(thing.status):
@@ -43,8 +60,15 @@ def _is_dropped(status: str) -> bool:
 
 
 def _check_gate(gate: Gate, notes: Notes) -> None:
-    if gate.score is not None and gate.threshold is not None and gate.score < gate.threshold and is_finished(gate.status):
-        said = f"gate {shown(gate.name)} is {shown(gate.status)} with {gate.score}, below its {gate.threshold}"
+    if (
+        gate.score is not None
+        and gate.threshold is not None
+        and gate.score < gate.threshold
+        and is_finished(gate.status)
+    ):
+        said = (
+            f"gate {shown(gate.name)} is {shown(gate.status)} with {gate.score}, below its {gate.threshold}"
+        )
         notes.add(About.STATE, said, gate.place)
 
 

@@ -24,7 +24,9 @@ def read_task_master(source: Source) -> Draft:
         draft.title = values.line(source.value(source.value(tree, "meta"), "projectName", "name"))
     tags = tags_of(tree) if isinstance(tree, Mapping) and "tasks" not in tree.entries else []
     if not tags:
-        _read_tasks(source, draft.root, source.value(tree, "tasks") if isinstance(tree, Mapping) else tree, "")
+        _read_tasks(
+            source, draft.root, source.value(tree, "tasks") if isinstance(tree, Mapping) else tree, ""
+        )
         return draft
     assert isinstance(tree, Mapping)
     several = sum(1 for tag in tags if _size(tree.value(tag)) > 0) > 1
@@ -35,7 +37,9 @@ def read_task_master(source: Source) -> Draft:
         if several and (group.tasks or group.groups):
             draft.root.groups.append(group)
     if several:
-        source.notes.add(About.RENAMED, "every tag has task numbers of its own: they stand behind the tag's name")
+        source.notes.add(
+            About.RENAMED, "every tag has task numbers of its own: they stand behind the tag's name"
+        )
     return draft
 
 
@@ -117,7 +121,9 @@ def _paragraphs(source: Source, body: Mapping) -> list[str]:
     return found
 
 
-def _refs(source: Source, body: Mapping, prefix: str, parent: str | None, siblings: frozenset[str]) -> list[Ref]:
+def _refs(
+    source: Source, body: Mapping, prefix: str, parent: str | None, siblings: frozenset[str]
+) -> list[Ref]:
     refs = []
     for word in values.words(source.value(body, *DEPENDENCIES)):
         name = word.text

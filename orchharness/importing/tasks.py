@@ -17,7 +17,12 @@ _TIMES: Final = (
     ("estimated_minutes", "m"), ("duration_minutes", "m"), ("estimated_days", "d"), ("effort_days", "d"),
     ("estimate", None), ("estimated_duration", None), ("estimated_time", None), ("duration", None), ("effort", None),
 )  # fmt: skip
-_LIMITS: Final = (("timeout", None), ("timeout_minutes", "m"), ("timeout-minutes", "m"), ("timeout_seconds", "s"))
+_LIMITS: Final = (
+    ("timeout", None),
+    ("timeout_minutes", "m"),
+    ("timeout-minutes", "m"),
+    ("timeout_seconds", "s"),
+)
 _NOTHING: Final = frozenset({"none", "null", "n/a", "na", "-", "nil", "no", "nothing", "false"})
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][\w.]{0,80})\}", re.ASCII)
 
@@ -31,7 +36,9 @@ def fill_thing(source: Source, thing: Thing, body: Mapping) -> None:
     for key in words.REVERSE:
         thing.blocks += refs_of(source.value(body, key))
     for key in words.PARENTS:
-        thing.home += refs_of(source.value(body, key), loose=True) if isinstance(body.value(key), Scalar) else []
+        thing.home += (
+            refs_of(source.value(body, key), loose=True) if isinstance(body.value(key), Scalar) else []
+        )
 
 
 def refs_of(node: Node | None, *, loose: bool = False) -> list[Ref]:
@@ -42,9 +49,8 @@ def refs_of(node: Node | None, *, loose: bool = False) -> list[Ref]:
         if isinstance(item, Mapping):
             tried = (item.value(k) for k in ("id", "task", "task_id", "phase", "name", "on"))
             named = next((n for n in tried if isinstance(n, Scalar)), None)
-        for word in values.words(named):
-            if word.text.lower() not in _NOTHING:
-                found.append(Ref(word, loose=loose or " " in word.text))
+        said = [word for word in values.words(named) if word.text.lower() not in _NOTHING]
+        found += [Ref(word, loose=loose or " " in word.text) for word in said]
     return found
 
 
@@ -78,8 +84,8 @@ def fill_task(source: Source, task: Task, body: Mapping) -> None:
         task.said.append(f"Role: {role}")
     mode = mode_of(source, body)
     task.mode = mode if mode in {"foreground", "background"} else None
-    task.estimate = _time(source, task, body, _TIMES, "estimate")
-    task.timeout = _time(source, task, body, _LIMITS, "time limit")
+    task.estimate = _time(source, body, _TIMES, "estimate")
+    task.timeout = _time(source, body, _LIMITS, "time limit")
     _fill_artifacts(source, task, body)
     _check_criteria(source, task, body)
     task.gates += own_gates(source, task, body)
@@ -92,25 +98,28 @@ def _agent(said: str | None) -> str | None:
 
 def _fill_lists(source: Source, task: Task, body: Mapping) -> None:
     for key in (*words.LISTS, *(k for k in words.TASKS if k not in {"agents", "agent"})):
-        if key in body.entries and isinstance(body.value(key), Sequence | Scalar) and key not in words.OUTPUTS:
+        if (
+            key in body.entries
+            and isinstance(body.value(key), Sequence | Scalar)
+            and key not in words.OUTPUTS
+        ):
             found = values.lines(source.value(body, key))
             if found:
                 heading = key.replace("_", " ").capitalize()
                 task.said.append(f"{heading}:\n" + "\n".join(f"- {row}" for row in found))
 
 
-def _time(
-    source: Source, task: Task, body: Mapping, keys: tuple[tuple[str, str | None], ...], what: str
-) -> str | None:
+def _time(source: Source, body: Mapping, keys: tuple[tuple[str, str | None], ...], what: str) -> str | None:
     found: str | None = None
     for key, unit in keys:
         node = source.value(body, key)
         if not isinstance(node, Scalar):
             continue
-        unit = unit or (_hours(source) if key == "effort" else None)
-        read = values.duration(node, unit)
+        read = values.duration(node, unit or (_hours(source) if key == "effort" else None))
         if read is None and node.text.strip() not in {"0", "0.0"}:
-            source.notes.left(f"{key} {shown(node.text)}: no {what} with a unit (write {key}_hours, or 2h)", node)
+            source.notes.left(
+                f"{key} {shown(node.text)}: no {what} with a unit (write {key}_hours, or 2h)", node
+            )
         found = found or read
     return found
 

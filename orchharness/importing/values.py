@@ -68,7 +68,9 @@ def lines(node: Node | None) -> list[str]:
     for item in node.items if isinstance(node, Sequence) else [node] if node else []:
         inner = item
         if isinstance(item, Mapping):
-            named = [item.value(k) for k in ("description", "question", "name", "title", "item", "id", "path")]
+            named = [
+                item.value(k) for k in ("description", "question", "name", "title", "item", "id", "path")
+            ]
             inner = next((n for n in named if isinstance(n, Scalar)), item)
         said = text(inner)
         if said:
@@ -99,7 +101,11 @@ def ratio(node: Node | None) -> Decimal | None:
 def count(node: Node | None) -> int | None:
     """A whole number from 1 to 1000."""
     value = number(node)
-    return int(value) if value is not None and value == value.to_integral_value() and 1 <= value <= 1000 else None
+    return (
+        int(value)
+        if value is not None and value == value.to_integral_value() and 1 <= value <= 1000
+        else None
+    )
 
 
 def plain(value: Decimal) -> str:

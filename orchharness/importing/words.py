@@ -10,18 +10,46 @@ DEPENDENCIES: Final = (
     "needs", "requires", "required", "after", "prerequisites", "prerequisite", "prerequisite_phases", "predecessors",
     "predecessor", "waits_for", "wait_for", "upstream", "follows", "deps", "precondition_tasks", "blocked_on",
 )  # fmt: skip
-REVERSE: Final = ("blocks", "unblocks", "releases", "before", "gates_for", "successors", "downstream", "enables")
-ORDERED: Final = ("phases", "waves", "stages", "milestones", "sprints", "iterations_plan", "sequence", "levels")
+REVERSE: Final = (
+    "blocks",
+    "unblocks",
+    "releases",
+    "before",
+    "gates_for",
+    "successors",
+    "downstream",
+    "enables",
+)
+ORDERED: Final = (
+    "phases",
+    "waves",
+    "stages",
+    "milestones",
+    "sprints",
+    "iterations_plan",
+    "sequence",
+    "levels",
+)
 GROUPS: Final = (
     "pipelines", "tracks", "enablers", "streams", "workstreams", "lanes", "features", "epics", "parallel_tracks",
     "stories", "teams", "clusters",
 )  # fmt: skip
 SINGLE_GROUPS: Final = ("pipeline", "track")
-TASKS: Final = ("tasks", "agents", "steps", "work_items", "workItems", "subtasks", "jobs", "items", "actions", "cards")
+TASKS: Final = (
+    "tasks",
+    "agents",
+    "steps",
+    "work_items",
+    "workItems",
+    "subtasks",
+    "jobs",
+    "items",
+    "actions",
+    "cards",
+)
 SINGLE_TASKS: Final = ("task",)
 CONTAINERS: Final = (*ORDERED, *GROUPS, *SINGLE_GROUPS, *TASKS, *SINGLE_TASKS)
 WRAPPERS: Final = ("workflow", "orchestration", "plan", "execution_plan", "project")
-IDS: Final = ("id", "key", "phase", "wave", "track", "enabler", "pipeline", "stage", "group", "card", "slug", "name", "agent", "title")
 TITLES: Final = ("title", "name", "label", "summary", "what", "action")
 PROMPTS: Final = (
     "prompt", "task_description", "description", "details", "instructions", "objective", "goal", "question", "purpose",
@@ -36,7 +64,17 @@ OUTPUTS: Final = (
     "output_files", "output_path", "deliverable", "deliverables", "produces", "creates", "critique_path",
 )  # fmt: skip
 INPUTS: Final = ("inputs", "input", "input_artifacts", "input_files", "reads")
-AGENTS: Final = ("agent", "agent_type", "agentType", "subagent_type", "worker", "assignee", "assigned_to", "agent_spec", "agentHint")
+AGENTS: Final = (
+    "agent",
+    "agent_type",
+    "agentType",
+    "subagent_type",
+    "worker",
+    "assignee",
+    "assigned_to",
+    "agent_spec",
+    "agentHint",
+)
 THRESHOLDS: Final = (
     "threshold", "quality_threshold", "passing_score", "target_score", "quality_target", "min_score", "minimum_score",
     "pass_threshold", "qualityThreshold", "target_threshold",
@@ -45,21 +83,108 @@ ITERATIONS: Final = (
     "max_iterations", "maxIterations", "max_critique_iterations", "max_critic_iterations", "max_feedback_iterations",
     "max_tournament_iterations", "max_cycles",
 )  # fmt: skip
-FAILURES: Final = ("failure_action", "on_failure", "on_fail", "on_exhausted", "escalation_policy", "escalation")
-CRITICS: Final = ("critic", "critic_agent", "critics", "reviewers", "reviewer", "evaluator", "evaluators", "agent", "validator", "type", "mechanism")
+FAILURES: Final = (
+    "failure_action",
+    "on_failure",
+    "on_fail",
+    "on_exhausted",
+    "escalation_policy",
+    "escalation",
+)
+CRITICS: Final = (
+    "critic",
+    "critic_agent",
+    "critics",
+    "reviewers",
+    "reviewer",
+    "evaluator",
+    "evaluators",
+    "agent",
+    "validator",
+    "type",
+    "mechanism",
+)
 CRITERIA: Final = ("criteria", "evaluation_criteria", "scoring_dimensions", "dimensions", "rubric", "weights")
-CONDITIONS: Final = ("conditions", "gate_conditions", "condition", "exit_criteria", "pass_condition", "criteria", "acceptance_criteria")
+CONDITIONS: Final = (
+    "conditions",
+    "gate_conditions",
+    "condition",
+    "exit_criteria",
+    "pass_condition",
+    "criteria",
+    "acceptance_criteria",
+)
 GATES: Final = ("quality_gates", "gates", "qualityGates", "approval_gates")
-OWN_GATES: Final = ("quality_gate", "gate", "exit_gate", "qualityGate", "critique_cycle", "adversarial_review", "adversarial_cycle")
+OWN_GATES: Final = (
+    "quality_gate",
+    "gate",
+    "exit_gate",
+    "qualityGate",
+    "critique_cycle",
+    "adversarial_review",
+    "adversarial_cycle",
+)
 BARRIERS: Final = ("barriers", "sync_barriers", "sync_points", "barrier")
-JUDGED: Final = ("of", "after_phase", "phase", "enabler", "enablers", "task", "tasks", "track", "tracks", "phases", "pipeline", "applies_to", "scope", "for", "agents", "prerequisites")
+JUDGED: Final = (
+    "of",
+    "after_phase",
+    "phase",
+    "enabler",
+    "enablers",
+    "task",
+    "tasks",
+    "track",
+    "tracks",
+    "phases",
+    "pipeline",
+    "applies_to",
+    "scope",
+    "for",
+    "agents",
+    "prerequisites",
+)
 CROSS: Final = ("cross_pollination", "handoffs", "crossPollination", "cross_pollinations")
 MODES: Final = ("execution_mode", "mode", "execution", "executionMode", "internal_mode")
 PARENTS: Final = ("phase", "track", "pipeline", "enabler", "wave", "stage", "parent", "stream", "lane")
-PARALLEL: Final = ("max_concurrent_agents", "max_parallel", "max_concurrent", "maxConcurrent", "parallelism", "max_parallel_agents")
+PARALLEL: Final = (
+    "max_concurrent_agents",
+    "max_parallel",
+    "max_concurrent",
+    "maxConcurrent",
+    "parallelism",
+    "max_parallel_agents",
+)
 
-FINISHED: Final = frozenset({"complete", "completed", "done", "finished", "passed", "pass", "approved", "closed", "resolved", "success", "succeeded", "verified", "merged"})
-NOT_MEANT: Final = frozenset({"cancelled", "canceled", "deferred", "deprecated", "skipped", "wontfix", "obsolete", "superseded", "abandoned"})
+FINISHED: Final = frozenset(
+    {
+        "complete",
+        "completed",
+        "done",
+        "finished",
+        "passed",
+        "pass",
+        "approved",
+        "closed",
+        "resolved",
+        "success",
+        "succeeded",
+        "verified",
+        "merged",
+    }
+)
+NOT_MEANT: Final = frozenset(
+    {
+        "cancelled",
+        "canceled",
+        "deferred",
+        "deprecated",
+        "skipped",
+        "wontfix",
+        "obsolete",
+        "superseded",
+        "abandoned",
+    }
+)
 RECORDS: Final = frozenset({
     "status", "state", "score", "scores", "metrics", "checkpoints", "checkpoint", "execution_log", "history", "resumption",
     "next_actions", "blockers", "issues", "log", "progress", "progress_percent", "current_phase", "current_group",

@@ -12,6 +12,7 @@ from typing import Final
 from orchharness.importing import values
 from orchharness.importing.draft import Draft, Gate, Group, Task
 from orchharness.importing.files import artifacts_of, name_outputs
+from orchharness.importing.hanging import sort_gates
 from orchharness.importing.ids import Ids, id_from
 from orchharness.importing.needs import Needs
 from orchharness.importing.notes import Source
@@ -26,9 +27,7 @@ _AGENTS_SAY: Final = (
     "Nobody does this work yet. Say here who does: a command, or {kind: …} with an agent's plugin.\n"
     "Until then every task of the agent fails with this message."
 )
-_CRITICS_SAY: Final = (
-    "Nobody judges yet. Say here who does: {run: …}, or {agent: …, prompt: …}.\nUntil then the gates stay shut."
-)
+_CRITICS_SAY: Final = "Nobody judges yet. Say here who does: {run: …}, or {agent: …, prompt: …}.\nUntil then the gates stay shut."
 
 
 @record(frozen=False)
@@ -48,10 +47,23 @@ class Writer:
 
     def text(self) -> str:
         """The plan file."""
-        self._sort_gates()
+        self.loose = sort_gates(self.draft)
         body = self._groups()
-        plan: _Map = {Comment("0"): f"Imported from {self.origin}. A plan holds no state: what was done there is not here."}
+        plan: _Map = {
+            Comment(
+                "0"
+            ): f"Imported from {self.origin}. A plan holds no state: what was done there is not here."
+        }
         plan["orchharness"] = 1
+        self._add_head(plan)
+        self._add_people(plan)
+        plan |= body
+        edges = self._edges()
+        if edges:
+            plan["cross_pollination"] = edges
+        return render(plan)
+
+    def _add_head(self, plan: _Map) -> None:
         if self.draft.name:
             plan["plan"] = id_from(self.draft.name, "plan")
         if self.draft.title:
@@ -65,19 +77,19 @@ class Writer:
             limits["resources"] = dict(self.draft.counters)
         if limits:
             plan["limits"] = limits
+
+    def _add_people(self, plan: _Map) -> None:
+        """The defaults of gates, the agents and the critics."""
         if self.critics and (self.draft.threshold is not None or self.draft.iterations or self.draft.asks):
             plan["defaults"] = {"gate": self._defaults()}
         if self.agents:
             plan[Comment("1")] = _AGENTS_SAY
-            plan["agents"] = {id_: _placeholder(f"say under agents who {id_} is") for id_ in self.agents.values()}
+            plan["agents"] = {
+                id_: _placeholder(f"say under agents who {id_} is") for id_ in self.agents.values()
+            }
         if self.critic_bodies:
             plan[Comment("2")] = _CRITICS_SAY
             plan["critics"] = dict(self.critic_bodies)
-        plan |= body
-        edges = self._edges()
-        if edges:
-            plan["cross_pollination"] = edges
-        return render(plan)
 
     def _defaults(self) -> _Map:
         gate: _Map = {}
@@ -89,44 +101,12 @@ class Writer:
             gate["on_exhausted"] = "ask"
         return gate
 
-    def _sort_gates(self) -> None:
-        """Which gates hang on what they judge, and which stand alone in which phase."""
-        phases = self.draft.phases or []
-        groups = [self.draft.root, *self._all(self.draft.root)]
-        loose: list[Gate] = [*self.draft.gates]
-        for group in groups:
-            hangs = group in phases or (group.tasks and not group.groups and group is not self.draft.root)
-            loose += group.gates[1:] if hangs else group.gates
-            group.gates = group.gates[:1] if hangs else []
-            for task in group.tasks:
-                loose += task.gates[1:]
-                task.gates = task.gates[:1]
-        for gate in loose:
-            if gate.owner is not None:
-                gate.judged, gate.owner = [gate.owner], None
-            self.loose.setdefault(self._phase_of(gate), []).append(gate)
-
-    def _all(self, group: Group) -> list[Group]:
-        return [inner for child in group.groups for inner in (child, *self._all(child))]
-
-    def _phase_of(self, gate: Gate) -> int:
-        phases = self.draft.phases or []
-        found = 0
-        for place, phase in enumerate(phases):
-            inside = {id(t) for t in (phase, *self._all(phase), *phase.all_tasks())}
-            inside |= {id(g) for group in (phase, *self._all(phase)) for g in group.gates}
-            inside |= {id(g) for task in phase.all_tasks() for g in task.gates}
-            targets = [*gate.judged, *gate.mean_of, *(wait.target for wait in gate.waits.values())]
-            if any(id(target) in inside for target in targets):
-                found = place
-        if gate.final:
-            found = max(0, len(phases) - 1)
-        return found
-
     def _groups(self) -> _Map:
         if self.draft.phases is None:
             return self._inside(self.draft.root, 0)
-        return {"phases": {phase.id: self._phase(phase, place) for place, phase in enumerate(self.draft.phases)}}
+        return {
+            "phases": {phase.id: self._phase(phase, place) for place, phase in enumerate(self.draft.phases)}
+        }
 
     def _phase(self, phase: Group, place: int) -> _Map:
         return self._head(phase) | self._gate_of(phase) | self._inside(phase, place)
@@ -186,24 +166,30 @@ class Writer:
         if needs:
             body["needs"] = list(needs)
         body |= self._work(task)
+        body |= self._files(task)
         if task.mode == "foreground":
             body["mode"] = "foreground"
+        if task.timeout:
+            body["timeout"] = Raw(task.timeout)
+        if task.estimate:
+            body["estimate"] = Raw(task.estimate)
+        if task.allow_failure:
+            body["allow_failure"] = True
+        if task.tags:
+            body["tags"] = list(task.tags)
+        return body | self._gate_of(task)
+
+    def _files(self, task: Task) -> _Map:
+        body: _Map = {}
         if task.inputs:
             body["inputs"] = {name: self._input(source) for name, source in task.inputs.items()}
         if task.outputs:
             body["outputs"] = {name: path for path, name in name_outputs(task).items()}
-        for key, value in (("cwd", task.cwd), ("timeout", task.timeout), ("estimate", task.estimate)):
-            if value:
-                body[key] = Raw(value) if key != "cwd" else value
         if task.env:
             body["env"] = {name: values.as_text(value) for name, value in task.env.items()}
-        if task.allow_failure:
-            body["allow_failure"] = True
         if task.counters:
             body["resources"] = dict.fromkeys(task.counters, 1)
-        if task.tags:
-            body["tags"] = list(task.tags)
-        return body | self._gate_of(task)
+        return body
 
     def _input(self, source: str) -> str:
         maker, _, output = source.partition(".")
@@ -268,7 +254,9 @@ class Writer:
                 body["mode"] = "background"
             if self.draft.texts.get(name):
                 body["description"] = _text(self.draft.texts[name])
-            body["criteria"] = {criterion: Raw(values.plain(weight)) for criterion, weight in criteria.items()}
+            body["criteria"] = {
+                criterion: Raw(values.plain(weight)) for criterion, weight in criteria.items()
+            }
             self.critic_bodies[id_] = body
         return self.critics[key]
 

@@ -99,7 +99,11 @@ def _flow(value: Value) -> str | None:
             return None
         return "{" + ", ".join(f"{scalar(key)}: {inner}" for key, inner in pairs) + "}"
     word = _word(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and _needs_quotes(value, word) else word
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, str) and _needs_quotes(value, word)
+        else word
+    )
 
 
 def _needs_quotes(value: str, word: str) -> bool:
