@@ -16,13 +16,17 @@ def id_from(name: str, kind: str) -> str:
     """An id that looks like the name; one that begins with no letter gets the kind before it."""
     if _VALID.fullmatch(name):
         return name
-    ascii_ = unicodedata.normalize("NFKD", name[:400]).encode("ascii", "ignore").decode()
-    made = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_)).strip("-_")
-    if not made:
-        made = kind
-    elif not made[0].isalpha():
-        made = f"{kind}-{made}"
+    made = _plain(name)
+    if not made[:1].isalpha():
+        before = _plain(kind)
+        before = before if before[:1].isalpha() else "item"
+        made = f"{before}-{made}" if made else before
     return made[:LONGEST].rstrip("-_")
+
+
+def _plain(text: str) -> str:
+    ascii_ = unicodedata.normalize("NFKD", text[:400]).encode("ascii", "ignore").decode()
+    return re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_)).strip("-_")
 
 
 @record(frozen=False)

@@ -57,6 +57,7 @@ class Resolver:
                     described[plain(gate.name)] = gate
                 elif known is not gate:
                     thing.gates.remove(gate)
+                    self._forget(gate)
                     if known.owner is None and not known.judged:
                         known.of = []
                         self._hang(known, thing)

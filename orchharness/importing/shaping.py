@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchharness.importing.draft import Draft, Gate, Group, Task
 from orchharness.importing.ids import Ids, id_from
 from orchharness.importing.notes import About, Notes, shown
-from orchharness.importing.ordering import BEGIN, END, Ordering
+from orchharness.importing.ordering import BEGIN, DONE, Ordering
 from orchharness.importing.registry import chain_of, in_words, things_of
 
 
@@ -62,7 +62,7 @@ def _row(root: Group) -> Group | None:
 
 def _is_chain(row: Group, ordering: Ordering) -> bool:
     return all(
-        ordering.is_before((id(first), END), (id(then), BEGIN))
+        ordering.is_before((id(first), DONE), (id(then), BEGIN))
         for first, then in zip(row.groups, row.groups[1:], strict=False)
     )
 
