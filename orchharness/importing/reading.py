@@ -7,6 +7,7 @@ its place. Bounded: 5 MiB, and what `planfile.source` bounds.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from orchharness.errors import Location, OrchError, Problem
@@ -134,7 +135,7 @@ def _document(text: str, shown: str, whole: str) -> Document | None:
     try:
         tree = read_tree(text, problems)
     except SourceError as error:
-        problems.add(error.node, _with_advice(error.message))
+        problems.add(error.node, _with_advice(error.message, text, error.node.line))
         raise UnreadableError(list(problems.error().problems)) from None
     if tree is None:
         return None
@@ -147,8 +148,9 @@ def _joined(match: re.Match[str]) -> str:
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
-def _with_advice(message: str) -> str:
-    if "'\\t'" in message:
+def _with_advice(message: str, text: str, line: int) -> str:
+    row = next(islice(text.split("\n"), line - 1, None), "")
+    if "cannot start any token" in message and "\t" in row[: len(row) - len(row.lstrip())]:
         return f"{message}: YAML is not indented with tabs, write spaces"
     return message
 

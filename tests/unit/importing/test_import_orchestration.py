@@ -81,7 +81,7 @@ def test_a_gate_named_by_a_phase_and_described_elsewhere_is_one_gate(imported):
     assert (gate.threshold, gate.max_iterations) == (Decimal("0.92"), 3)
     assert plan.critics["ps-critic"].criteria == {"completeness": Decimal("0.5"), "accuracy": Decimal("0.5")}
     assert notes[About.STATE] == {
-        "gate 'QG-0' is 'passed' with 0.9, below its 0.92": (15,),
+        "gate 'QG-0' is 'passed' with 0.9, below its 0.92": (16,),
         "'t-2': completed_at is before started_at": (9,),
     }
 
