@@ -57,9 +57,13 @@ def _check(commands: Any) -> None:
 
 
 def _import(commands: Any) -> None:
-    parser = _bare(commands, "import", "make a plan out of an orchestration file, Task Master's tasks or a workflow")
+    parser = _bare(
+        commands, "import", "make a plan out of an orchestration file, Task Master's tasks or a workflow"
+    )
     parser.set_defaults(command=_later("importing"))  # `import` is no name that a module can be imported by
-    parser.add_argument("file", metavar="FILE", help="YAML, JSON, or Markdown with a block of it; - is standard input")
+    parser.add_argument(
+        "file", metavar="FILE", help="YAML, JSON, or Markdown with a block of it; - is standard input"
+    )
     parser.add_argument("-o", "--output", metavar="PLAN", help="write the plan there (default: print it)")
     parser.add_argument("--overwrite", action="store_true", help="let -o replace a file that is there")
     parser.add_argument(

@@ -97,14 +97,21 @@ def _contradictory(notes: Notes) -> bool:
     return any(about is About.CONTRADICTION for about, _ in notes.found)
 
 
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}" if number else ""
+
+
 def _tell(notes: Notes, draft: Draft, writer: Writer, dialect: str) -> None:
     tasks: list[Task] = draft.root.all_tasks()
     gates = sum(isinstance(thing, Gate) for thing in things_of(draft))
     edges = sum(1 for thing in things_of(draft) for wait in thing.waits.values() if wait.place is not None)
-    notes.add(
-        About.CARRIED,
-        f"read as {IN_WORDS[dialect]}: {len(tasks)} tasks, {gates} gates, {edges} dependencies, {len(draft.crosses)} named edges",
+    counts = (
+        _counted(len(tasks), "task", "tasks"),
+        _counted(gates, "gate", "gates"),
+        _counted(edges, "dependency", "dependencies"),
+        _counted(len(draft.crosses), "named edge", "named edges"),
     )
+    notes.add(About.CARRIED, f"read as {IN_WORDS[dialect]}: {', '.join(c for c in counts if c)}")
     if writer.agents:
         names = ", ".join(writer.agents.values())
         notes.add(About.TODO, f"say in 'agents' who does the work: {names}")

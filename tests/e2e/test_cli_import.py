@@ -68,7 +68,7 @@ phases:
 """
 LIST = """\
 carried over:
-  read as an orchestration file: 2 tasks, 1 gates, 1 dependencies, 0 named edges
+  read as an orchestration file: 2 tasks, 1 gate, 1 dependency
 renamed:
   numbers are no ids: phase-N is what was N (lines 3, 7)
 not carried over:

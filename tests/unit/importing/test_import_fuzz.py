@@ -12,9 +12,29 @@ from import_samples import ALL
 from orchharness.importing import UnreadableError, import_plan
 from orchharness.planfile import read_plan
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SETTINGS = settings(
+    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 TOKENS = sorted({word for text in ALL for word in re.findall(r"[\w./{}-]+", text)})
-ODD = ["{{ x }}", "{% if", "../x", "/etc/x", "null", "\t", "---\n", "&a ", "*a", "|", "\u202e", '"', "run:x", "ü", "[", "}", "\n- "]
+ODD = [
+    "{{ x }}",
+    "{% if",
+    "../x",
+    "/etc/x",
+    "null",
+    "\t",
+    "---\n",
+    "&a ",
+    "*a",
+    "|",
+    "\u202e",
+    '"',
+    "run:x",
+    "ü",
+    "[",
+    "}",
+    "\n- ",
+]
 HERE = Path(__file__).parent
 
 

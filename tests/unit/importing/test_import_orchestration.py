@@ -109,7 +109,9 @@ def test_lanes_in_a_markdown_block_are_phases_and_tracks(imported):
 
 
 def test_every_key_that_is_not_used_is_listed_once_with_its_lines(imported):
-    _, notes, _ = imported("phases:\n- {id: a, colour: red, tasks: [{id: t, colour: blue, status: done}]}\nshape: round\n")
+    _, notes, _ = imported(
+        "phases:\n- {id: a, colour: red, tasks: [{id: t, colour: blue, status: done}]}\nshape: round\n"
+    )
 
     assert notes[About.LEFT] == {
         "'colour'": (2,),
@@ -119,7 +121,16 @@ def test_every_key_that_is_not_used_is_listed_once_with_its_lines(imported):
 
 
 def test_each_word_for_a_dependency_is_one(imported):
-    words = ("blocked_by", "depends_on", "dependencies", "needs", "requires", "after", "prerequisites", "waits_for")
+    words = (
+        "blocked_by",
+        "depends_on",
+        "dependencies",
+        "needs",
+        "requires",
+        "after",
+        "prerequisites",
+        "waits_for",
+    )
     for word in words:
         plan, _, _ = imported(f"tasks:\n  a: {{description: one}}\n  b: {{description: two, {word}: a}}\n")
 
@@ -133,7 +144,9 @@ def test_blocks_is_a_dependency_the_other_way_round(imported):
 
 
 def test_a_gate_that_asks_a_person_stays_shut_until_somebody_fills_it_in(imported):
-    plan, notes, _ = imported("phases:\n- {id: p, gate: The owner approves it., tasks: [{id: t}]}\n- {id: q, tasks: [{id: u}]}\n")
+    plan, notes, _ = imported(
+        "phases:\n- {id: p, gate: The owner approves it., tasks: [{id: t}]}\n- {id: q, tasks: [{id: u}]}\n"
+    )
 
     assert plan.gates["G-p"].critics == ("person",)
     assert "not filled in yet" in plan.critics["person"].command.argv[-1]
@@ -154,7 +167,9 @@ def test_an_edge_between_pipelines_carries_its_artifact(imported):
 
 
 def test_tasks_that_write_one_file_in_no_order_take_turns(imported):
-    plan, notes, _ = imported("tasks: [{id: a, output: x.md}, {id: b, output: x.md}, {id: c, output: y.md}]\n")
+    plan, notes, _ = imported(
+        "tasks: [{id: a, output: x.md}, {id: b, output: x.md}, {id: c, output: y.md}]\n"
+    )
 
     assert plan.tasks["a"].resources == plan.tasks["b"].resources == {"x-md": 1}
     assert plan.tasks["c"].resources == {}

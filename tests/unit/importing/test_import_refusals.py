@@ -82,7 +82,10 @@ REFUSED = {
         b"orchharness: 1\ntasks: {a: {run: x}}\n",
         "f.yaml:1:1: this is a plan of orchharness already: run it with pytest",
     ),
-    "no task": (b"phases: []\ntasks: {}\n", "f.yaml:1:1: read as an orchestration file, but there is no task in it"),
+    "no task": (
+        b"phases: []\ntasks: {}\n",
+        "f.yaml:1:1: read as an orchestration file, but there is no task in it",
+    ),
     "a key twice": (
         b"tasks:\n- {id: a, needs: b, needs: c}\n",
         "f.yaml:2:21: the key 'needs' is here twice: first in line 2",
