@@ -22,6 +22,7 @@ from orchharness.importing.state import check_state
 from orchharness.importing.taskmaster import read_task_master
 from orchharness.importing.values import cleaned
 from orchharness.importing.writing import Writer
+from orchharness.planfile.files import MAX_BYTES
 from orchharness.record import record
 
 MAX_THINGS: Final = 10_000
@@ -69,6 +70,9 @@ def assemble(source: Source, dialect: str, shown: str, *, leave_unknown: bool) -
         origin=" ".join(cleaned(shown).split()),
     )
     text = writer.text()
+    if len(text.encode()) > MAX_BYTES:
+        notes.contradict(f"the plan would be larger than {MAX_BYTES >> 20} MiB: split the file")
+        return Made(text=None, tasks=tasks, gates=gates, contradictory=True)
     source.tell_unused()
     _tell(notes, draft, writer, dialect)
     return Made(text=text, tasks=tasks, gates=gates, contradictory=False)

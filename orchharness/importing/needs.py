@@ -88,12 +88,11 @@ class Needs:
 
     def _kept(self, asked: list[Any], also: list[Any], above: tuple[int, str] | None) -> list[str]:
         """Without what others among them wait for."""
-        ends = {id(t): (id(t), END) for t in (*asked, *also)}
-        kept = []
-        for thing in asked:
-            others = [key for one, key in ends.items() if one != id(thing)]
-            said = any(self.ordering.is_before(ends[id(thing)], key) for key in others)
-            said = said or (above is not None and self.ordering.is_before(ends[id(thing)], above))
-            if not said and thing not in also:
-                kept.append(thing.id)
-        return kept
+        known = {id(thing) for thing in also}
+        keys = [(id(thing), END) for thing in (*asked, *also)]
+        said = self.ordering.above_all([*keys, above] if above is not None else keys)
+        return [
+            thing.id
+            for thing in asked
+            if id(thing) not in known and not said & self.ordering.bit[id(thing), END]
+        ]

@@ -77,6 +77,7 @@ class Source:
     tree: Node
     notes: Notes
     used: set[int] = field(default_factory=set)
+    counts_hours: bool | None = None  # whether the file counts hours anywhere; None: nobody looked yet
 
     def value(self, node: Node | None, *names: str) -> Node | None:
         """The value of the first of these keys that has one."""

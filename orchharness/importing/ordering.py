@@ -17,7 +17,7 @@ from orchharness.planfile.nodes import Node
 BEGIN: Final = "begin"
 DONE: Final = "done"
 END: Final = "end"
-MAX_CYCLES: Final = 20
+MAX_CYCLES: Final = 10
 _Key = tuple[int, str]
 
 
@@ -39,7 +39,7 @@ class Ordering:
                     self.edge((id(target), BEGIN), (id(cross.ends[0]), END), cross.place)
         self.order: list[_Key] = []
         self.above: dict[_Key, int] = {}
-        self._bit: dict[_Key, int] = {}
+        self.bit: dict[_Key, int] = {}
 
     def edge(self, then: _Key, first: _Key, place: Node | None = None) -> None:
         """`then` comes after `first`."""
@@ -99,18 +99,25 @@ class Ordering:
                     ready.append(then)
         if len(self.order) < len(self.before):
             return False
-        self._bit = {key: 1 << place for place, key in enumerate(self.order)}
+        self.bit = {key: 1 << place for place, key in enumerate(self.order)}
         self.above = {}
         for key in self.order:
             bits = 0
             for first in self.before[key]:
-                bits |= self.above[first] | self._bit[first]
+                bits |= self.above[first] | self.bit[first]
             self.above[key] = bits
         return True
 
     def is_before(self, first: _Key, then: _Key) -> bool:
         """Whether `then` waits for `first`, by any way. After `settle`."""
-        return bool(self.above[then] & self._bit[first])
+        return bool(self.above[then] & self.bit[first])
+
+    def above_all(self, keys: list[tuple[int, str]]) -> int:
+        """The bits of all that any of these waits for. After `settle`."""
+        bits = 0
+        for key in keys:
+            bits |= self.above[key]
+        return bits
 
     def tell_cycles(self, notes: Notes) -> None:
         """Note the cycles that there are."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from orchharness.errors import Location, OrchError, Problem
 from orchharness.planfile.files import MAX_BYTES
@@ -19,9 +19,7 @@ from orchharness.record import record
 
 MAX_BLOCKS: Final = 200
 _MARKDOWN: Final = (".md", ".markdown", ".mdx", ".mdc")
-_FENCE: Final = re.compile(
-    r"^([ \t]*)(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*\2[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_FENCE: Final = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([\w+-]*)")
 _TAKEN: Final = frozenset({"", "yaml", "yml", "json", "jsonc", "json5"})
 _DOCUMENT: Final = re.compile(r"^---(?=\s|$)[^\n]*$", re.MULTILINE)
 _PAIR: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
@@ -107,15 +105,12 @@ def _fenced(text: str, shown: str) -> list[Document]:
     found: list[Document] = []
     failed: list[Problem] = []
     front = re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.MULTILINE | re.DOTALL)
-    blocks = [(0, front.group(1), 1, "")] if front else []
-    for match in _FENCE.finditer(text):
-        if match.group(3).lower() in _TAKEN and len(blocks) < MAX_BLOCKS:
-            line = text.count("\n", 0, match.start(4))
-            blocks.append((match.start(), match.group(4), line, match.group(1)))
-    for _, block, line, indent in blocks:
-        lines = [row.removeprefix(indent) for row in block.split("\n")]
+    blocks = [_Block(front.group(1), 1, "")] if front else []
+    blocks += _blocks(text)
+    for block in blocks[:MAX_BLOCKS]:
+        lines = [row.removeprefix(block.indent) for row in block.text.split("\n")]
         try:
-            document = _document("\n" * line + "\n".join(lines), shown, text)
+            document = _document("\n" * block.line + "\n".join(lines), shown, text)
         except UnreadableError as error:
             failed += error.problems
             continue
@@ -125,6 +120,27 @@ def _fenced(text: str, shown: str) -> list[Document]:
         raise UnreadableError(
             failed or [Problem(Location(shown), "Markdown without a block of YAML or JSON (```yaml)")]
         )
+    return found
+
+
+class _Block(NamedTuple):
+    text: str
+    line: int  # how many lines stand before it
+    indent: str
+
+
+def _blocks(text: str) -> list[_Block]:
+    """The fenced blocks that can hold YAML or JSON. Line by line: a pattern over all of it could take for ever."""
+    found: list[_Block] = []
+    opened: re.Match[str] | None = None
+    begun, rows = 0, text.split("\n")
+    for place, row in enumerate(rows):
+        if opened is None:
+            opened, begun = _FENCE.match(row), place + 1
+        elif row.strip() == opened.group(2):
+            if opened.group(3).lower() in _TAKEN:
+                found.append(_Block("\n".join(rows[begun:place]) + "\n", begun, opened.group(1)))
+            opened = None
     return found
 
 

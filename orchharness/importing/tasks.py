@@ -126,17 +126,25 @@ def _time(source: Source, body: Mapping, keys: tuple[tuple[str, str | None], ...
 
 def _hours(source: Source) -> str | None:
     """Bare efforts are hours where the file counts hours elsewhere."""
-    pending, looked = [source.tree], 0
-    while pending and looked < 20_000:
+    if source.counts_hours is None:
+        source.counts_hours = _counts_hours(source.tree)
+    return "h" if source.counts_hours else None
+
+
+def _counts_hours(tree: Node) -> bool:
+    pending, seen = [tree], set[int]()
+    while pending:
         node = pending.pop()
-        looked += 1
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
         if isinstance(node, Mapping):
             if {"effort_hours", "estimated_hours", "total_effort_hours"} & node.entries.keys():
-                return "h"
+                return True
             pending += [value for _, value in node.entries.values()]
         elif isinstance(node, Sequence):
             pending += node.items
-    return None
+    return False
 
 
 def _fill_artifacts(source: Source, task: Task, body: Mapping) -> None:

@@ -39,12 +39,15 @@ HERE = Path(__file__).parent
 
 
 def ends_well(data: bytes, *, leave: bool) -> None:
+    said = "f.yaml"
+    made = None
     try:
         made = import_plan(data, "f.yaml", leave_unknown=leave)
     except UnreadableError as error:
-        assert str(error).startswith("f.yaml")
-        return
-    if made.plan is not None:
+        said = str(error)
+
+    assert said.startswith("f.yaml")
+    if made is not None and made.plan is not None:
         read_plan(HERE / "f.plan.yaml", root=HERE, kinds={}, critic_kinds={}, text=made.plan.encode())
 
 
