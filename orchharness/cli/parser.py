@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_explain, _check, _simulate, _runs, _status, _decide, _cancel, _logs, _clean):
+    for make in (_explain, _check, _simulate, _import, _runs, _status, _decide, _cancel, _logs, _clean):
         make(commands)
     return parser
 
@@ -64,6 +64,24 @@ def _simulate(commands: Any) -> None:
     )
     parser.add_argument("plan", metavar="PLAN", help="a plan file")
     add_options(parser)
+
+
+def _import(commands: Any) -> None:
+    parser = _bare(
+        commands, "import", "make a plan out of an orchestration file, Task Master's tasks or a workflow"
+    )
+    parser.set_defaults(command=_later("importing"))  # `import` is no name that a module can be imported by
+    parser.add_argument(
+        "file", metavar="FILE", help="YAML, JSON, or Markdown with a block of it; - is standard input"
+    )
+    parser.add_argument("-o", "--output", metavar="PLAN", help="write the plan there (default: print it)")
+    parser.add_argument("--overwrite", action="store_true", help="let -o replace a file that is there")
+    parser.add_argument(
+        "--leave-out-unknown",
+        action="store_true",
+        help="leave out dependencies on what is not in the file, instead of stopping at them",
+    )
+    parser.add_argument("--json", action="store_true", help="the plan and the list as one JSON object")
 
 
 def _runs(commands: Any) -> None:
