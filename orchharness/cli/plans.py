@@ -58,8 +58,8 @@ class Reader:
         """The names of plans, for a message."""
         return ", ".join(self._globs)
 
-    def read(self, path: Path) -> Plan:
-        """The plan of that file.
+    def read(self, path: Path, *, strict: bool = False) -> Plan:
+        """The plan of that file; with `strict` a warning about it is an error.
 
         Raises:
             PlanError: it is wrong; the error holds everything that is.
@@ -74,6 +74,7 @@ class Reader:
             kinds=host.kinds,
             critic_kinds=host.critic_kinds,
             variables=self._variables,
+            strict=strict,
         )
 
     def _plugins(self) -> PluginHost:

@@ -10,8 +10,9 @@ from orchharness.core.plan import Check, CheckKind, Command, Source, is_template
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, TaskDraft
-from orchharness.planfile.files import check_schema_is_usable, definition, existing_file
+from orchharness.planfile.files import definition, existing_file
 from orchharness.planfile.inputs import find_source
+from orchharness.planfile.jsonschemas import schema_file
 from orchharness.planfile.names import Names
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar, Sequence
@@ -57,9 +58,11 @@ def scope_of(tasks: list[TaskDraft]) -> Scope:
 
 def _check(context: Context, node: Node, scope: Scope, names: Names) -> Check | None:
     if isinstance(node, Scalar):
-        raise FieldError(node, f"a check is a mapping: write {{run: {node.text!r}}}")
+        raise FieldError(node, f"a check is a mapping: write {{run: {node.text or 'the command'}}}")
     fields = CHECK.read(node, context.problems)
     kinds = [kind for kind in _KINDS if kind in fields]
+    if fields.broken and not kinds:
+        return None
     if len(kinds) != 1:
         found = f"found {' and '.join(kinds)}" if kinds else "found none"
         raise FieldError(node, f"a check has one of {', '.join(_KINDS)}; {found}")
@@ -142,8 +145,7 @@ def _json(context: Context, node: Node, scope: Scope) -> dict[str, Any]:
     if fields is None:
         return options
     if fields.get("schema") is not None:
-        check_schema_is_usable(fields.at("schema"))
-        options["schema"] = definition(context, fields.at("schema"), "a JSON Schema file")
+        options["schema"] = schema_file(context, fields.at("schema"))
     if fields.get("expr") is not None:
         options["expr"] = fields.get("expr")
     return options

@@ -22,10 +22,17 @@ def check_cycles(context: Context, graph: Graph, names: Names) -> None:
         turned = [*cycle[place:], *cycle[:place], cycle[place]]
         way = " → ".join(node.replace(":", " ") for node in turned)
         origins = "".join(f"; {words}" for words in _origins(turned, names))
-        context.problems.add(
-            first.key,
-            f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out",
-        )
+        what = f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out"
+        context.problems.add(first.key, what + _critic_instead(turned, names))
+
+
+def _critic_instead(cycle: list[str], names: Names) -> str:
+    """What to do with a task that waits for a gate, and that the judged task waits for."""
+    for before, after in pairwise(cycle):
+        gate = names.gates.get(before)
+        if gate is not None and gate.owner is not None and after in names.tasks and len(cycle) == 4:
+            return f"; or make {after!r} a critic of {before!r}, if it judges what {gate.owner.id!r} makes"
+    return ""
 
 
 def _origins(cycle: list[str], names: Names) -> Iterator[str]:

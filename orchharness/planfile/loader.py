@@ -29,6 +29,7 @@ from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_copy
 from orchharness.planfile.shapes import Fields
+from orchharness.planfile.standing import check_sources, check_thresholds
 from orchharness.planfile.structure import read_phases, settle
 from orchharness.planfile.tasks import build_task, find_agent
 from orchharness.planfile.writes import Concurrency, WriteIndex
@@ -57,6 +58,8 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
     check_cycles(context, graph, parts.names)
     if not context.problems:
         check_scores(context, parts.gates, parts.names, parts.critics)
+        check_thresholds(context, parts.gates, parts.names, parts.critics)
+        check_sources(context, parts.gates, graph, parts.names)
         _check_files(context, parts, graph)
     if context.problems:
         return None
@@ -105,6 +108,7 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
         phases = read_phases(fields, problems)
     settle(phases, problems)
     names = Names(phases, problems)
+    names.others = dict.fromkeys(critics, "a critic") | dict.fromkeys(agents, "an agent")
     for task in names.tasks.values():
         find_agent(context, task, agents)
         read_outputs(context, task)

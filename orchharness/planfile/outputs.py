@@ -8,7 +8,7 @@ from typing import Final
 from orchharness.core.plan import Must, Output, OutputKind
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import TaskDraft
-from orchharness.planfile.files import check_schema_is_usable, definition
+from orchharness.planfile.jsonschemas import schema_file
 from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.paths import is_glob, workspace_path
 from orchharness.planfile.problems import FieldError
@@ -127,5 +127,4 @@ def _schema(context: Context, fields: Fields) -> str | None:
     node = fields.get("schema")
     if node is None:
         return None
-    check_schema_is_usable(node)
-    return definition(context, node, "a JSON Schema file")
+    return schema_file(context, node)

@@ -50,6 +50,7 @@ _ENV: Final = Raw("NAME: value")
 
 RETRY: Final = Table(
     what="retry",
+    write="{attempts: VALUE}",
     keys={
         "attempts": Count(1, 1_000),
         "backoff": Duration(),
@@ -59,8 +60,12 @@ RETRY: Final = Table(
 RETRY_ON: Final = _words((Outcome.EXIT, Outcome.TIMEOUT, Outcome.IDLE, Outcome.LOST))
 _EXECUTION: Final[_Keys] = {"timeout": Duration(), "idle_timeout": Duration(), "retry": RETRY}
 
-PROMPT_FILE: Final = Table(what="a prompt", keys={"file": Raw("a path beside the plan")})
-WORKSPACE: Final = Table(what="workspace", keys={"copy": Raw("a folder")})
+PROMPT_FILE: Final = Table(
+    what="a prompt",
+    keys={"file": Raw("a path beside the plan")},
+    hints={"path": "write 'file'", "text": "write the text itself, without a mapping"},
+)
+WORKSPACE: Final = Table(what="workspace", keys={"copy": Raw("a folder")}, write="{copy: VALUE}")
 VARIABLE: Final = Table(
     what="a variable",
     keys={"default": Raw("text"), "choices": Words("texts"), "required": Boolean()},
@@ -143,6 +148,7 @@ DEFAULT_GATE: Final = Table(
 )
 GATE: Final = Table(
     what="a gate",
+    write="{critics: LIST}",
     keys={
         **_GATE_KEYS,
         **_LABELS,
@@ -158,6 +164,7 @@ GATE: Final = Table(
 
 TASK: Final = Table(
     what="a task",
+    write="{run: VALUE}",
     keys={
         **_RUN,
         **_LABELS,
@@ -165,8 +172,13 @@ TASK: Final = Table(
         "agent": Raw("the name of an agent"),
         "prompt": _PROMPT,
         "needs": Words("ids"),
-        "inputs": Named("input", Raw("TASK.output, a list of them, or {path: …}"), ids=False),
-        "outputs": Named("output", Raw("a path, run:name, or a mapping"), ids=False),
+        "inputs": Named(
+            "input",
+            Raw("TASK.output, a list of them, or {path: …}"),
+            ids=False,
+            write="{NAME: VALUE}",
+        ),
+        "outputs": Named("output", Raw("a path, run:name, or a mapping"), ids=False, write="{NAME: FIRST}"),
         "writes": Words("paths"),
         "env": _ENV,
         "cwd": Raw("a folder of the workspace"),
@@ -214,6 +226,7 @@ TRACK: Final = Table(
     what="a track",
     keys={**_GROUP_KEYS, "tasks": TASKS},
     later=_GROUP_LATER,
+    entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
         "gates": "write 'gate' here, or 'gates' in the phase",
@@ -226,6 +239,7 @@ PHASE: Final = Table(
     what="a phase",
     keys={**_GROUP_KEYS, "tracks": TRACKS, "tasks": TASKS, "gates": GATES},
     later=_GROUP_LATER,
+    entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
         "phases": "a phase has no phases: write tracks",
@@ -305,9 +319,11 @@ PLAN: Final = Table(
         "rationale": Text(),
     },
     later=frozenset({"include"}),
+    entries="a task? write it under 'tasks'",
     hints={
         "id": "write 'plan'",
         "name": "write 'plan' for the id, 'title' for people",
+        "version": "write 'orchharness: 1'",
         "gate": "write it on a task, a track or a phase, or under 'gates'",
         "mode": "write it on a phase, a track or a task",
         "budget": "write it under 'limits' (not supported yet)",

@@ -20,7 +20,6 @@ from orchharness.planfile.settings import read_environment, read_retry
 from orchharness.planfile.templates import Scope, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
-_SAID_ALREADY: Final = frozenset({"ask", "command", "cmd", "script", "shell"})  # unknown keys, noted as such
 
 
 def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> None:
@@ -34,7 +33,7 @@ def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> N
         name = known_agent(context, fields.at("agent"), agents)
         if name is not None:
             task.agent = agents[name]
-    elif not ({"run", *_SAID_ALREADY} & fields.node.entries.keys() or fields.broken):
+    elif not ("run" in fields or "shell" in fields or fields.broken):
         context.problems.add(
             task.key, f"task {task.id!r} does nothing: write 'run: the command' or 'agent: NAME'"
         )

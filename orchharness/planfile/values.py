@@ -11,6 +11,7 @@ from collections.abc import Mapping as AbstractMapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
+from orchharness.planfile.foreign import SYNONYMS
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
@@ -19,6 +20,12 @@ _NUMBER: Final = r"(\d{1,9}(?:\.\d{1,6})?)"
 _DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
 _ISO: Final = re.compile(rf"P(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?")
 _SECONDS: Final = (86_400, 3_600, 60, 1)
+_PLAIN_NUMBER: Final = re.compile(_NUMBER)
+_SPOKEN: Final = re.compile(
+    rf"{_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)",
+    re.IGNORECASE,
+)
+_NAMING: Final = ("id", "name", "key", "task", "gate", "phase", "track")
 _TEN_YEARS: Final = 3650 * 86_400
 _MAX_DECIMALS: Final = 12
 
@@ -51,7 +58,7 @@ class Text:
     __slots__ = ()
 
     def read(self, node: Node, problems: Problems) -> str:
-        return text_of(node).text
+        return no_boolean(text_of(node)).text
 
 
 class Identifier:
@@ -103,15 +110,27 @@ class Duration:
     def read(self, node: Node, problems: Problems) -> float:
         scalar = text_of(node, "a duration")
         text = scalar.text.strip()
-        if scalar.plain and isinstance(scalar.value, int | float):
+        if scalar.plain and _PLAIN_NUMBER.fullmatch(text):
             raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
         match = _DURATION.fullmatch(text) or _ISO.fullmatch(text.upper())
         if match is None or not any(match.groups()):
-            raise FieldError(node, f"{text!r} is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M")
+            like = "write it like 90s, 30m, 2h, 1d, 1h30m or PT30M"
+            raise FieldError(node, f"{_short(text)} is no duration: {like}{_meant_duration(text)}")
         seconds = sum(float(n) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True) if n)
         if not 0 < seconds <= _TEN_YEARS:
             raise FieldError(node, f"{text!r} is out of range: more than nothing, at most 3650d")
         return seconds
+
+
+def _meant_duration(text: str) -> str:
+    """`; did you mean '30m'?` for `30 minutes`, else nothing."""
+    parts = list(_SPOKEN.finditer(text))
+    rest = _SPOKEN.sub("", text).replace("and", "").strip(" ,")
+    units = ["dhms".index(unit.lower()) for part in parts for unit in part.groups()[1:] if unit]
+    if rest or not parts or len(set(units)) != len(units):
+        return ""
+    found = sorted(zip(units, (part.group(1) for part in parts), strict=True))
+    return f"; did you mean '{''.join(number + 'dhms'[unit] for unit, number in found)}'?"
 
 
 class Choice:
@@ -131,8 +150,11 @@ class Choice:
             raise FieldError(
                 node, f"{scalar.text!r} is not supported yet: write one of {listed(self.options)}"
             )
-        guess = problems.guess(scalar.text, self.options)
-        raise FieldError(node, f"{scalar.text!r} is not one of {listed(self.options)}{guess}")
+        same = SYNONYMS.get(scalar.text.lower().replace("-", "_"))
+        guess = (
+            f"; did you mean {same!r}?" if same in self.options else problems.guess(scalar.text, self.options)
+        )
+        raise FieldError(node, f"{_short(scalar.text)} is not one of {listed(self.options)}{guess}")
 
 
 class Words:
@@ -145,10 +167,12 @@ class Words:
 
     def read(self, node: Node, problems: Problems) -> tuple[Scalar, ...]:
         if isinstance(node, Sequence):
-            return tuple(text_of(item, f"a list of {self.what}") for item in node.items)
+            return tuple(text_of(item, f"only {self.what} in the list") for item in node.items)
         if isinstance(node, Scalar) and node.value is not None:
             return (node,)
-        raise FieldError(node, f"expected a list of {self.what}, found {describe(node)}")
+        names = list(node.entries) if isinstance(node, Mapping) else []
+        write = f": write [{', '.join(names)}]" if names and all(map(ID.fullmatch, names)) else ""
+        raise FieldError(node, f"expected a list of {self.what}, found {describe(node)}{write}")
 
 
 class Counters:
@@ -178,23 +202,47 @@ def text_of(node: Node, what: str = "text") -> Scalar:
     raise FieldError(node, f"expected {what}, found {describe(node)}")
 
 
-def mapping_of(node: Node) -> Mapping:
+def no_boolean(scalar: Scalar, what: str = "text", *, numbers: bool = True) -> Scalar:
+    """The scalar itself, unless it means something else than text.
+
+    Raises:
+        FieldError: it is a boolean (or a number, when `numbers` is False).
+    """
+    value = scalar.value if scalar.plain else None
+    if isinstance(value, bool) or (not numbers and isinstance(value, int | float)):
+        raise FieldError(
+            scalar, f"expected {what}, found {describe(scalar)}: put it in quotes when it is text"
+        )
+    return scalar
+
+
+def mapping_of(node: Node, write: str = "") -> Mapping:
     """The node itself if it is a mapping.
 
     Raises:
-        FieldError: it is something else.
+        FieldError: it is something else; the message ends with `write`, unless it can say more.
     """
     if isinstance(node, Mapping):
         return node
-    if (
-        isinstance(node, Sequence)
-        and node.items
-        and all(isinstance(i, Mapping) and i.value("id") for i in node.items)
-    ):
+    key = _naming_key(node)
+    if key:
+        assert isinstance(node, Sequence) and isinstance(node.items[0], Mapping)
+        first = node.items[0].value(key)
+        name = first.text if isinstance(first, Scalar) and ID.fullmatch(first.text) else f"the-{key}"
         raise FieldError(
-            node, "expected a mapping, found a list: write `the-id: {…}` instead of `- id: the-id`"
+            node, f"expected a mapping, found a list: write `{name}: {{…}}` instead of `- {key}: {name}`"
         )
-    raise FieldError(node, f"expected a mapping, found {describe(node)}")
+    raise FieldError(node, f"expected a mapping, found {describe(node)}{write}")
+
+
+def _naming_key(node: Node) -> str | None:
+    """`id` for a list whose items all have an `id`, or what else names them."""
+    if not isinstance(node, Sequence) or not node.items:
+        return None
+    items = [item for item in node.items if isinstance(item, Mapping)]
+    return next(
+        (key for key in _NAMING if len(items) == len(node.items) and all(i.value(key) for i in items)), None
+    )
 
 
 def check_id(scalar: Scalar) -> None:
@@ -219,7 +267,7 @@ def ratio(text: str, node: Node) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if number.is_nan():
-        raise FieldError(node, f"expected a number from 0 to 1, found {_short(text)}")
+        raise FieldError(node, f"expected a number from 0 to 1, found {_short(text)}{_meant_ratio(text)}")
     if not 0 <= number <= 1:
         guess = f": did you mean {number.normalize() / 100:f}?" if 2 <= number <= 100 else ""
         raise FieldError(node, f"{text} is not from 0 to 1{guess}")
@@ -227,6 +275,16 @@ def ratio(text: str, node: Node) -> Decimal:
     if isinstance(exponent, int) and -exponent > _MAX_DECIMALS:
         raise FieldError(node, f"{text} has more than {_MAX_DECIMALS} decimals")
     return number
+
+
+def _meant_ratio(text: str) -> str:
+    """`: did you mean 0.92?` for `92%`, `92/100` and `0,92`, else nothing."""
+    if match := re.fullmatch(r"([0-9]{1,3})(?:\.[0-9]{1,6})?\s*(?:%|/\s*100)", text.strip()):
+        number = Decimal(re.split(r"[\s%/]", text.strip())[0]) / 100
+        return f": did you mean {number.normalize():f}?" if int(match.group(1)) <= 100 else ""
+    if match := re.fullmatch(r"([01]),([0-9]{1,6})", text.strip()):
+        return f": did you mean {match.group(1)}.{match.group(2)}?"
+    return ""
 
 
 def describe(node: Node) -> str:
@@ -248,33 +306,3 @@ def describe(node: Node) -> str:
 
 def _short(text: str) -> str:
     return repr(text) if len(text) <= 60 else repr(text[:57] + "…")
-
-
-FOREIGN: Final[AbstractMapping[str, str]] = {
-    "depends_on": "write 'needs'",
-    "depends": "write 'needs'",
-    "dependencies": "write 'needs'",
-    "requires": "write 'needs'",
-    "after": "write 'needs'",
-    "if": "write 'when' (not supported yet)",
-    "name": "write 'title'",
-    "steps": "write 'tasks'",
-    "jobs": "write 'tasks'",
-    "stages": "write 'phases'",
-    "command": "write 'run'",
-    "cmd": "write 'run'",
-    "script": "write 'run'",
-    "id": "the id is the key of the mapping: leave 'id' out",
-    "status": "a plan holds no state: leave it out, the run keeps it",
-    "state": "a plan holds no state: leave it out, the run keeps it",
-    "environment": "write 'env'",
-    "working_directory": "write 'cwd'",
-    "continue_on_error": "write 'allow_failure: true'",
-    "continue-on-error": "write 'allow_failure: true'",
-    "retries": "write 'retry: {attempts: N}'",
-    "parallelism": "write 'limits: {parallel: N}'",
-    "artifacts": "write 'outputs'",
-    "variables": "write 'vars'",
-    "version": "write 'orchharness: 1'",
-}
-"""Words of other tools, and what to write here."""

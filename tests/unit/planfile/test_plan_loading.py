@@ -340,6 +340,7 @@ critics:
 tasks:
   a:
     run: x
+    needs: [b]
     outputs: {o: src/a.py}
     gate:
       id: G-1
@@ -367,7 +368,7 @@ tasks:
     assert (gate.threshold, gate.combine, gate.block_on) == (Decimal("0.95"), Combine.MEDIAN, "critical")
     assert (gate.min_iterations, gate.max_iterations) == (2, 5)
     assert (gate.refine, gate.on_exhausted) == (Refine.ALL, OnExhausted.ACCEPT)
-    assert (gate.title, gate.tags, gate.line, gate.critics) == ("All of it", ("slow",), 9, ("one", "two"))
+    assert (gate.title, gate.tags, gate.line, gate.critics) == ("All of it", ("slow",), 10, ("one", "two"))
     assert [check.name for check in gate.checks] == [
         "run python judge.py a.py",
         "file src/a.py",

@@ -45,7 +45,7 @@ def test_all_problems_are_said_at_once_sorted_by_place(problems):
     found = problems(f"{ONE}tasks:\n  b: {{run: x, needs: [c]}}\n  a: {{}}\nvars: 3\n")
 
     assert found == [
-        "3:23: needs: unknown id 'c'",
+        "3:23: needs: unknown id 'c' (there are: 'b', 'a')",
         "4:3: task 'a' does nothing: write 'run: the command' or 'agent: NAME'",
         "5:7: vars: expected a mapping, found the number 3",
     ]
