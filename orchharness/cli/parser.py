@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_explain, _check, _runs, _status, _cancel, _logs, _clean):
+    for make in (_explain, _check, _schema, _runs, _status, _cancel, _logs, _clean):
         make(commands)
     return parser
 
@@ -54,6 +54,11 @@ def _check(commands: Any) -> None:
     parser = _about_plans(commands, "check", "say what is wrong with plans, without running anything")
     parser.add_argument("plans", nargs="+", metavar="PLAN", help="plan files, or folders with some")
     parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
+
+
+def _schema(commands: Any) -> None:
+    parser = _bare(commands, "schema", "print the JSON Schema of plans, for editors")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there")
 
 
 def _runs(commands: Any) -> None:

@@ -10,7 +10,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,14 +79,7 @@ class Reader:
 
     def _plugins(self) -> PluginHost:
         if self._host is None:
-            from orchharness.plugins import PluginHost
-
-            folders = dict.fromkeys(f for path in self.paths for f in _folders(self._root, path.parent))
-            found = [folder / "conftest.py" for folder in folders]
-            self._host = PluginHost.load()
-            for conftest in found:
-                if _has_hooks(conftest):
-                    self._host.register(_imported(conftest), str(conftest))
+            self._host = host_of(self._root, [path.parent for path in self.paths])
         return self._host
 
     def _plans_in(self, path: Path) -> Iterator[Path]:
@@ -96,6 +89,22 @@ class Reader:
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_PROJECTS)
             yield from (p for name in sorted(files) if self.is_plan(p := Path(folder, name)))
+
+
+def host_of(root: Path, folders: Iterable[Path]) -> PluginHost:
+    """The installed plugins, and those of the conftest files between the root and these folders.
+
+    Raises:
+        OrchError: one of them cannot be used.
+    """
+    from orchharness.plugins import PluginHost
+
+    host = PluginHost.load()
+    for folder in dict.fromkeys(f for below in folders for f in _folders(root, below)):
+        conftest = folder / "conftest.py"
+        if _has_hooks(conftest):
+            host.register(_imported(conftest), str(conftest))
+    return host
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:

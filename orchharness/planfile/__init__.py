@@ -29,7 +29,7 @@ def no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def read_plan(
+def read_plan(  # noqa: PLR0913 - one argument for each thing that a plan's meaning depends on
     path: Path,
     *,
     root: Path,

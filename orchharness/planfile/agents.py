@@ -16,7 +16,7 @@ from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.schema import AGENT, CRITIC
 from orchharness.planfile.settings import read_environment, read_retry
-from orchharness.planfile.shapes import Fields
+from orchharness.planfile.shapes import Fields, instead
 from orchharness.planfile.values import check_id, mapping_of, ratio, text_of
 
 COMMAND: Final = "command"
@@ -37,7 +37,7 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
         agents[name] = Agent(id=name, kind=COMMAND)
         try:
             if node is not None:
-                agents[name] = _agent(context, key, mapping_of(node))
+                agents[name] = _agent(context, key, mapping_of(node, instead("{kind: VALUE}", node)))
         except FieldError as error:
             context.problems.add(error.node, f"agent {name!r}: {error.message}")
     return agents
@@ -50,7 +50,7 @@ def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Ag
         critics[name] = Critic(id=name, kind=COMMAND)
         try:
             if node is not None:
-                critics[name] = _critic(context, key, mapping_of(node), agents)
+                critics[name] = _critic(context, key, mapping_of(node, instead("{run: VALUE}", node)), agents)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
     return critics

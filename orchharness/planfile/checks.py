@@ -21,7 +21,7 @@ from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.schema import CHECK, FILE_CHECK, JSON_CHECK, PYTEST_CHECK
 from orchharness.planfile.shapes import Fields, Table
-from orchharness.planfile.templates import Scope
+from orchharness.planfile.templates import Scope, TemplateError, uses_of
 from orchharness.planfile.values import describe, ratio, text_of
 
 _KINDS: Final = tuple(kind.value for kind in CheckKind)
@@ -147,8 +147,22 @@ def _json(context: Context, node: Node, scope: Scope) -> dict[str, Any]:
     if fields.get("schema") is not None:
         options["schema"] = schema_file(context, fields.at("schema"))
     if fields.get("expr") is not None:
+        _check_expression(fields.get("expr"), fields.at("expr"))
         options["expr"] = fields.get("expr")
     return options
+
+
+def _check_expression(text: str, node: Node) -> None:
+    """Raises FieldError unless it is an expression over `data`."""
+    if "}}" in text:
+        raise FieldError(node, "expr: write the expression alone, without {{ and }}")
+    try:
+        uses = uses_of(f"{{{{ ({text}\n) }}}}")
+    except TemplateError as error:
+        raise FieldError(node, f"expr: {str(error).removeprefix('template: ')}") from None
+    for name in sorted({use.name for use in uses} - {"data"}):
+        what = f"expr: unknown name {name!r}: the content of the file is 'data', write 'data.{name}'"
+        raise FieldError(node, what)
 
 
 def _pytest(context: Context, node: Node, scope: Scope) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _MARK: Final = re.compile("\0(\\d+)\0")
 _SHELL: Final = re.compile(
     r"&&|\|\|?|&|(?:[0-9]|&)?>{1,2}(?:&?\S*)|<{1,3}\S*|[^;]*;|[^$`]*(?:\$[A-Za-z_{(]|`).*"
 )
+_CURLY: Final = frozenset("\u201c\u201d\u2018\u2019\u201e")  # quotation marks of a word processor
 _SHELL_BLIND: Final = ("inputs", "outputs", "findings")
 
 
@@ -83,7 +84,7 @@ def _plain_command(node: Node) -> Command:
 
 def _refuse_shell_words(text: str, words: list[str], node: Node) -> None:
     """Without a shell `a && b` hands `&&` and `b` to `a`, and `$HOME` stays as it is: hardly ever what was meant."""
-    if words and words[0][:1] in {*"“”‘’„"}:
+    if words and words[0][:1] in _CURLY:
         raise FieldError(node, f"{words[0][:1]} is no quote for a command: write ' or \"")
     suspects = {word for word in words if _SHELL.fullmatch(word)}
     # What is in quotes is meant as it is: the words are looked at once more, with their quotation marks.
@@ -102,7 +103,10 @@ def _raw_words(text: str) -> list[str]:
 
 
 def _word(node: Node) -> str:
-    if isinstance(node, Scalar) and not node.text and not node.plain:
+    if not isinstance(node, Scalar):
+        one = "a list is the words of one command: for more write more tasks, or lines with 'shell: true'"
+        raise FieldError(node, f"expected a word, found {describe(node)} ({one})")
+    if not node.text and not node.plain:
         return ""
     return text_of(node, "a word").text
 

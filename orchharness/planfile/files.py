@@ -68,7 +68,7 @@ def existing_file(folder: Path, text: str) -> Path | None:
         return None
 
 
-def guess_file(context: Context, folder: Path, text: str) -> str:
+def guess_file(folder: Path, text: str) -> str:
     """`; did you mean 'x'?` when a name in the folder of that path is near, else nothing."""
     before, slash, name = text.rpartition("/")
     try:
@@ -89,7 +89,7 @@ def _record(context: Context, node: Node, text: str, folder: Path) -> str:
     if existing_file(folder, text) is None:
         if text.strip() and "\0" not in text and len(text) <= 1_024 and (folder / text).is_dir():
             raise FieldError(node, f"{text!r} is a folder: name a file in it")
-        guess = guess_file(context, folder, text)
+        guess = guess_file(folder, text)
         what = f"there is no file {text!r} beside the plan{guess} (paths here are relative to the plan file)"
         raise FieldError(node, what)
     path = absolute(folder / text)
@@ -106,7 +106,7 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
         if "file" not in fields:
             raise FieldError(node, "prompt: write the text, or {file: path}")
         name = fields.at("file")
-        return _read(Path(definition(context, name)), name), f"{context.templates.render(name)}: "
+        return _read(context, Path(definition(context, name)), name), f"{context.templates.render(name)}: "
     try:
         text = no_boolean(text_of(node, _PROMPT), _PROMPT, numbers=False).text
     except FieldError as error:
@@ -114,22 +114,23 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
     if not text.strip():
         raise FieldError(node, "prompt: the text is empty")
     if existing_file(context.plan_dir, text) is not None:
-        return _read(Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
+        return _read(context, Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
     if text.endswith(_TEXT_SUFFIXES) and not any(c.isspace() for c in text) and not is_template(text):
-        guess = guess_file(context, context.plan_dir, text)
+        guess = guess_file(context.plan_dir, text)
         what = f"prompt: {text!r} looks like a file, but there is none of that name beside the plan{guess}"
         raise FieldError(node, what)
     return text, ""
 
 
-def _read(path: Path, node: Node) -> str:
+def _read(context: Context, path: Path, node: Node) -> str:
+    name = os.path.relpath(path, context.plan_dir)
     try:
         data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
-        raise FieldError(node, f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise FieldError(node, f"{name!r} cannot be read: {error.strerror}") from None
     if data is None:
-        raise FieldError(node, f"{str(path)!r} is larger than {MAX_BYTES >> 20} MiB")
+        raise FieldError(node, f"{name!r} is larger than {MAX_BYTES >> 20} MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FieldError(node, f"{str(path)!r} is not UTF-8 text (byte {error.start})") from None
+        raise FieldError(node, f"{name!r} is not UTF-8 text (byte {error.start})") from None

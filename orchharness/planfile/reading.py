@@ -26,6 +26,7 @@ from orchharness.planfile.values import describe
 from orchharness.record import record
 
 MAX_TASKS: Final = 100_000
+_WIDE_COLON: Final = "\uff1a"
 
 
 @record
@@ -121,10 +122,10 @@ def _fields(problems: Problems) -> Fields:
         )
         raise problems.error()
     if not isinstance(tree, MappingNode):
-        wide = " (the full-width '：' is no colon)" if isinstance(tree, Scalar) and "：" in tree.text else ""
-        problems.add(
-            tree, f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}{wide}"
-        )
+        wide = isinstance(tree, Scalar) and _WIDE_COLON in tree.text
+        hint = f" (the full-width {_WIDE_COLON!r} is no colon)" if wide else ""
+        what = f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}{hint}"
+        problems.add(tree, what)
         raise problems.error()
     foreign = foreign_format(tree.entries)
     if foreign is not None:

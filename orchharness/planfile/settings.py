@@ -114,7 +114,7 @@ def read_copy(context: Context, plan: Fields) -> str | None:
         where = "where the command was typed" if folder is context.cwd else "the plan file"
         if existing_file(folder, text) is not None:
             raise FieldError(node, f"copy: {text!r} is a file: name the folder to copy")
-        guess = guess_file(context, folder, text)
+        guess = guess_file(folder, text)
         raise FieldError(node, f"copy: there is no folder {text!r}{guess} (relative to {where})")
     return path
 
@@ -165,7 +165,7 @@ def _value(key: Scalar, node: Node, given: str | None, problems: Problems) -> st
     if value is None and fields.get("default") is not None:
         value = text_of(fields.at("default")).text if not _is_quoted_empty(fields.at("default")) else ""
     if value is None:
-        if fields.get("required") is False:
+        if fields.get("required") is False or fields.broken:
             return ""
         raise _missing(key)
     choices: tuple[Scalar, ...] | None = fields.get("choices")

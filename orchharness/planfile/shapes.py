@@ -17,7 +17,7 @@ from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.values import Shape, Text, check_id, describe, mapping_of
 
 _QUOTED: Final = re.compile("'([a-z_]+)")  # the words that a message tells to write
-_ANYWHERE: Final[AbstractMapping[str, Shape]] = {"title": Text(), "description": Text()}
+ANYWHERE: Final[AbstractMapping[str, Shape]] = {"title": Text(), "description": Text()}
 
 
 class Fields:
@@ -100,7 +100,7 @@ class Table:
         """The mapping's fields; a FieldError only when it is no mapping."""
         if node.__class__ is not Mapping:
             try:
-                node = mapping_of(node, self._colon(node) or _instead(self.write, node))
+                node = mapping_of(node, self._colon(node) or instead(self.write, node))
             except FieldError as error:
                 raise FieldError(error.node, f"{self.what}: {error.message}") from None
         values: dict[str, Any] = {}
@@ -108,7 +108,7 @@ class Table:
         keys = self.keys
         assert isinstance(node, Mapping)
         for name, (key, value) in node.entries.items():
-            shape = keys.get(name) or _ANYWHERE.get(name)
+            shape = keys.get(name) or ANYWHERE.get(name)
             if shape is None:
                 if not name.startswith("x-"):
                     refused.append(self._unknown(name, value, problems))
@@ -146,7 +146,7 @@ class Table:
         if hint:
             return f"{start}: {hint}"
         guess = problems.guess(name, [*self.keys, *self.later])
-        return start + (guess or problems.once(f" (known there: {', '.join([*self.keys, *_ANYWHERE])})"))
+        return start + (guess or problems.once(f" (known there: {', '.join([*self.keys, *ANYWHERE])})"))
 
     def _near(self, name: str) -> str | None:
         """What to write instead of a misspelt foreign word, where no own word is near."""
@@ -163,7 +163,7 @@ def _foreign(name: str) -> str | None:
     return next((hint for word, hint in FOREIGN.items() if plain_of(word) == plain), None)
 
 
-def _instead(write: str, node: Node) -> str:
+def instead(write: str, node: Node) -> str:
     """`: write …` with what stands there put in for `VALUE`; nothing when there is nothing to say."""
     if not write:
         return ""
@@ -192,12 +192,12 @@ class Named:
         self.entry = entry
         self.shape = shape
         self.ids = ids
-        self.write = write
+        self.write = write or ("{the-id: …}" if ids else "{NAME: …}")
 
     def read(self, node: Node, problems: Problems) -> dict[str, tuple[Scalar, Any]]:
         """The entries; those that could not be read are there as broken `Fields`, so that their names are known."""
         read: dict[str, tuple[Scalar, Any]] = {}
-        for name, (key, value) in mapping_of(node, _instead(self.write, node)).entries.items():
+        for name, (key, value) in mapping_of(node, instead(self.write, node)).entries.items():
             if name.startswith("x-"):
                 continue
             try:
@@ -226,9 +226,7 @@ class Either:
             return node.value
         if isinstance(node, Scalar):
             write = (
-                _instead(self.table.write, node)
-                if node.value is not None
-                else ": write true, or leave it out"
+                instead(self.table.write, node) if node.value is not None else ": write true, or leave it out"
             )
             raise FieldError(node, f"expected true or a mapping, found {describe(node)}{write}")
         return self.table.read(node, problems)

@@ -12,6 +12,7 @@ from orchharness.planfile.problems import Problems
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ID
 
+_TASKS: Final = "{tasks: {the-id: {run: …}}}"
 IMPLICIT: Final = "tasks"  # the phase of a plan without phases, and the track of its top-level tasks
 
 _Named = dict[str, tuple[Scalar, Any]]
@@ -25,6 +26,8 @@ def read_phases(plan: Fields, problems: Problems) -> list[PhaseDraft]:
         if key in plan:
             problems.add(plan.key(key), f"{key!r} beside 'phases': write it inside of a phase")
     phases: _Named = plan.get("phases", {})
+    if not phases and not plan.is_unread("phases"):
+        problems.add(plan.key("phases"), f"the plan has no phases: write 'phases: {{the-id: {_TASKS}}}'")
     return [_phase(name, key, fields, problems) for name, (key, fields) in phases.items()]
 
 

@@ -28,26 +28,12 @@ _CONSTANTS: Final = frozenset({"true", "false", "none", "True", "False", "None"}
 _PATH_FILTERS: Final = frozenset(
     {"lower", "upper", "trim", "title", "capitalize", "default", "d", "string", "replace"}
 )
-_PATH_NODES: Final = frozenset(
-    [
-        "Template",
-        "Output",
-        "TemplateData",
-        "Name",
-        "Getattr",
-        "Getitem",
-        "Const",
-        "Filter",
-        "Concat",
-        "CondExpr",
-        "Compare",
-        "Operand",
-        "And",
-        "Or",
-        "Not",
-        "Test",
-    ]
-)
+# fmt: off
+_PATH_NODES: Final = frozenset({
+    "Template", "Output", "TemplateData", "Name", "Getattr", "Getitem", "Const", "Filter", "Concat", "CondExpr",
+    "Compare", "Operand", "And", "Or", "Not", "Test",
+})
+# fmt: on
 
 
 class Use(NamedTuple):

@@ -12,6 +12,19 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what YAML fo
 _FORBIDDEN: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _CONFLICT: Final = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 _INDICATORS: Final = "@`%"
+_WORDS: Final = {  # a part of the parser's words -> ours
+    "expected node content": "a value is missing just before this: a comma too many, a bracket left open, or a ' #' that begins a comment",
+    "mapping values are not allowed": "no ': ' can stand here: put the text in quotes, "
+    "or add the ':' that the line before lacks",
+    "invalid Unicode": "this escape is no character, or half of one: write the character itself",
+    "unknown escape": "this \\ begins no escape that YAML knows: write \\\\, or use single quotes",
+    "hexdecimal": "this \\ begins no escape that YAML knows: write \\\\, or use single quotes",
+    "expected <document start>": "this line fits nothing before it: a plan is 'key: value' lines, "
+    "with what belongs to a key indented below it",
+    "expected key": "this line is indented like no line above it, or it is no 'key: value': "
+    "indent what belongs together alike",
+    "could not find expected ':'": "here or just before is a line without ': ': write 'key: value'",
+}
 _UNDONE: Final = {"]": "[", "}": "{"}
 
 
@@ -66,25 +79,13 @@ def fault_of(text: str, error: Any) -> Fault:
 
 
 def _in_words(problem: str, context: str, line: str, column: int) -> str | None:
-    character = line[column - 1 : column]
     if "cannot start any token" in problem:
-        return _no_start(line, character)
-    if "alphabetic or numeric" in problem and ("alias" in context or "anchor" in context):
-        mark = "*" if "alias" in context else "&"
-        return f"a value that begins with {mark} must be in quotes"
-    if "mapping values are not allowed" in problem:
-        return "no ': ' can stand here: put the text in quotes, or add the ':' that the line before lacks"
-    if "invalid Unicode" in problem:
-        return "this escape is no character, or half of one: write the character itself"
-    if "unknown escape character" in problem or "hexdecimal" in problem:
-        return "this \\ begins no escape that YAML knows: write \\\\, or use single quotes"
-    if "expected <document start>" in problem:
-        return "this line fits nothing before it: a plan is 'key: value' lines, with what belongs to a key indented below it"
-    if "expected key" in problem:
-        return "this line is indented like no line above it, or it is no 'key: value': indent what belongs together alike"
-    if "could not find expected ':'" in problem:
-        return "here or just before is a line without ': ': write 'key: value'"
-    return None
+        return _no_start(line, line[column - 1 : column])
+    if "alphabetic or numeric" in problem:
+        return f"a value that begins with {'*' if 'alias' in context else '&'} must be in quotes"
+    if "expected key" in problem and line[column - 1 : column] in {"}", "]"}:
+        return f"this {line[column - 1]} closes nothing: take it out"
+    return next((what for part, what in _WORDS.items() if part in problem), None)
 
 
 def _no_start(line: str, character: str) -> str | None:

@@ -7,7 +7,6 @@ They are plain classes: dataclasses would add a third of a millisecond each to t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as AbstractMapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
@@ -16,17 +15,7 @@ from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
 ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_NUMBER: Final = r"(\d{1,9}(?:\.\d{1,6})?)"
-_DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-_ISO: Final = re.compile(rf"P(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?")
-_SECONDS: Final = (86_400, 3_600, 60, 1)
-_PLAIN_NUMBER: Final = re.compile(_NUMBER)
-_SPOKEN: Final = re.compile(
-    rf"{_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)",
-    re.IGNORECASE,
-)
 _NAMING: Final = ("id", "name", "key", "task", "gate", "phase", "track")
-_TEN_YEARS: Final = 3650 * 86_400
 _MAX_DECIMALS: Final = 12
 
 # ruff: noqa: D102, ARG002 - `Shape.read` is described once; not every shape needs both arguments
@@ -41,12 +30,16 @@ class Shape(Protocol):
 
 
 class Raw:
-    """Any value, left as a node for a reader that knows more. `hint` says in words what belongs there."""
+    """Any value, left as a node for a reader that knows more.
 
-    __slots__ = ("hint",)
+    `hint` says in words what belongs there, `form` names its JSON Schema in `export`.
+    """
 
-    def __init__(self, hint: str = "any value") -> None:
+    __slots__ = ("form", "hint")
+
+    def __init__(self, hint: str = "any value", form: str = "") -> None:
         self.hint = hint
+        self.form = form
 
     def read(self, node: Node, problems: Problems) -> Node:
         return node
@@ -102,37 +95,6 @@ class Count:
         return value
 
 
-class Duration:
-    """A time span, read as seconds."""
-
-    __slots__ = ()
-
-    def read(self, node: Node, problems: Problems) -> float:
-        scalar = text_of(node, "a duration")
-        text = scalar.text.strip()
-        if scalar.plain and _PLAIN_NUMBER.fullmatch(text):
-            raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
-        match = _DURATION.fullmatch(text) or _ISO.fullmatch(text.upper())
-        if match is None or not any(match.groups()):
-            like = "write it like 90s, 30m, 2h, 1d, 1h30m or PT30M"
-            raise FieldError(node, f"{_short(text)} is no duration: {like}{_meant_duration(text)}")
-        seconds = sum(float(n) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True) if n)
-        if not 0 < seconds <= _TEN_YEARS:
-            raise FieldError(node, f"{text!r} is out of range: more than nothing, at most 3650d")
-        return seconds
-
-
-def _meant_duration(text: str) -> str:
-    """`; did you mean '30m'?` for `30 minutes`, else nothing."""
-    parts = list(_SPOKEN.finditer(text))
-    rest = _SPOKEN.sub("", text).replace("and", "").strip(" ,")
-    units = ["dhms".index(unit.lower()) for part in parts for unit in part.groups()[1:] if unit]
-    if rest or not parts or len(set(units)) != len(units):
-        return ""
-    found = sorted(zip(units, (part.group(1) for part in parts), strict=True))
-    return f"; did you mean '{''.join(number + 'dhms'[unit] for unit, number in found)}'?"
-
-
 class Choice:
     """One of some words. `later` are words of the language that this version does not know yet."""
 
@@ -154,16 +116,17 @@ class Choice:
         guess = (
             f"; did you mean {same!r}?" if same in self.options else problems.guess(scalar.text, self.options)
         )
-        raise FieldError(node, f"{_short(scalar.text)} is not one of {listed(self.options)}{guess}")
+        raise FieldError(node, f"{short(scalar.text)} is not one of {listed(self.options)}{guess}")
 
 
 class Words:
     """A list of words, or one word; read as their nodes, so that each keeps its place."""
 
-    __slots__ = ("what",)
+    __slots__ = ("options", "what")
 
-    def __init__(self, what: str = "names") -> None:
+    def __init__(self, what: str = "names", options: tuple[str, ...] = ()) -> None:
         self.what = what
+        self.options = options  # what the words may be, where that is known; who uses them says so
 
     def read(self, node: Node, problems: Problems) -> tuple[Scalar, ...]:
         if isinstance(node, Sequence):
@@ -226,8 +189,7 @@ def mapping_of(node: Node, write: str = "") -> Mapping:
         return node
     key = _naming_key(node)
     if key:
-        assert isinstance(node, Sequence) and isinstance(node.items[0], Mapping)
-        first = node.items[0].value(key)
+        first = node.items[0].value(key)  # type: ignore[attr-defined]
         name = first.text if isinstance(first, Scalar) and ID.fullmatch(first.text) else f"the-{key}"
         raise FieldError(
             node, f"expected a mapping, found a list: write `{name}: {{…}}` instead of `- {key}: {name}`"
@@ -249,7 +211,7 @@ def check_id(scalar: Scalar) -> None:
     """Raises FieldError unless the text is an id."""
     if not ID.fullmatch(scalar.text):
         hint = "a letter, then letters, digits, _ and -, at most 64 in all"
-        raise FieldError(scalar, f"{_short(scalar.text)} is no id: {hint}")
+        raise FieldError(scalar, f"{short(scalar.text)} is no id: {hint}")
 
 
 def ratio(text: str, node: Node) -> Decimal:
@@ -267,7 +229,7 @@ def ratio(text: str, node: Node) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if number.is_nan():
-        raise FieldError(node, f"expected a number from 0 to 1, found {_short(text)}{_meant_ratio(text)}")
+        raise FieldError(node, f"expected a number from 0 to 1, found {short(text)}{_meant_ratio(text)}")
     if not 0 <= number <= 1:
         guess = f": did you mean {number.normalize() / 100:f}?" if 2 <= number <= 100 else ""
         raise FieldError(node, f"{text} is not from 0 to 1{guess}")
@@ -301,8 +263,9 @@ def describe(node: Node) -> str:
         return f"the boolean {node.text}"
     if isinstance(value, int | float):
         return f"the number {node.text}"
-    return f"the text {_short(value)}"
+    return f"the text {short(value)}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text in quotes, cut off where it is long."""
     return repr(text) if len(text) <= 60 else repr(text[:57] + "…")

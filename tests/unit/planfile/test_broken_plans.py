@@ -38,7 +38,7 @@ orchharness: 1
 tasks: {a: [}
 """,
         [
-            "2:13: not YAML: while parsing a flow node did not find expected node content",
+            "2:13: not YAML: a value is missing just before this: a comma too many, a bracket left open, or a ' #' that begins a comment",
         ],
     ),
     "a tab for indentation": (
@@ -156,7 +156,7 @@ orchharness: 1
 tasks:
 """,
         [
-            "2:7: tasks: expected a mapping, found nothing",
+            "2:7: tasks: expected a mapping, found nothing: write {the-id: …}",
         ],
     ),
     "tasks as a list of ids": (
@@ -639,7 +639,7 @@ tasks: {a: {run: x, outputs: {a: {path: a.json, schema: nothing.json}}}}
             "2:82: run: with 'shell: true' expected one text, found a list",
             "2:105: 'shell' without 'run': write 'run: \"the command\"' beside it",
             "2:128: run: expected a command: a list of words, or a text, found a mapping",
-            "2:147: run: expected a word, found a list",
+            "2:147: run: expected a word, found a list (a list is the words of one command: for more write more tasks, or lines with 'shell: true')",
         ],
     ),
     "shell text with inputs": (
@@ -705,7 +705,6 @@ tasks: {t: {run: x}}
             "2:48: variable 'c': 'z' is not one of 'x'",
             "2:66: 'd-e' cannot be a variable's name: letters, digits and _ only",
             "2:77: variable 'f': expected text, found a list",
-            "2:82: variable 'g': there is no value: give it with --orch-var g=VALUE",
             "2:86: unknown key 'defualt' in a variable; did you mean 'default'?",
         ],
     ),
@@ -719,7 +718,7 @@ tasks: {a: {run: x, prompt: {file: nothing.md}}, b: {run: x, prompt: prompts/b.m
             "2:70: prompt: 'prompts/b.md' looks like a file, but there is none of that name beside the plan",
             "2:105: prompt: write the text, or {file: path}",
             "2:130: prompt: the text is empty",
-            "2:162: '<root>/binary.md' is not UTF-8 text (byte 0)",
+            "2:162: 'binary.md' is not UTF-8 text (byte 0)",
         ],
     ),
     "durations": (
@@ -1060,8 +1059,6 @@ execution: {l: {tasks: [a]}}
 """,
         [
             "2:1: 'phases' beside 'execution': write a flat 'tasks' map, or leave 'execution' out",
-            "3:13: phase 'l' has no tasks: write 'tasks: {the-id: {run: …}}'",
-            "3:25: lane 'l' names 'a', which is no task",
         ],
     ),
     "wrong types": (
@@ -1084,11 +1081,11 @@ tasks: {a: {run: x, needs: {b: c}, tags: {x: y}, inputs: [x], outputs: x, writes
             "3:8: title: expected text, found a mapping",
             "4:9: limits: expected a mapping, found the number 3",
             "5:11: defaults: expected a mapping, found a list",
-            "6:9: agents: expected a mapping, found a list",
-            "7:10: critics: expected a mapping, found the text 'x'",
-            "8:7: vars: expected a mapping, found the number 1",
+            "6:9: agents: expected a mapping, found a list: write {the-id: …}",
+            "7:10: critics: expected a mapping, found the text 'x': write {the-id: …}",
+            "8:7: vars: expected a mapping, found the number 1: write {NAME: …}",
             "9:12: workspace: expected a mapping, found the text 'here': write {copy: here}",
-            "10:20: cross_pollination: expected a mapping, found a list",
+            "10:20: cross_pollination: expected a mapping, found a list: write {the-id: …}",
             "11:12: execution: expected a mapping, found the text 'x'",
             "12:28: needs: expected a list of ids, found a mapping: write [b]",
             "12:42: tags: expected a list of tags, found a mapping: write [x]",

@@ -349,7 +349,7 @@ tasks:
         - {run: "python tests/judge.py src/a.py", timeout: 5s}
         - {file: {path: src/a.py, min_bytes: 1, contains: def, matches: "^def"}}
         - {file: "{{ outputs.o }}"}
-        - {json: {path: run:v.json, expr: "verdict == 'ok'"}}
+        - {json: {path: run:v.json, expr: "data.verdict == 'ok'"}}
         - {pytest: {paths: tests, min: 0.9}, inputs: [rubrics/guide.md]}
         - {run: [diff], inputs: [b.o]}
       critics: [one, two]

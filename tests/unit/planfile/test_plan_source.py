@@ -47,7 +47,7 @@ def test_all_problems_are_said_at_once_sorted_by_place(problems):
     assert found == [
         "3:23: needs: unknown id 'c' (there are: 'b', 'a')",
         "4:3: task 'a' does nothing: write 'run: the command' or 'agent: NAME'",
-        "5:7: vars: expected a mapping, found the number 3",
+        "5:7: vars: expected a mapping, found the number 3: write {NAME: …}",
     ]
 
 
