@@ -11,10 +11,27 @@ from typing import Any, Final
 
 from orchharness.core.acts import Kind
 from orchharness.core.plan import LANGUAGE_VERSION
-from orchharness.planfile import durations, schema
-from orchharness.planfile.durations import Duration
+from orchharness.planfile.durations import PATTERN, Duration
 from orchharness.planfile.kindschemas import COMMAND_KEYS, options_schema
 from orchharness.planfile.meanings import meaning
+from orchharness.planfile.schema import (
+    AGENT,
+    CHECK,
+    CRITIC,
+    CROSS,
+    FILE_CHECK,
+    INPUT,
+    JSON_CHECK,
+    LANE,
+    OUTPUT,
+    PHASE,
+    PLAN,
+    PROMPT_FILE,
+    PYTEST_CHECK,
+    TASK,
+    TRACK,
+    VARIABLE,
+)
 from orchharness.planfile.shapes import ANYWHERE, Either, Named, Table
 from orchharness.planfile.values import (
     ID,
@@ -63,28 +80,28 @@ _FORMS: Final[Mapping[str, Json]] = {
     "criteria": {"type": "object", "propertyNames": {"pattern": _ID}, "additionalProperties": _RATIO},
 }
 _TABLES: Final[Mapping[str, tuple[Json, Table]]] = {
-    "prompt": ({"type": "string", "minLength": 1}, schema.PROMPT_FILE),
-    "variable": ({"type": ["string", "number", "boolean", "null"]}, schema.VARIABLE),
-    "output": (_PATH, schema.OUTPUT),
-    "file check": (_PATH, schema.FILE_CHECK),
-    "json check": (_PATH, schema.JSON_CHECK),
+    "prompt": ({"type": "string", "minLength": 1}, PROMPT_FILE),
+    "variable": ({"type": ["string", "number", "boolean", "null"]}, VARIABLE),
+    "output": (_PATH, OUTPUT),
+    "file check": (_PATH, FILE_CHECK),
+    "json check": (_PATH, JSON_CHECK),
 }
 _LISTS: Final[Mapping[str, tuple[Json, Table]]] = {
-    "input": ({"type": "string", "pattern": r"[./]"}, schema.INPUT),
-    "pytest check": (_WORD, schema.PYTEST_CHECK),
+    "input": ({"type": "string", "pattern": r"[./]"}, INPUT),
+    "pytest check": (_WORD, PYTEST_CHECK),
 }
 _RULES: Final[tuple[tuple[Table, Json], ...]] = (
-    (schema.PROMPT_FILE, {"required": ["file"]}),
-    (schema.INPUT, {"required": ["path"]}),
-    (schema.FILE_CHECK, {"required": ["path"]}),
-    (schema.JSON_CHECK, {"required": ["path"]}),
-    (schema.PYTEST_CHECK, {"required": ["paths"]}),
-    (schema.OUTPUT, {"oneOf": [{"required": ["path"]}, {"required": ["from"]}]}),
-    (schema.CHECK, {"oneOf": [{"required": [kind]} for kind in ("run", "file", "json", "pytest")]}),
-    (schema.CROSS, {"required": ["from", "to"]}),
-    (schema.TRACK, {"required": ["tasks"]}),
-    (schema.PHASE, {"anyOf": [{"required": [part]} for part in ("tasks", "tracks", "gates")]}),
-    (schema.CRITIC, {"dependentRequired": {"shell": ["run"]}}),
+    (PROMPT_FILE, {"required": ["file"]}),
+    (INPUT, {"required": ["path"]}),
+    (FILE_CHECK, {"required": ["path"]}),
+    (JSON_CHECK, {"required": ["path"]}),
+    (PYTEST_CHECK, {"required": ["paths"]}),
+    (OUTPUT, {"oneOf": [{"required": ["path"]}, {"required": ["from"]}]}),
+    (CHECK, {"oneOf": [{"required": [kind]} for kind in ("run", "file", "json", "pytest")]}),
+    (CROSS, {"required": ["from", "to"]}),
+    (TRACK, {"required": ["tasks"]}),
+    (PHASE, {"anyOf": [{"required": [part]} for part in ("tasks", "tracks", "gates")]}),
+    (CRITIC, {"dependentRequired": {"shell": ["run"]}}),
 )
 
 
@@ -102,7 +119,7 @@ class _Export:
         self.definitions: Json = {}
 
     def whole(self) -> Json:
-        plan = self._table(schema.PLAN)
+        plan = self._table(PLAN)
         parts = [{"required": [part]} for part in ("tasks", "tracks", "phases")]
         return {
             "$schema": DRAFT,
@@ -151,9 +168,9 @@ class _Export:
             return {"anyOf": [plain, listed, self._reference(table)]}
         match form:
             case "checks":
-                return {"type": "array", "items": self._reference(schema.CHECK)}
+                return {"type": "array", "items": self._reference(CHECK)}
             case "lanes":
-                lane = self._reference(schema.LANE)
+                lane = self._reference(LANE)
                 protocol = {"orchestrator_protocol": True}
                 return {
                     "type": "object",
@@ -204,7 +221,7 @@ class _Export:
             "patternProperties": _IGNORED,
             "additionalProperties": False,
         }
-        if table is schema.TASK:
+        if table is TASK:
             found |= {
                 "oneOf": [{"required": ["run"]}, {"required": ["agent"]}],
                 "dependentRequired": {"shell": ["run"]},
@@ -220,7 +237,7 @@ class _Export:
 
     def _by_kind(self, role: str, kinds: Mapping[str, Kind]) -> Json:
         """What may be written depends on the kind: `command` has the language's own keys, others their options."""
-        own = schema.AGENT if role == "agent" else schema.CRITIC
+        own = AGENT if role == "agent" else CRITIC
         names = sorted({"command", *(["agent"] if role == "critic" else []), *kinds})
         plain = {"properties": {"kind": {"enum": [n for n in ("command", "agent") if n in names]}}}
         branches = []
@@ -249,7 +266,7 @@ _PLAIN: Final[Mapping[type, Json]] = {
     Text: _TEXT,
     Identifier: {"type": "string", "pattern": _ID},
     Boolean: {"type": "boolean"},
-    Duration: {"type": "string", "pattern": durations.PATTERN},
+    Duration: {"type": "string", "pattern": PATTERN},
     Words: {"anyOf": [{"type": "array", "items": _WORD}, _WORD]},
     Counters: {
         "type": "object",
