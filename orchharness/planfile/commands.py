@@ -23,6 +23,7 @@ _SHELL: Final = re.compile(
     r"&&|\|\|?|&|(?:[0-9]|&)?>{1,2}(?:&?\S*)|<{1,3}\S*|[^;]*;|[^$`]*(?:\$[A-Za-z_{(]|`).*"
 )
 _CURLY: Final = frozenset("\u201c\u201d\u2018\u2019\u201e")  # quotation marks of a word processor
+_MAX_COMMAND: Final = 128 << 10  # Linux takes no longer word, and splitting one would take ever longer
 _SHELL_BLIND: Final = ("inputs", "outputs", "findings")
 
 
@@ -68,6 +69,8 @@ def _plain_command(node: Node) -> Command:
     else:
         what = "a command: a list of words, or a text"
         text = no_boolean(text_of(node, what), what, numbers=False).text
+        if len(text) > _MAX_COMMAND:
+            raise FieldError(node, "the command is longer than 128 KiB: put it into a file, and run that")
         if "\n" in text.strip():
             raise FieldError(
                 node, "two or more lines: write 'shell: true' beside it, or one command as a list of words"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from orchharness.planfile.near import nearest
+from orchharness.planfile.near import nearest, plain_of
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "blocking": "foreground",
@@ -120,6 +120,7 @@ FOREIGN: Final[Mapping[str, str]] = {
 }
 """Words of other tools, and what to write here; without regard to case, `_` and `-`."""
 
+_PLAIN: Final = {plain_of(word): hint for word, hint in FOREIGN.items()}
 _FORMATS: Final[tuple[tuple[frozenset[str], str], ...]] = (
     (frozenset({"jobs", "on"}), "a GitHub workflow (its jobs are 'tasks' here, 'needs' is the same)"),
     (frozenset({"services"}), "a compose file"),
@@ -136,6 +137,11 @@ _FORMATS: Final[tuple[tuple[frozenset[str], str], ...]] = (
     (frozenset({"workflow"}), "the state of a run: a plan holds none"),
 )
 _PARTS: Final = ("tasks", "tracks", "phases", "execution")
+
+
+def foreign_word(key: str) -> str | None:
+    """What to write instead of a key that is a word of another tool."""
+    return _PLAIN.get(plain_of(key))
 
 
 def foreign_format(keys: Collection[str]) -> str | None:

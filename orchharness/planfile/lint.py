@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Final
 
 from orchharness.core.plan import OutputKind, Task
 from orchharness.planfile.context import Context
@@ -11,6 +12,8 @@ from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
 from orchharness.planfile.paths import matches_something
 from orchharness.planfile.writes import Concurrency, WriteIndex, find_clashes
+
+_MAX_SHOWN: Final = 20  # items of a cycle
 
 
 def check_cycles(context: Context, graph: Graph, names: Names) -> None:
@@ -20,8 +23,9 @@ def check_cycles(context: Context, graph: Graph, names: Names) -> None:
         orders = [(draft.order, place, draft) for place, draft in drafts if draft is not None]
         _, place, first = min(orders, key=lambda found: found[0])
         turned = [*cycle[place:], *cycle[:place], cycle[place]]
-        way = " → ".join(node.replace(":", " ") for node in turned)
-        origins = "".join(f"; {words}" for words in _origins(turned, names))
+        shown = turned if len(turned) <= _MAX_SHOWN else [*turned[:8], "…", *turned[-4:]]
+        way = " → ".join(node.replace(":", " ") for node in shown)
+        origins = "".join(f"; {words}" for words in _origins(turned[:_MAX_SHOWN], names))
         what = f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out"
         context.problems.add(first.key, what + _critic_instead(turned, names))
 

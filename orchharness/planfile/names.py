@@ -21,6 +21,7 @@ class Names:
         self.groups: dict[str, PhaseDraft] = {}
         self.tracks: dict[str, list[TrackDraft]] = {}
         self._problems = problems
+        self._all: list[str] | None = None  # every unknown id asks for them
         self.others: dict[str, str] = {}  # names that are no ids -> what they are
         for phase in self.phases:
             if not phase.implicit:
@@ -80,10 +81,13 @@ class Names:
 
     def all(self) -> list[str]:
         """Every id that can be named."""
+        if self._all is not None:
+            return self._all
         tracks = (
             name for name, found in self.tracks.items() if not all(track.phase.implicit for track in found)
         )
-        return list(dict.fromkeys([*self.tasks, *self.gates, *self.groups, *tracks]))
+        self._all = list(dict.fromkeys([*self.tasks, *self.gates, *self.groups, *tracks]))
+        return self._all
 
 
 def tasks_of(draft: Draft) -> list[TaskDraft]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from orchharness.errors import Location, PlanError, Problem
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 1_000
 _MAX_GUESSES: Final = 50  # a guess among thousands of ids is slow; nobody reads more of them
+_MAX_MESSAGE: Final = 2_000  # names and patterns in it may be of any length
 _LINE_END: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # the line ends that YAML's marks count
 
 
@@ -91,20 +93,23 @@ class Problems:
 
     def error(self) -> PlanError:
         """All problems as the one error of the file."""
-        found = list(self._found.values())
+        found = sorted(self._found.values(), key=lambda problem: problem.location)
         if len(found) >= MAX_PROBLEMS:
-            found.append(
-                Problem(Location(self.shown), f"more than {MAX_PROBLEMS} problems: the others are not shown")
-            )
+            what = f"more than {MAX_PROBLEMS} problems: the others are not shown"
+            found.append(self._problem(found[-1].location, what))
         return PlanError(found)
 
     def guess(self, name: str, known: Iterable[str]) -> str:
         """`; did you mean 'x'?` when a known name is near, else nothing."""
-        if self._guesses >= _MAX_GUESSES:
+        if not self.may_guess():
             return ""
-        self._guesses += 1
         near = nearest(name, list(known))
         return f"; did you mean {near!r}?" if near else ""
+
+    def may_guess(self) -> bool:
+        """Whether one more guess is worth its time."""
+        self._guesses += 1
+        return self._guesses <= _MAX_GUESSES
 
     def _location(self, node: Node | None) -> Location:
         return Location(self.shown, node.line, node.column) if node else Location(self.shown)
@@ -112,6 +117,8 @@ class Problems:
     def _problem(self, location: Location, message: str) -> Problem:
         if self._lines is None:
             self._lines = _LINE_END.split(self.text)
+        if len(message) > _MAX_MESSAGE:
+            message = f"{message[: _MAX_MESSAGE // 2]} … {message[-_MAX_MESSAGE // 2 :]}"
         line = self._lines[location.line - 1] if 0 < location.line <= len(self._lines) else ""
         shown = excerpt(line, location.column)
         return Problem(location, message, shown.text, shown.caret) if shown else Problem(location, message)
@@ -121,6 +128,6 @@ def listed(names: Collection[str], *, most: int = 8) -> str:
     """The names for a sentence: `'a', 'b'`; `none` when there are none, cut off after `most`."""
     if not names:
         return "none"
-    shown = [repr(name) for name in list(names)[:most]]
+    shown = [repr(name) for name in islice(names, most)]
     rest = len(names) - most
     return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")

@@ -10,8 +10,8 @@ from collections.abc import Mapping as AbstractMapping
 from typing import Any, Final
 
 from orchharness.core.plan import EMPTY
-from orchharness.planfile.foreign import FOREIGN
-from orchharness.planfile.near import nearest, plain_of
+from orchharness.planfile.foreign import FOREIGN, foreign_word
+from orchharness.planfile.near import nearest
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.values import Shape, Text, check_id, describe, mapping_of
@@ -135,7 +135,9 @@ class Table:
         start = f"unknown key {name!r} in {self.what}"
         if name[:1].isspace():
             return f"{start}: the line begins with U+{ord(name[0]):04X}, indent with plain spaces"
-        hint = self.hints.get(name) or _foreign(name) or self._near(name)
+        hint = (
+            self.hints.get(name) or foreign_word(name) or (self._near(name) if problems.may_guess() else None)
+        )
         if (
             not hint
             and self.entries
@@ -155,12 +157,6 @@ class Table:
             return None
         foreign = nearest(name, [*self.hints, *FOREIGN], most=1)
         return (self.hints.get(foreign) or FOREIGN.get(foreign)) if foreign else None
-
-
-def _foreign(name: str) -> str | None:
-    """What to write instead of a word of another tool."""
-    plain = plain_of(name)
-    return next((hint for word, hint in FOREIGN.items() if plain_of(word) == plain), None)
 
 
 def instead(write: str, node: Node) -> str:

@@ -17,7 +17,7 @@ from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
-from orchharness.planfile.templates import Scope, uses_of
+from orchharness.planfile.templates import Scope, TemplateError, Use, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
 
@@ -88,13 +88,18 @@ def _check_agents_command(context: Context, draft: TaskDraft, agent: Agent, scop
     """An agent's command may read inputs and outputs that not every task has."""
     assert agent.command is not None
     for word in agent.command.argv:
-        if not is_template(word):
-            continue
-        for use in sorted(uses_of(word), key=str):
+        for use in _uses(word):
             fault = context.templates.fault(use, scope) if use.name in {"inputs", "outputs"} else ""
             if fault:
                 what = f"agent {agent.id!r} reads {use.name}.{use.member}, which task {draft.id!r} does not declare"
                 context.problems.add(draft.fields.at("agent"), what)
+
+
+def _uses(word: str) -> list[Use]:
+    try:
+        return sorted(uses_of(word), key=str) if is_template(word) else []
+    except TemplateError:
+        return []  # noted where the agent is read
 
 
 def _environment(context: Context, draft: TaskDraft, scope: Scope) -> dict[str, str]:

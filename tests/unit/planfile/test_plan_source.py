@@ -104,7 +104,7 @@ def test_thousands_of_problems_are_cut_off(problems):
     found = problems(text)
 
     assert len(found) == 1001
-    assert found[0] == "more than 1000 problems: the others are not shown"
+    assert "1002:25: more than 1000 problems: the others are not shown" in found[-2:]
 
 
 def test_ten_thousand_tasks_are_read_in_time(read):
