@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from orchharness.core.plan import OutputKind, Task
+from orchharness.core.plan import Must, OutputKind, Task
 from orchharness.planfile.context import Context
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
@@ -68,12 +68,24 @@ def check_files(
 ) -> None:
     """Note input files that are outputs of others, are written meanwhile, or are never there."""
     for task in tasks.values():
+        _warn_of_proofs(context, task, index, names)
         for known in task.inputs:
             if known.files is not None:
                 node = names.tasks[task.id].fields.get("inputs")[known.name][1]
                 what = _file_fault(context, task, known.files, index, at)
                 if what:
                     context.problems.add(node, f"input {known.name!r}: {what}")
+
+
+def _warn_of_proofs(context: Context, task: Task, index: WriteIndex, names: Names) -> None:
+    """Outputs that are there before anything runs, and that nobody writes, prove nothing."""
+    for output in task.outputs:
+        if output.must is not Must.EXIST or output.kind is not OutputKind.FILE:
+            continue
+        if not any(index.writers(output.path)) and matches_something(context.base, output.path):
+            node = names.tasks[task.id].fields.get("outputs")[output.name][1]
+            what = f"output {output.name!r}: {output.path!r} is there already and no task writes it, so it proves nothing"
+            context.problems.warn(node, what)
 
 
 def _file_fault(context: Context, task: Task, pattern: str, index: WriteIndex, at: Concurrency) -> str:
