@@ -57,6 +57,7 @@ class Problems:
         location = self._location(node)
         if location in self._refused or len(self._found) >= MAX_PROBLEMS:
             return
+        message = _printable(message)
         if (location, message) not in self._found:
             self._found[location, message] = self._problem(location, message)
 
@@ -79,7 +80,7 @@ class Problems:
     def warn(self, node: Node | None, message: str) -> None:
         """Keep a warning."""
         if len(self._warnings) < MAX_PROBLEMS:
-            self._warnings[self._location(node), message] = None
+            self._warnings[self._location(node), _printable(message)] = None
 
     def warnings(self) -> tuple[str, ...]:
         """All warnings, each with its place, in the order of the file."""
@@ -117,11 +118,18 @@ class Problems:
     def _problem(self, location: Location, message: str) -> Problem:
         if self._lines is None:
             self._lines = _LINE_END.split(self.text)
-        if len(message) > _MAX_MESSAGE:
-            message = f"{message[: _MAX_MESSAGE // 2]} … {message[-_MAX_MESSAGE // 2 :]}"
         line = self._lines[location.line - 1] if 0 < location.line <= len(self._lines) else ""
         shown = excerpt(line, location.column)
         return Problem(location, message, shown.text, shown.caret) if shown else Problem(location, message)
+
+
+def _printable(message: str) -> str:
+    """The message on one line of bounded length; what a plan holds is data, and moves no cursor."""
+    if len(message) > _MAX_MESSAGE:
+        message = f"{message[: _MAX_MESSAGE // 2]} … {message[-_MAX_MESSAGE // 2 :]}"
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
 def listed(names: Collection[str], *, most: int = 8) -> str:

@@ -247,3 +247,9 @@ def test_yaml_without_its_c_parser_gives_the_same(read, problems, monkeypatch):
     assert problems(f'{ONE}tasks: {{a: {{run: "\\uD800"}}}}\n') == [
         "2:18: this text holds half of a character (a lone surrogate)"
     ]
+
+
+def test_what_a_plan_holds_moves_no_cursor_in_a_message(problems):
+    assert problems('orchharness: 1\ntasks: {a: "\\e[31mred"}\n') == [
+        "2:12: a task: expected a mapping, found the text '\\x1b[31mred': write {run: \\x1b[31mred}",
+    ]
