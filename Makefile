@@ -10,8 +10,9 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 SEED ?= 1
 CASES ?= 1000
 EXAMPLES ?= 20000
+FUZZ_SECONDS ?= 600
 
-.PHONY: plans test chaos format lint types contracts check clean
+.PHONY: plans test chaos fuzz format lint types contracts check clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -27,6 +28,13 @@ chaos: $(STAMP)
 	@CHAOS=long CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos
 	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/unit/core/test_core_machine.py tests/unit/core/test_core_resuming.py --timeout 0
 	@$(BIN)/python tests/chaos/campaign.py --seed $(SEED) --cases $(CASES)
+
+# Plan files of any bytes, guided by coverage; what breaks a rule is left as .fuzz/crash-…. Then the same by examples.
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]"
+	@mkdir -p .fuzz/corpus
+	@$(BIN)/python tests/fuzz/fuzz_plan_files.py -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz/corpus
+	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/unit/planfile/test_plan_fuzz.py --timeout 0
 
 format: $(STAMP)
 	@$(BIN)/ruff format --check .
@@ -49,4 +57,4 @@ $(STAMP): pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 	@touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz build dist

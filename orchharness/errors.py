@@ -29,17 +29,17 @@ class Location:
 
 @record(kw_only=False, order=True)
 class Problem:
-    """One thing that is wrong at one place; `source` is the line it is on, when there is one."""
+    """One thing that is wrong at one place; `source` is what to show of its line, `caret` the columns before the caret."""
 
     location: Location
     message: str
     source: str | None = None
+    caret: int = 0
 
     def __str__(self) -> str:
         text = f"{self.location}: {self.message}"
-        if self.source is not None and self.location.line:
-            caret = " " * (self.location.column - 1) + "^"
-            text += f"\n    {self.source}\n    {caret}"
+        if self.source is not None:
+            text += f"\n    {self.source}\n    {' ' * self.caret}^"
         return text
 
 

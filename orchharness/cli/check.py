@@ -24,20 +24,18 @@ def check(asked: argparse.Namespace) -> int:
 def _check(reader: Reader, path: Path, *, strict: bool) -> bool:
     """Whether something is wrong with the plan; what, is printed."""
     try:
-        plan = reader.read(path)
+        plan = reader.read(path, strict=strict)
     except PlanError as error:
         sys.stdout.write(f"{error}\n")
         return True
     for warning in plan.warnings:
-        sys.stdout.write(f"{warning} (--strict)\n" if strict else f"warning: {warning}\n")
+        sys.stdout.write(f"warning: {warning}\n")
     shown = _shown(path)
     if not reader.is_plan(path):
         sys.stdout.write(
             f"{shown}: pytest takes files named {reader.globs()} for plans, so it would not run this one: "
             "rename it, or add a glob to 'orch_plan_files'\n"
         )
-        return True
-    if strict and plan.warnings:
         return True
     counts = f"{plural(len(plan.tasks), 'task')}, {plural(len(plan.gates), 'gate')}"
     sys.stdout.write(f"{shown}: {counts}, no fault\n")

@@ -33,7 +33,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for make in (_explain, _check, _simulate, _import, _runs, _status, _decide, _cancel, _logs, _clean):
+    for make in (
+        _explain,
+        _check,
+        _simulate,
+        _import,
+        _schema,
+        _runs,
+        _status,
+        _decide,
+        _cancel,
+        _logs,
+        _clean,
+    ):
         make(commands)
     return parser
 
@@ -82,6 +94,11 @@ def _import(commands: Any) -> None:
         help="leave out dependencies on what is not in the file, instead of stopping at them",
     )
     parser.add_argument("--json", action="store_true", help="the plan and the list as one JSON object")
+
+
+def _schema(commands: Any) -> None:
+    parser = _bare(commands, "schema", "print the JSON Schema of plans, for editors")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there")
 
 
 def _runs(commands: Any) -> None:

@@ -10,7 +10,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,8 +58,8 @@ class Reader:
         """The names of plans, for a message."""
         return ", ".join(self._globs)
 
-    def read(self, path: Path) -> Plan:
-        """The plan of that file.
+    def read(self, path: Path, *, strict: bool = False) -> Plan:
+        """The plan of that file; with `strict` a warning about it is an error.
 
         Raises:
             PlanError: it is wrong; the error holds everything that is.
@@ -74,18 +74,12 @@ class Reader:
             kinds=host.kinds,
             critic_kinds=host.critic_kinds,
             variables=self._variables,
+            strict=strict,
         )
 
     def _plugins(self) -> PluginHost:
         if self._host is None:
-            from orchharness.plugins import PluginHost
-
-            folders = dict.fromkeys(f for path in self.paths for f in _folders(self.root, path.parent))
-            found = [folder / "conftest.py" for folder in folders]
-            self._host = PluginHost.load()
-            for conftest in found:
-                if _has_hooks(conftest):
-                    self._host.register(_imported(conftest), str(conftest))
+            self._host = host_of(self.root, [path.parent for path in self.paths])
         return self._host
 
     def _plans_in(self, path: Path) -> Iterator[Path]:
@@ -95,6 +89,22 @@ class Reader:
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_PROJECTS)
             yield from (p for name in sorted(files) if self.is_plan(p := Path(folder, name)))
+
+
+def host_of(root: Path, folders: Iterable[Path]) -> PluginHost:
+    """The installed plugins, and those of the conftest files between the root and these folders.
+
+    Raises:
+        OrchError: one of them cannot be used.
+    """
+    from orchharness.plugins import PluginHost
+
+    host = PluginHost.load()
+    for folder in dict.fromkeys(f for below in folders for f in _folders(root, below)):
+        conftest = folder / "conftest.py"
+        if _has_hooks(conftest):
+            host.register(_imported(conftest), str(conftest))
+    return host
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def read_plan(
+def read_plan(  # noqa: PLR0913 - one argument for each thing that a plan's meaning depends on
     path: Path,
     *,
     root: Path,
@@ -38,6 +38,7 @@ def read_plan(
     variables: Mapping[str, str] = EMPTY,
     cwd: Path | None = None,
     text: bytes | None = None,
+    strict: bool = False,
 ) -> Plan:
     """The plan of that file.
 
@@ -49,6 +50,7 @@ def read_plan(
         variables: values given with `--orch-var`.
         cwd: where the command was typed; default: the current folder.
         text: the bytes of the file, when they are not to be read from `path`.
+        strict: whether a warning is a problem.
 
     Raises:
         PlanError: with all problems of the file.
@@ -58,4 +60,6 @@ def read_plan(
 
     places = Places(path=path, root=root, cwd=cwd or Path.cwd())
     with no_garbage():
-        return read(places, kinds=kinds, critic_kinds=critic_kinds, variables=variables, data=text)
+        return read(
+            places, kinds=kinds, critic_kinds=critic_kinds, variables=variables, data=text, strict=strict
+        )

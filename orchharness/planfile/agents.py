@@ -11,12 +11,12 @@ from orchharness.core.plan import Agent, Critic, Mode
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import definition, read_prompt
-from orchharness.planfile.nodes import Mapping, Node, Scalar
+from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.schema import AGENT, CRITIC
 from orchharness.planfile.settings import read_environment, read_retry
-from orchharness.planfile.shapes import Fields
+from orchharness.planfile.shapes import Fields, instead
 from orchharness.planfile.values import check_id, mapping_of, ratio, text_of
 
 COMMAND: Final = "command"
@@ -37,7 +37,7 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
         agents[name] = Agent(id=name, kind=COMMAND)
         try:
             if node is not None:
-                agents[name] = _agent(context, key, mapping_of(node))
+                agents[name] = _agent(context, key, mapping_of(node, instead("{kind: VALUE}", node)))
         except FieldError as error:
             context.problems.add(error.node, f"agent {name!r}: {error.message}")
     return agents
@@ -50,7 +50,7 @@ def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Ag
         critics[name] = Critic(id=name, kind=COMMAND)
         try:
             if node is not None:
-                critics[name] = _critic(context, key, mapping_of(node), agents)
+                critics[name] = _critic(context, key, mapping_of(node, instead("{run: VALUE}", node)), agents)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
     return critics
@@ -166,6 +166,8 @@ def known_agent(context: Context, node: Node, agents: AbstractMapping[str, Agent
     except FieldError as error:
         context.problems.add(error.node, f"agent: {error.message}: write it under 'agents' and name it here")
         return None
+    if name not in agents and "agents" in context.unread:
+        return None
     if name not in agents:
         guess = context.problems.guess(name, agents)
         context.problems.add(node, f"unknown agent {name!r}{guess} (in 'agents': {listed(agents)})")
@@ -179,7 +181,11 @@ def _criteria(context: Context, key: Scalar, fields: Fields) -> dict[str, Decima
         return {}
     weights: dict[str, Decimal] = {}
     failed = False  # then the names are kept all the same, so that no gate is told that it has no score
-    for name, (criterion, value) in mapping_of(node).entries.items():
+    try:
+        entries = mapping_of(node, _weights_for(node)).entries
+    except FieldError as error:
+        raise FieldError(error.node, f"criteria: {error.message}") from None
+    for name, (criterion, value) in entries.items():
         try:
             check_id(criterion)
             weights[name] = ratio(context.templates.render(value, "a weight"), value)
@@ -191,6 +197,13 @@ def _criteria(context: Context, key: Scalar, fields: Fields) -> dict[str, Decima
         what = f"critic {key.text!r}: the weights of its criteria sum to {total}, not to 1"
         context.problems.add(fields.key("criteria"), what)
     return weights
+
+
+def _weights_for(node: Node) -> str:
+    """What to write instead of a list of criteria."""
+    names = [i.text for i in node.items if isinstance(i, Scalar)] if isinstance(node, Sequence) else []
+    weight = f"{1 / len(names):.2g}" if len(names) in {1, 2, 4, 5, 10} else "WEIGHT"
+    return f": write {{{', '.join(f'{name}: {weight}' for name in names or ['NAME'])}}}"
 
 
 def _inputs(context: Context, fields: Fields) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from orchharness.core.plan import Check, CheckKind, Command, Source, is_template
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, TaskDraft
-from orchharness.planfile.files import check_schema_is_usable, definition, existing_file
+from orchharness.planfile.files import definition, existing_file
 from orchharness.planfile.inputs import find_source
+from orchharness.planfile.jsonschemas import schema_file
 from orchharness.planfile.names import Names
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar, Sequence
@@ -20,7 +21,7 @@ from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.schema import CHECK, FILE_CHECK, JSON_CHECK, PYTEST_CHECK
 from orchharness.planfile.shapes import Fields, Table
-from orchharness.planfile.templates import Scope
+from orchharness.planfile.templates import Scope, TemplateError, uses_of
 from orchharness.planfile.values import describe, ratio, text_of
 
 _KINDS: Final = tuple(kind.value for kind in CheckKind)
@@ -57,9 +58,11 @@ def scope_of(tasks: list[TaskDraft]) -> Scope:
 
 def _check(context: Context, node: Node, scope: Scope, names: Names) -> Check | None:
     if isinstance(node, Scalar):
-        raise FieldError(node, f"a check is a mapping: write {{run: {node.text!r}}}")
+        raise FieldError(node, f"a check is a mapping: write {{run: {node.text or 'the command'}}}")
     fields = CHECK.read(node, context.problems)
     kinds = [kind for kind in _KINDS if kind in fields]
+    if fields.broken and not kinds:
+        return None
     if len(kinds) != 1:
         found = f"found {' and '.join(kinds)}" if kinds else "found none"
         raise FieldError(node, f"a check has one of {', '.join(_KINDS)}; {found}")
@@ -142,11 +145,24 @@ def _json(context: Context, node: Node, scope: Scope) -> dict[str, Any]:
     if fields is None:
         return options
     if fields.get("schema") is not None:
-        check_schema_is_usable(fields.at("schema"))
-        options["schema"] = definition(context, fields.at("schema"), "a JSON Schema file")
+        options["schema"] = schema_file(context, fields.at("schema"))
     if fields.get("expr") is not None:
+        _check_expression(fields.get("expr"), fields.at("expr"))
         options["expr"] = fields.get("expr")
     return options
+
+
+def _check_expression(text: str, node: Node) -> None:
+    """Raises FieldError unless it is an expression over `data`."""
+    if "}}" in text:
+        raise FieldError(node, "expr: write the expression alone, without {{ and }}")
+    try:
+        uses = uses_of(f"{{{{ ({text}\n) }}}}")
+    except TemplateError as error:
+        raise FieldError(node, f"expr: {str(error).removeprefix('template: ')}") from None
+    for name in sorted({use.name for use in uses} - {"data"}):
+        what = f"expr: unknown name {name!r}: the content of the file is 'data', write 'data.{name}'"
+        raise FieldError(node, what)
 
 
 def _pytest(context: Context, node: Node, scope: Scope) -> dict[str, Any]:

@@ -15,10 +15,15 @@ from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.templates import ANY_SCOPE, Scope, Use
-from orchharness.planfile.values import describe, text_of
+from orchharness.planfile.values import describe, no_boolean, text_of
 
 _TEMPLATE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _MARK: Final = re.compile("\0(\\d+)\0")
+_SHELL: Final = re.compile(
+    r"&&|\|\|?|&|(?:[0-9]|&)?>{1,2}(?:&?\S*)|<{1,3}\S*|[^;]*;|[^$`]*(?:\$[A-Za-z_{(]|`).*"
+)
+_CURLY: Final = frozenset("\u201c\u201d\u2018\u2019\u201e")  # quotation marks of a word processor
+_MAX_COMMAND: Final = 128 << 10  # Linux takes no longer word, and splitting one would take ever longer
 _SHELL_BLIND: Final = ("inputs", "outputs", "findings")
 
 
@@ -62,7 +67,10 @@ def _plain_command(node: Node) -> Command:
     if isinstance(node, Sequence):
         words = [_word(item) for item in node.items]
     else:
-        text = text_of(node, "a command: a list of words, or a text").text
+        what = "a command: a list of words, or a text"
+        text = no_boolean(text_of(node, what), what, numbers=False).text
+        if len(text) > _MAX_COMMAND:
+            raise FieldError(node, "the command is longer than 128 KiB: put it into a file, and run that")
         if "\n" in text.strip():
             raise FieldError(
                 node, "two or more lines: write 'shell: true' beside it, or one command as a list of words"
@@ -71,13 +79,37 @@ def _plain_command(node: Node) -> Command:
             words = split_words(text)
         except ValueError as error:
             raise FieldError(node, f"cannot be split into words ({error}): write a list of words") from None
+        _refuse_shell_words(text, words, node)
     if not words or not words[0].strip():
         raise FieldError(node, "the command is empty")
     return Command(argv=tuple(words))
 
 
+def _refuse_shell_words(text: str, words: list[str], node: Node) -> None:
+    """Without a shell `a && b` hands `&&` and `b` to `a`, and `$HOME` stays as it is: hardly ever what was meant."""
+    if words and words[0][:1] in _CURLY:
+        raise FieldError(node, f"{words[0][:1]} is no quote for a command: write ' or \"")
+    suspects = {word for word in words if _SHELL.fullmatch(word)}
+    # What is in quotes is meant as it is: the words are looked at once more, with their quotation marks.
+    found = next((raw for raw in _raw_words(text) if raw in suspects), None) if suspects else None
+    if found is not None:
+        what = f"{found!r} is for a shell, and there is none"
+        raise FieldError(node, f"{what}: write 'shell: true' beside it, or a list of words")
+
+
+def _raw_words(text: str) -> list[str]:
+    """The words with their quotation marks, as far as they can be told."""
+    try:
+        return shlex.split(_TEMPLATE.sub("x", text), posix=False)
+    except ValueError:
+        return []
+
+
 def _word(node: Node) -> str:
-    if isinstance(node, Scalar) and not node.text and not node.plain:
+    if not isinstance(node, Scalar):
+        one = "a list is the words of one command: for more write more tasks, or lines with 'shell: true'"
+        raise FieldError(node, f"expected a word, found {describe(node)} ({one})")
+    if not node.text and not node.plain:
         return ""
     return text_of(node, "a word").text
 

@@ -38,4 +38,5 @@ class Context:
     copied: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
+    unread: frozenset[str] = frozenset()  # sections that could not be read: what they would name is not known
     definitions: dict[str, None] = field(default_factory=dict)

@@ -1,22 +1,31 @@
-"""Times in words: `90s`, `30m`, `2h`, `1d`, `1h30m`, `PT30M`, and from one to another: `8h..12h`. Read as seconds."""
+"""Times in words: `90s`, `1h30m`, `PT30M`, from one to another `8h..12h`, and what was meant by `30 minutes`."""
 
 from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
 
-from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.nodes import Node
 from orchharness.planfile.problems import FieldError, Problems
-from orchharness.planfile.values import text_of
+from orchharness.planfile.values import short, text_of
 
-_NUMBER: Final = r"(\d{1,9}(?:\.\d{1,6})?)"
+_NUMBER: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)"
 _DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-_ISO: Final = re.compile(rf"P(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?")
+_ISO: Final = re.compile(
+    rf"[Pp](?:{_NUMBER}[Dd])?(?:[Tt](?:{_NUMBER}[Hh])?(?:{_NUMBER}[Mm])?(?:{_NUMBER}[Ss])?)?"
+)
+_ONE: Final = rf"(?:(?=[0-9]){_DURATION.pattern}|(?=[Pp].){_ISO.pattern})"
+PATTERN: Final = rf"^\s*{_ONE}\s*$"
+"""The same for a JSON Schema, which cannot tell nothing at all from a time span."""
+RANGE_PATTERN: Final = rf"^\s*{_ONE}(?:\s*\.\.\s*{_ONE})?\s*$"
 _SECONDS: Final = (86_400, 3_600, 60, 1)
 _FORMS: Final = "90s, 30m, 2h, 1d, 1h30m or PT30M"
+_PLAIN_NUMBER: Final = re.compile(_NUMBER)
+_SPOKEN: Final = re.compile(
+    rf"{_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)",
+    re.IGNORECASE,
+)
 TEN_YEARS: Final = 3650 * 86_400
-
-# ruff: noqa: D102, ARG002 - `Shape.read` is described in `values`
 
 
 class Span(NamedTuple):
@@ -28,7 +37,7 @@ class Span(NamedTuple):
 
 def seconds_in(text: str) -> float | None:
     """The seconds that the words say; None when they are no duration."""
-    match = _DURATION.fullmatch(text) or _ISO.fullmatch(text.upper())
+    match = _DURATION.fullmatch(text) or _ISO.fullmatch(text)
     if match is None or not any(match.groups()):
         return None
     return sum(float(n) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True) if n)
@@ -44,7 +53,8 @@ def span_in(text: str, least: float = 0.0) -> Span:
     found = [seconds_in(part.strip()) for part in (first, last if dots else first)]
     low, high = found
     if low is None or high is None:
-        msg = f"{text!r} is no duration: write it like {_FORMS}, or a range like 2h..5h"
+        meant = "" if dots else _meant_duration(text)
+        msg = f"{short(text)} is no duration: write it like {_FORMS}, or a range like 2h..5h{meant}"
         raise ValueError(msg)
     if low > high:
         msg = f"{text!r}: the shorter time comes first: {last.strip()}..{first.strip()}"
@@ -60,12 +70,13 @@ class Duration:
 
     __slots__ = ()
 
-    def read(self, node: Node, problems: Problems) -> float:
-        scalar = _with_unit(node)
-        text = scalar.text.strip()
+    def read(self, node: Node, problems: Problems) -> float:  # noqa: ARG002 - a `Shape`
+        """The seconds; raises FieldError."""
+        text = _with_unit(node)
         seconds = seconds_in(text)
         if seconds is None:
-            raise FieldError(node, f"{text!r} is no duration: write it like {_FORMS}")
+            what = f"{short(text)} is no duration: write it like {_FORMS}{_meant_duration(text)}"
+            raise FieldError(node, what)
         if not 0 < seconds <= TEN_YEARS:
             raise FieldError(node, f"{text!r} is out of range: more than nothing, at most 3650d")
         return seconds
@@ -76,17 +87,27 @@ class Estimate:
 
     __slots__ = ()
 
-    def read(self, node: Node, problems: Problems) -> Span:
-        scalar = _with_unit(node)
+    def read(self, node: Node, problems: Problems) -> Span:  # noqa: ARG002 - a `Shape`
+        """The range; raises FieldError."""
         try:
-            return span_in(scalar.text.strip(), least=1e-6)
+            return span_in(_with_unit(node), least=1e-6)
         except ValueError as error:
             raise FieldError(node, str(error)) from None
 
 
-def _with_unit(node: Node) -> Scalar:
-    scalar = text_of(node, "a duration")
-    if scalar.plain and isinstance(scalar.value, int | float):
-        text = scalar.text.strip()
+def _with_unit(node: Node) -> str:
+    text = text_of(node, "a duration").text.strip()
+    if _PLAIN_NUMBER.fullmatch(text):
         raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
-    return scalar
+    return text
+
+
+def _meant_duration(text: str) -> str:
+    """`; did you mean '30m'?` for `30 minutes`, else nothing."""
+    parts = list(_SPOKEN.finditer(text))
+    rest = _SPOKEN.sub("", text).replace("and", "").strip(" ,")
+    units = ["dhms".index(unit.lower()) for part in parts for unit in part.groups()[1:] if unit]
+    if rest or not parts or len(set(units)) != len(units):
+        return ""
+    found = sorted(zip(units, (part.group(1) for part in parts), strict=True))
+    return f"; did you mean '{''.join(number + 'dhms'[unit] for unit, number in found)}'?"

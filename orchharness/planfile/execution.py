@@ -43,12 +43,14 @@ def read_lanes(
         return [], dict(critics)
     working = [lane for lane in lanes if _members(lane[2])]
     judging = {name: (key, lane) for name, key, lane in lanes if not _members(lane)}
-    for other in ("phases", "tracks"):
-        if other in plan:
-            problems.add(
-                plan.key(other),
-                f"{other!r} beside 'execution': write a flat 'tasks' map, or leave 'execution' out",
-            )
+    beside = [other for other in ("phases", "tracks") if other in plan]
+    for other in beside:
+        what = f"{other!r} beside 'execution': write a flat 'tasks' map, or leave 'execution' out"
+        problems.add(plan.key(other), what)
+    if beside:
+        return [], dict(critics)
+    if not lanes and not plan.get("tasks"):
+        problems.add(plan.key("execution"), "the plan has no tasks: write 'tasks: {the-id: {run: …}}'")
     tasks: _Named = plan.get("tasks", {})
     phases = _phases(working, _dealt(working, tasks, problems), problems)
     _place_gates(phases, plan.get("gates", {}), plan.node)

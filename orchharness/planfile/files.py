@@ -9,14 +9,17 @@ from typing import Final
 
 from orchharness.core.plan import is_template
 from orchharness.planfile.context import Context
+from orchharness.planfile.near import nearest
 from orchharness.planfile.nodes import Mapping, Node, Scalar
-from orchharness.planfile.problems import FieldError
+from orchharness.planfile.problems import FieldError, SaidError
 from orchharness.planfile.schema import PROMPT_FILE
 from orchharness.planfile.templates import ANY_SCOPE, Scope
-from orchharness.planfile.values import text_of
+from orchharness.planfile.values import no_boolean, text_of
 
 MAX_BYTES: Final = 5 << 20
 _FROM_VARIABLE: Final = re.compile(r"\s*\{\{\s*vars\.([A-Za-z_]\w*)\s*\}\}", re.ASCII)
+_PROMPT: Final = "text, or {file: path}"
+_MAX_LISTED: Final = 500  # names of a folder that a guess looks at
 _TEXT_SUFFIXES: Final = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".rst")
 
 
@@ -39,19 +42,13 @@ def read_prompt(context: Context, node: Node | None, scope: Scope = ANY_SCOPE) -
         return None
     try:
         text, where = _prompt_text(context, node)
+    except SaidError:
+        return None
     except FieldError as error:
         context.problems.add(error.node, error.message)
         return None
     context.templates.check(text, node, scope, where)
     return text
-
-
-def check_schema_is_usable(node: Node) -> None:
-    """Raises FieldError when JSON Schemas cannot be checked on this machine."""
-    from importlib.util import find_spec
-
-    if find_spec("jsonschema") is None:
-        raise FieldError(node, "a schema needs the package jsonschema: pip install 'orchharness[schema]'")
 
 
 def folder_of(context: Context, node: Node) -> Path:
@@ -71,6 +68,18 @@ def existing_file(folder: Path, text: str) -> Path | None:
         return None
 
 
+def guess_file(folder: Path, text: str) -> str:
+    """`; did you mean 'x'?` when a name in the folder of that path is near, else nothing."""
+    before, slash, name = text.rpartition("/")
+    try:
+        with os.scandir(folder / before) as entries:
+            known = [entry.name for entry, _ in zip(entries, range(_MAX_LISTED), strict=False)]
+    except (OSError, ValueError):
+        return ""
+    near = nearest(name, sorted(known))
+    return f"; did you mean {before + slash + near!r}?" if near and near != name else ""
+
+
 def absolute(path: Path) -> str:
     """The absolute path without `.` and `..`; links are not followed."""
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
@@ -78,9 +87,11 @@ def absolute(path: Path) -> str:
 
 def _record(context: Context, node: Node, text: str, folder: Path) -> str:
     if existing_file(folder, text) is None:
-        raise FieldError(
-            node, f"there is no file {text!r} beside the plan (paths here are relative to the plan file)"
-        )
+        if text.strip() and "\0" not in text and len(text) <= 1_024 and (folder / text).is_dir():
+            raise FieldError(node, f"{text!r} is a folder: name a file in it")
+        guess = guess_file(folder, text)
+        what = f"there is no file {text!r} beside the plan{guess} (paths here are relative to the plan file)"
+        raise FieldError(node, what)
     path = absolute(folder / text)
     context.definitions[path] = None
     return path
@@ -90,30 +101,36 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
     """The text, and what to say before a problem in it: the file it stands in."""
     if isinstance(node, Mapping):
         fields = PROMPT_FILE.read(node, context.problems)
+        if fields.broken:
+            raise SaidError
         if "file" not in fields:
             raise FieldError(node, "prompt: write the text, or {file: path}")
         name = fields.at("file")
-        return _read(Path(definition(context, name)), name), f"{context.templates.render(name)}: "
-    text = text_of(node, "text, or {file: path}").text
+        return _read(context, Path(definition(context, name)), name), f"{context.templates.render(name)}: "
+    try:
+        text = no_boolean(text_of(node, _PROMPT), _PROMPT, numbers=False).text
+    except FieldError as error:
+        raise FieldError(error.node, f"prompt: {error.message}") from None
     if not text.strip():
         raise FieldError(node, "prompt: the text is empty")
     if existing_file(context.plan_dir, text) is not None:
-        return _read(Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
+        return _read(context, Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
     if text.endswith(_TEXT_SUFFIXES) and not any(c.isspace() for c in text) and not is_template(text):
-        raise FieldError(
-            node, f"prompt: {text!r} looks like a file, but there is none of that name beside the plan"
-        )
+        guess = guess_file(context.plan_dir, text)
+        what = f"prompt: {text!r} looks like a file, but there is none of that name beside the plan{guess}"
+        raise FieldError(node, what)
     return text, ""
 
 
-def _read(path: Path, node: Node) -> str:
+def _read(context: Context, path: Path, node: Node) -> str:
+    name = os.path.relpath(path, context.plan_dir)
     try:
         data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
-        raise FieldError(node, f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise FieldError(node, f"{name!r} cannot be read: {error.strerror}") from None
     if data is None:
-        raise FieldError(node, f"{str(path)!r} is larger than {MAX_BYTES >> 20} MiB")
+        raise FieldError(node, f"{name!r} is larger than {MAX_BYTES >> 20} MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FieldError(node, f"{str(path)!r} is not UTF-8 text (byte {error.start})") from None
+        raise FieldError(node, f"{name!r} is not UTF-8 text (byte {error.start})") from None

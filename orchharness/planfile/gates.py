@@ -170,7 +170,7 @@ def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tup
     for word in laid.get("critics", ()):
         if word.text in critics:
             found[word.text] = None
-        else:
+        elif "critics" not in context.unread:
             guess = context.problems.guess(word.text, critics)
             context.problems.add(
                 word, f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"

@@ -57,7 +57,7 @@ def check_resources(context: Context, phases: list[PhaseDraft]) -> None:
 
 def check_counters(context: Context, fields: Fields, who: str) -> dict[str, int]:
     """The counters that the mapping's `resources` takes; what is wrong with them is noted."""
-    taken: dict[str, int] = fields.get("resources", {})
+    taken: dict[str, int] = {} if "resources" in context.unread else fields.get("resources", {})
     for name, amount in taken.items():
         node = fields.at("resources")
         if name not in context.counters:

@@ -12,11 +12,14 @@ from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.outputs import check_names
 from orchharness.planfile.paths import workspace_path
-from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.problems import FieldError, SaidError, listed
 from orchharness.planfile.schema import INPUT
 from orchharness.planfile.values import text_of
 
 EVALUATION: Final = "evaluation"
+_SPOKEN: Final = re.compile(
+    r"(?:\$?\{\{\s*)?(?:tasks\.)?([\w-]+)\.(?:outputs\.)?([\w-]+)(?:\s*\}\})?", re.ASCII
+)
 _GROUP: Final = re.compile(r"[A-Za-z][\w-]*/[A-Za-z][\w-]*\.\*", re.ASCII)
 
 
@@ -30,7 +33,8 @@ def read_inputs(context: Context, task: TaskDraft, names: Names) -> None:
         try:
             task.inputs.append(_input(context, task, names, name, node))
         except FieldError as error:
-            context.problems.add(error.node, f"input {name!r}: {error.message}")
+            if not isinstance(error, SaidError):
+                context.problems.add(error.node, f"input {name!r}: {error.message}")
             task.inputs.append(Input(name=name))
 
 
@@ -66,6 +70,8 @@ def _input(context: Context, task: TaskDraft, names: Names, name: str, node: Nod
         return Input(name=name, sources=tuple(dict.fromkeys(sources)), gathered=True)
     if isinstance(node, Mapping):
         fields = INPUT.read(node, context.problems)
+        if fields.broken:
+            raise SaidError
         if "path" not in fields:
             raise FieldError(node, "write TASK.output as plain text, or {path: …} for files")
         return _files(context, name, fields.at("path"))
@@ -100,6 +106,10 @@ def _references(names: Names, task: TaskDraft, scalar: Scalar) -> list[Source]:
         raise FieldError(scalar, _no_reference(names, scalar))
     if output == "*":
         return _all_of(names, task, scalar, item_id)
+    if names.get(item_id) is None and (spoken := _SPOKEN.fullmatch(scalar.text)):
+        meant = f"{spoken[1]}.{spoken[2]}"
+        if names.get(spoken[1]) is not None:
+            raise FieldError(scalar, f"{scalar.text!r} is no TASK.output: write '{meant}'")
     if names.get(item_id) is None:
         guess = names.guess(item_id, names.all())
         what = f"unknown id {item_id!r} in {scalar.text!r}{guess} (write './{scalar.text}' for a file)"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Final
 
-from orchharness.core.plan import OutputKind, Task
+from orchharness.core.plan import Must, OutputKind, Task
 from orchharness.planfile.context import Context
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
 from orchharness.planfile.paths import matches_something
 from orchharness.planfile.writes import Concurrency, WriteIndex, find_clashes
+
+_MAX_SHOWN: Final = 20  # items of a cycle
 
 
 def check_cycles(context: Context, graph: Graph, names: Names) -> None:
@@ -20,12 +23,20 @@ def check_cycles(context: Context, graph: Graph, names: Names) -> None:
         orders = [(draft.order, place, draft) for place, draft in drafts if draft is not None]
         _, place, first = min(orders, key=lambda found: found[0])
         turned = [*cycle[place:], *cycle[:place], cycle[place]]
-        way = " → ".join(node.replace(":", " ") for node in turned)
-        origins = "".join(f"; {words}" for words in _origins(turned, names))
-        context.problems.add(
-            first.key,
-            f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out",
-        )
+        shown = turned if len(turned) <= _MAX_SHOWN else [*turned[:8], "…", *turned[-4:]]
+        way = " → ".join(node.replace(":", " ") for node in shown)
+        origins = "".join(f"; {words}" for words in _origins(turned[:_MAX_SHOWN], names))
+        what = f"cycle: {way} (each waits for the one before it{origins}): take one of these needs out"
+        context.problems.add(first.key, what + _critic_instead(turned, names))
+
+
+def _critic_instead(cycle: list[str], names: Names) -> str:
+    """What to do with a task that waits for a gate, and that the judged task waits for."""
+    for before, after in pairwise(cycle):
+        gate = names.gates.get(before)
+        if gate is not None and gate.owner is not None and after in names.tasks and len(cycle) == 4:
+            return f"; or make {after!r} a critic of {before!r}, if it judges what {gate.owner.id!r} makes"
+    return ""
 
 
 def _origins(cycle: list[str], names: Names) -> Iterator[str]:
@@ -57,12 +68,24 @@ def check_files(
 ) -> None:
     """Note input files that are outputs of others, are written meanwhile, or are never there."""
     for task in tasks.values():
+        _warn_of_proofs(context, task, index, names)
         for known in task.inputs:
             if known.files is not None:
                 node = names.tasks[task.id].fields.get("inputs")[known.name][1]
                 what = _file_fault(context, task, known.files, index, at)
                 if what:
                     context.problems.add(node, f"input {known.name!r}: {what}")
+
+
+def _warn_of_proofs(context: Context, task: Task, index: WriteIndex, names: Names) -> None:
+    """Outputs that are there before anything runs, and that nobody writes, prove nothing."""
+    for output in task.outputs:
+        if output.must is not Must.EXIST or output.kind is not OutputKind.FILE:
+            continue
+        if not any(index.writers(output.path)) and matches_something(context.base, output.path):
+            node = names.tasks[task.id].fields.get("outputs")[output.name][1]
+            what = f"output {output.name!r}: {output.path!r} is there already and no task writes it, so it proves nothing"
+            context.problems.warn(node, what)
 
 
 def _file_fault(context: Context, task: Task, pattern: str, index: WriteIndex, at: Concurrency) -> str:

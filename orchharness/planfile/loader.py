@@ -30,6 +30,7 @@ from orchharness.planfile.people import check_skips, warn_of_idle_phases
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_copy
 from orchharness.planfile.shapes import Fields
+from orchharness.planfile.standing import check_sources, check_thresholds
 from orchharness.planfile.structure import read_phases, settle
 from orchharness.planfile.tasks import build_task, find_agent
 from orchharness.planfile.writes import Concurrency, WriteIndex
@@ -59,6 +60,8 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
     if not context.problems:
         check_skips(context, parts.names, graph)
         check_scores(context, parts.gates, parts.names, parts.critics)
+        check_thresholds(context, parts.gates, parts.names, parts.critics)
+        check_sources(context, parts.gates, graph, parts.names)
         _check_files(context, parts, graph)
     if context.problems:
         return None
@@ -108,6 +111,7 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
     settle(phases, problems)
     warn_of_idle_phases(context, phases)
     names = Names(phases, problems)
+    names.others = dict.fromkeys(critics, "a critic") | dict.fromkeys(agents, "an agent")
     for task in names.tasks.values():
         find_agent(context, task, agents)
         read_outputs(context, task)

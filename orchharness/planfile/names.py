@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
 from orchharness.planfile.nodes import Scalar
-from orchharness.planfile.problems import FieldError, Problems
+from orchharness.planfile.problems import FieldError, Problems, listed
 
 Draft = TaskDraft | GateDraft | PhaseDraft | TrackDraft
 
@@ -21,6 +21,8 @@ class Names:
         self.groups: dict[str, PhaseDraft] = {}
         self.tracks: dict[str, list[TrackDraft]] = {}
         self._problems = problems
+        self._all: list[str] | None = None  # every unknown id asks for them
+        self.others: dict[str, str] = {}  # names that are no ids -> what they are
         for phase in self.phases:
             if not phase.implicit:
                 self.groups[phase.id] = phase
@@ -57,8 +59,21 @@ class Names:
             ways = " or ".join(repr(f"{track.phase.id}/{track.id}") for track in found)
             raise FieldError(scalar, f"{name!r} is a track of several phases: write {ways}")
         if found is None:
-            raise FieldError(scalar, f"unknown id {name!r}{self._problems.guess(name, self.all())}")
+            raise FieldError(scalar, f"unknown id {name!r}{self._instead(name)}")
         return found
+
+    def _instead(self, name: str) -> str:
+        words = [word.strip() for word in name.split(",")]
+        if len(words) > 1 and all(self.get(word) is not None for word in words):
+            return f": write a list, [{', '.join(words)}]"
+        item, dot, output = name.rpartition(".")
+        if dot and self.get(item) is not None:
+            return f": name the item alone, {item!r}, or read the output {output!r} under 'inputs'"
+        if name in self.others:
+            return f": {name!r} is {self.others[name]}, name the task that it works for"
+        known = self.all()
+        guess = self._problems.guess(name, known)
+        return guess or self._problems.once(f" (there are: {listed(known)})")
 
     def guess(self, name: str, known: Iterable[str]) -> str:
         """`; did you mean 'x'?` when a known name is near, else nothing."""
@@ -66,10 +81,13 @@ class Names:
 
     def all(self) -> list[str]:
         """Every id that can be named."""
+        if self._all is not None:
+            return self._all
         tracks = (
             name for name, found in self.tracks.items() if not all(track.phase.implicit for track in found)
         )
-        return list(dict.fromkeys([*self.tasks, *self.gates, *self.groups, *tracks]))
+        self._all = list(dict.fromkeys([*self.tasks, *self.gates, *self.groups, *tracks]))
+        return self._all
 
 
 def tasks_of(draft: Draft) -> list[TaskDraft]:

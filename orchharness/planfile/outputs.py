@@ -8,10 +8,10 @@ from typing import Final
 from orchharness.core.plan import Must, Output, OutputKind
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import TaskDraft
-from orchharness.planfile.files import check_schema_is_usable, definition
+from orchharness.planfile.jsonschemas import schema_file
 from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.paths import is_glob, workspace_path
-from orchharness.planfile.problems import FieldError
+from orchharness.planfile.problems import FieldError, SaidError
 from orchharness.planfile.schema import OUTPUT
 from orchharness.planfile.shapes import Fields, no_fields
 from orchharness.planfile.values import describe
@@ -54,7 +54,8 @@ def read_outputs(context: Context, task: TaskDraft) -> None:
             try:
                 found.append(_output(context, task, name, node))
             except FieldError as error:
-                context.problems.add(error.node, f"output {name!r}: {error.message}")
+                if not isinstance(error, SaidError):
+                    context.problems.add(error.node, f"output {name!r}: {error.message}")
                 # Known all the same, so that whoever reads it is not told that it does not exist.
                 found.append(Output(name=name, kind=OutputKind.STDOUT))
         task.outputs = tuple(found)
@@ -97,6 +98,8 @@ def _output(context: Context, task: TaskDraft, name: str, node: Node) -> Output:
     elif isinstance(node, Mapping):
         fields = OUTPUT.read(node, context.problems)
         place = fields.get("path")
+        if fields.broken:
+            raise SaidError
         if ("path" in fields) == ("from" in fields):
             raise FieldError(
                 node, "write a path, 'path: …', or 'from: stdout' or 'from: answer' (one of them)"
@@ -142,5 +145,4 @@ def _schema(context: Context, fields: Fields) -> str | None:
     node = fields.get("schema")
     if node is None:
         return None
-    check_schema_is_usable(node)
-    return definition(context, node, "a JSON Schema file")
+    return schema_file(context, node)

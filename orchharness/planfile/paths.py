@@ -11,12 +11,12 @@ from typing import Final
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.problems import FieldError
 
-_WILD: Final = re.compile(r"[*?\[]")
+WILD: Final = re.compile(r"[*?\[]")
 
 
 def is_glob(path: str) -> bool:
     """Whether the path is a pattern."""
-    return _WILD.search(path) is not None
+    return WILD.search(path) is not None
 
 
 def workspace_path(text: str, node: Node, *, folder: bool = False) -> str:
@@ -89,6 +89,11 @@ def _characters_meet(one: str, other: str) -> bool:
     return one == other or "?" in {one, other}
 
 
+def _can_be_folder(parts: list[str]) -> bool:
+    """Whether what matches may be a folder: not with wildcards before the name of a file, as in `**/a.md`."""
+    return not is_glob(parts[-1]) and not ("." in parts[-1] and any(map(is_glob, parts)))
+
+
 def _meet(
     one: list[str], other: list[str], *, star: str, same: Callable[[str, str], bool], folders: bool
 ) -> bool:
@@ -99,7 +104,7 @@ def _meet(
         i, j = pending.pop()
         if i == len(one) or j == len(other):
             rest, ended = (one[i:], other) if j == len(other) else (other[j:], one)
-            if all(part == star for part in rest) or (folders and not is_glob(ended[-1])):
+            if all(part == star for part in rest) or (folders and _can_be_folder(ended)):
                 return True
             continue
         if star in {one[i], other[j]}:

@@ -23,7 +23,7 @@ _PASS: Final = Option(id="approve", label="approve", then=Then.PASS)
 _REJECT: Final = Option(id="reject", label="reject", then=Then.FAIL)
 _ACCEPT: Final = Option(id="accept", label="go on with what there is", then=Then.PASS)
 _RETRY: Final = Option(id="retry", label="do the work again", then=Then.RETRY)
-_THEN: Final = tuple(t.value for t in Then if t is not Then.SKIP)
+THEN: Final = tuple(t.value for t in Then if t is not Then.SKIP)
 
 
 def is_human(gate: GateDraft) -> bool:
@@ -89,7 +89,7 @@ def _option(context: Context, gate: GateDraft, node: Node, names: Names) -> Opti
     name = fields.get("id")
     for key in ("id", "then"):
         if key not in fields:
-            raise FieldError(node, f"{key!r} is missing: write {{id: …, label: …, then: {'|'.join(_THEN)}}}")
+            raise FieldError(node, f"{key!r} is missing: write {{id: …, label: …, then: {'|'.join(THEN)}}}")
     if name is None or fields.get("then") is None:
         return None
     then, skip = _then(context, gate, fields.at("then"), names)
@@ -101,10 +101,10 @@ def _then(context: Context, gate: GateDraft, node: Node, names: Names) -> tuple[
         words: tuple[Scalar, ...] = SKIP.read(node, context.problems).get("skip", ())
         items = dict.fromkeys(i for word in words for i in _items(names.find(word)))
         return Then.SKIP, tuple(items)
-    word = text_of(node, f"one of {', '.join(_THEN)}, or {{skip: [ids]}}").text
-    if word not in _THEN:
-        guess = context.problems.guess(word, _THEN)
-        raise FieldError(node, f"then: {word!r} is not one of {', '.join(_THEN)}, or {{skip: [ids]}}{guess}")
+    word = text_of(node, f"one of {', '.join(THEN)}, or {{skip: [ids]}}").text
+    if word not in THEN:
+        guess = context.problems.guess(word, THEN)
+        raise FieldError(node, f"then: {word!r} is not one of {', '.join(THEN)}, or {{skip: [ids]}}{guess}")
     if word == Then.RETRY and not gate.members:
         what = "over gates has nobody" if gate.of_gates else "judges no task, so there is nobody"
         raise FieldError(node, f"then: gate {gate.id!r} {what} to do it again: choose another")

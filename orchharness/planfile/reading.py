@@ -10,7 +10,9 @@ from orchharness.core.acts import Kind
 from orchharness.core.plan import Plan
 from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
+from orchharness.planfile.excerpt import excerpt
 from orchharness.planfile.files import MAX_BYTES, absolute
+from orchharness.planfile.foreign import foreign_format
 from orchharness.planfile.loader import load
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar
@@ -24,6 +26,7 @@ from orchharness.planfile.values import describe
 from orchharness.record import record
 
 MAX_TASKS: Final = 100_000
+_WIDE_COLON: Final = "\uff1a"
 
 
 @record
@@ -51,8 +54,9 @@ def read(
     critic_kinds: Mapping[str, Kind],
     variables: Mapping[str, str],
     data: bytes | None,
+    strict: bool = False,
 ) -> Plan:
-    """The plan of that file.
+    """The plan of that file; with `strict` a warning is a problem.
 
     Raises:
         PlanError: with all problems of the file.
@@ -73,11 +77,14 @@ def read(
         given=frozenset(variables),
         base=root,
         counters=_counters(fields),
+        unread=_unread(fields),
         defaults=read_defaults(fields, problems),
     )
     plan = load(context, fields, places.path, data)
     if plan is None:
         raise problems.error()
+    if strict and plan.warnings:
+        raise problems.warnings_as_error()
     return plan
 
 
@@ -93,6 +100,8 @@ def _bytes(places: Places) -> bytes:
 def _text(places: Places, data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise _whole(places, f"larger than {MAX_BYTES >> 20} MiB: a plan is a text that people read")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _at(places, data, 0, "this is UTF-16: save the file as UTF-8")
     if b"\0" in data:
         raise _at(places, data, data.index(b"\0"), "this is no text file: it holds NUL bytes")
     try:
@@ -113,7 +122,14 @@ def _fields(problems: Problems) -> Fields:
         )
         raise problems.error()
     if not isinstance(tree, MappingNode):
-        problems.add(tree, f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}")
+        wide = isinstance(tree, Scalar) and _WIDE_COLON in tree.text
+        hint = f" (the full-width {_WIDE_COLON!r} is no colon)" if wide else ""
+        what = f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}{hint}"
+        problems.add(tree, what)
+        raise problems.error()
+    foreign = foreign_format(tree.entries)
+    if foreign is not None:
+        problems.add(tree, f"this is no plan{foreign}: a plan begins with 'orchharness: 1' and has 'tasks'")
         raise problems.error()
     _refuse_too_many(tree, problems)
     try:
@@ -139,6 +155,15 @@ def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
                 raise problems.error()
 
 
+def _unread(fields: Fields) -> frozenset[str]:
+    """The sections that were meant to be there and could not be read: their names cannot be unknown."""
+    unread = {name for name in ("agents", "critics", "vars") if fields.is_unread(name)}
+    limits: Fields | None = fields.get("limits")
+    if fields.is_unread("limits") or (limits is not None and limits.is_unread("resources")):
+        unread.add("resources")
+    return frozenset(unread)
+
+
 def _counters(fields: Fields) -> dict[str, int]:
     limits: Fields | None = fields.get("limits")
     counters: dict[str, int] = limits.get("resources", {}) if limits else {}
@@ -151,6 +176,9 @@ def _whole(places: Places, message: str) -> PlanError:
 
 def _at(places: Places, data: bytes, offset: int, message: str) -> PlanError:
     before = data[:offset]
-    line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    return PlanError([Problem(Location(places.shown, line, column), message)])
+    start = before.rfind(b"\n") + 1
+    column = len(before[start:].decode("utf-8", "replace")) + 1
+    line = data[start : start + 400].split(b"\n", 1)[0].decode("utf-8", "replace")
+    shown = excerpt(line, column) if b"\0" not in data else None
+    place = Location(places.shown, before.count(b"\n") + 1, column)
+    return PlanError([Problem(place, message, *shown) if shown else Problem(place, message)])

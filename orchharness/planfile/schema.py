@@ -44,51 +44,63 @@ def _words(options: Iterable[StrEnum]) -> tuple[str, ...]:
 _MODE: Final = Choice(_words(Mode))
 _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
-_RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text"), "shell": Boolean()}
-_PROMPT: Final = Raw("text, or {file: …}")
-_ENV: Final = Raw("NAME: value")
+_RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text", "command"), "shell": Boolean()}
+_PROMPT: Final = Raw("text, or {file: …}", "prompt")
+_ENV: Final = Raw("NAME: value", "env")
 
+RETRY_ON: Final = _words((Outcome.EXIT, Outcome.TIMEOUT, Outcome.IDLE, Outcome.LOST))
 RETRY: Final = Table(
     what="retry",
+    write="{attempts: VALUE}",
+    hints=dict.fromkeys(("max", "max_attempts", "times", "count", "limit", "max_retries"), "write 'attempts'")
+    | dict.fromkeys(("delay", "wait", "interval", "sleep"), "write 'backoff'"),
     keys={
         "attempts": Count(1, 1_000),
         "backoff": Duration(),
-        "on": Words("faults"),
+        "on": Words("faults", RETRY_ON),
     },
 )
-RETRY_ON: Final = _words((Outcome.EXIT, Outcome.TIMEOUT, Outcome.IDLE, Outcome.LOST))
 _EXECUTION: Final[_Keys] = {"timeout": Duration(), "idle_timeout": Duration(), "retry": RETRY}
 
-PROMPT_FILE: Final = Table(what="a prompt", keys={"file": Raw("a path beside the plan")})
-WORKSPACE: Final = Table(what="workspace", keys={"copy": Raw("a folder")})
+PROMPT_FILE: Final = Table(
+    what="a prompt",
+    keys={"file": Raw("a path beside the plan", "text")},
+    hints={"path": "write 'file'", "text": "write the text itself, without a mapping"},
+)
+WORKSPACE: Final = Table(what="workspace", keys={"copy": Raw("a folder", "text")}, write="{copy: VALUE}")
 VARIABLE: Final = Table(
     what="a variable",
-    keys={"default": Raw("text"), "choices": Words("texts"), "required": Boolean()},
+    keys={"default": Raw("text", "scalar"), "choices": Words("texts"), "required": Boolean()},
 )
 
 OUTPUT: Final = Table(
     what="an output",
     keys={
-        "path": Raw("a path or glob in the workspace, or run:name"),
+        "path": Raw("a path or glob in the workspace, or run:name", "path"),
         "from": Choice(_words((OutputKind.STDOUT, OutputKind.ANSWER))),
         "must": Choice(_words(Must)),
-        "schema": Raw("a JSON Schema file"),
+        "schema": Raw("a JSON Schema file", "text"),
         "min_bytes": Count(0),
     },
-    hints={"file": "write 'path'"},
+    hints={
+        "file": "write 'path'",
+        "required": "leave it out: every output must be there at the end",
+        "type": "leave it out: 'schema' says what must be in it",
+    },
 )
 INPUT: Final = Table(
     what="an input",
-    keys={"path": Raw("a path or glob in the workspace")},
-    hints={"file": "write 'path'", "from": "write TASK.output as plain text, without a mapping"},
+    keys={"path": Raw("a path or glob in the workspace", "path")},
+    hints={"file": "write 'path'"}
+    | dict.fromkeys(("from", "task", "output"), "write TASK.output as plain text, without a mapping"),
 )
 
 CHECK_KEYS: Final[_Keys] = {
     "run": _RUN["run"],
     "shell": _RUN["shell"],
-    "file": Raw("a path, or {path, min_bytes, contains, matches}"),
-    "json": Raw("a path, or {path, schema, expr}"),
-    "pytest": Raw("paths, or {paths, min}"),
+    "file": Raw("a path, or {path, min_bytes, contains, matches}", "file check"),
+    "json": Raw("a path, or {path, schema, expr}", "json check"),
+    "pytest": Raw("paths, or {paths, min}", "pytest check"),
     "inputs": Words("files"),
     "timeout": Duration(),
 }
@@ -108,15 +120,20 @@ CHECK: Final = Table(
 )
 FILE_CHECK: Final = Table(
     what="a file check",
-    keys={"path": Raw(), "min_bytes": Count(0), "contains": Text(), "matches": Text()},
+    keys={"path": Raw("a path", "path"), "min_bytes": Count(0), "contains": Text(), "matches": Text()},
 )
-JSON_CHECK: Final = Table(what="a json check", keys={"path": Raw(), "schema": Raw(), "expr": Text()})
-PYTEST_CHECK: Final = Table(what="a pytest check", keys={"paths": Words("paths"), "min": Raw()})
+JSON_CHECK: Final = Table(
+    what="a json check",
+    keys={"path": Raw("a path", "path"), "schema": Raw("a JSON Schema file", "text"), "expr": Text()},
+)
+PYTEST_CHECK: Final = Table(
+    what="a pytest check", keys={"paths": Words("paths"), "min": Raw("a number from 0 to 1", "ratio")}
+)
 
 _GATE_KEYS: Final[_Keys] = {
-    "checks": Raw("a list of checks"),
+    "checks": Raw("a list of checks", "checks"),
     "critics": Words("critics"),
-    "threshold": Raw("a number from 0 to 1"),
+    "threshold": Raw("a number from 0 to 1", "ratio"),
     "combine": Choice(_words(Combine)),
     "block_on": Choice(_words((Severity.CRITICAL, Severity.MAJOR))),
     "min_iterations": Count(1, 1_000),
@@ -128,7 +145,11 @@ _GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau"})
 SKIP: Final = Table(what="then", keys={"skip": Words("tasks, gates, tracks or phases")})
 OPTION: Final = Table(
     what="an option",
-    keys={"id": Identifier(), "label": Text(), "then": Raw("pass, fail, retry, pause or {skip: [ids]}")},
+    keys={
+        "id": Identifier(),
+        "label": Text(),
+        "then": Raw("pass, fail, retry, pause or {skip: [ids]}", "then"),
+    },
     hints={"skip": "stands inside of 'then': {then: {skip: [ids]}}"},
 )
 _GATE_HINTS: Final = {
@@ -138,6 +159,10 @@ _GATE_HINTS: Final = {
     "criteria": "write them on the critic",
     "iterations": "write 'max_iterations'",
     "on_fail": "write 'on_exhausted'",
+    "on_failure": "write 'on_exhausted'",
+    "retries": "write 'max_iterations'",
+    "max_retries": "write 'max_iterations'",
+    "attempts": "write 'max_iterations'",
     "depends_on": "write 'of' for what it judges",
     "allow_failure": "write it on the task: it counts for the task's own gate, too",
 }
@@ -152,13 +177,14 @@ DEFAULT_GATE: Final = Table(
 )
 GATE: Final = Table(
     what="a gate",
+    write="{critics: LIST}",
     keys={
         **_GATE_KEYS,
         **_LABELS,
         "id": Identifier(),
         "kind": Choice(("human",)),
-        "question": Raw("a question"),
-        "options": Raw("a list of {id, label, then}"),
+        "question": Raw("a question", "text"),
+        "options": Raw("a list of {id, label, then}", "options"),
         "of": Words("tasks, tracks, phases or gates"),
         "aggregate": Choice(_words((Combine.MEAN, Combine.MIN))),
         "needs": Words("ids"),
@@ -168,21 +194,30 @@ GATE: Final = Table(
     hints=_GATE_HINTS,
 )
 
+_ONE: Final = "a task is one 'run': write several tasks with 'needs', or several lines with 'shell: true'"
 TASK: Final = Table(
     what="a task",
+    write="{run: VALUE}",
     keys={
         **_RUN,
         **_LABELS,
         **_EXECUTION,
-        "agent": Raw("the name of an agent"),
-        "ask": Raw("a question"),
+        "ask": Raw("a question", "text"),
+        "agent": Raw("the name of an agent", "text"),
         "prompt": _PROMPT,
         "needs": Words("ids"),
-        "inputs": Named("input", Raw("TASK.output, a list of them, or {path: …}"), ids=False),
-        "outputs": Named("output", Raw("a path, run:name, or a mapping"), ids=False),
+        "inputs": Named(
+            "input",
+            Raw("TASK.output, a list of them, or {path: …}", "input"),
+            ids=False,
+            write="{NAME: VALUE}",
+        ),
+        "outputs": Named(
+            "output", Raw("a path, run:name, or a mapping", "output"), ids=False, write="{NAME: FIRST}"
+        ),
         "writes": Words("paths"),
         "env": _ENV,
-        "cwd": Raw("a folder of the workspace"),
+        "cwd": Raw("a folder of the workspace", "path"),
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
         "trigger_rule": _TRIGGER_RULE,
         "allow_failure": Boolean(),
@@ -207,6 +242,8 @@ TASK: Final = Table(
         "input": "write 'inputs: {NAME: TASK.output}'",
         "files": "write 'inputs' or 'outputs'",
         "tasks": "a task has no tasks: write a track",
+        "steps": _ONE,
+        "commands": _ONE,
     },
 )
 
@@ -228,6 +265,7 @@ _GROUP_KEYS: Final[_Keys] = {
     "gate": Either(GATE),
 }
 _GROUP_LATER: Final = frozenset({"when", "matrix"})
+_OF_TASKS: Final = ("run", "agent", "prompt", "inputs", "outputs", "env", "timeout", "retry")
 _ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)
 GATES: Final = Named("gate", GATE)
@@ -235,11 +273,13 @@ TRACK: Final = Table(
     what="a track",
     keys={**_GROUP_KEYS, "tasks": TASKS},
     later=_GROUP_LATER,
+    entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
         "gates": "write 'gate' here, or 'gates' in the phase",
         "tracks": "a track has no tracks",
         "agents": "write 'tasks'",
+        **dict.fromkeys(_OF_TASKS, "it belongs to a task: write it under 'tasks'"),
     },
 )
 TRACKS: Final = Named("track", TRACK)
@@ -247,27 +287,33 @@ PHASE: Final = Table(
     what="a phase",
     keys={**_GROUP_KEYS, "tracks": TRACKS, "tasks": TASKS, "gates": GATES},
     later=_GROUP_LATER,
+    entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
         "phases": "a phase has no phases: write tracks",
         "agents": "write 'tasks'",
+        **dict.fromkeys(_OF_TASKS, "it belongs to a task: write it under 'tasks'"),
     },
 )
 
-_COMMAND_AGENT: Final[_Keys] = {**_RUN, "kind": Raw("the name of a kind")}
+_COMMAND_AGENT: Final[_Keys] = {**_RUN, "kind": Raw("the name of a kind", "text")}
 AGENT: Final = Table(
     what="an agent of kind 'command'",
     keys=_COMMAND_AGENT,
-    hints={"model": "a command has no options: name another kind", "prompt": "write it on the task"},
+    hints={
+        "model": "a command has no options: name another kind",
+        "prompt": "write it on the task",
+        "type": "write 'kind'",
+    },
 )
 CRITIC: Final = Table(
     what="a critic",
     keys={
         **_COMMAND_AGENT,
         **_EXECUTION,
-        "agent": Raw("the name of an agent"),
+        "agent": Raw("the name of an agent", "text"),
         "prompt": _PROMPT,
-        "criteria": Raw("criterion: weight"),
+        "criteria": Raw("criterion: weight", "criteria"),
         "mode": _MODE,
         "env": _ENV,
         "inputs": Words("files"),
@@ -283,7 +329,7 @@ CRITIC: Final = Table(
 CROSS: Final = Table(
     what="a cross_pollination edge",
     keys={
-        "from": Raw("a task or gate"),
+        "from": Raw("a task or gate", "text"),
         "to": Words("tasks"),
         "artifacts": Words("outputs"),
         "rationale": Text(),
@@ -300,9 +346,9 @@ LANE: Final = Table(
 PLAN: Final = Table(
     what="the plan",
     keys={
-        "orchharness": Raw("1"),
+        "orchharness": Raw("1", "version"),
         "plan": Identifier(),
-        "vars": Named("variable", Raw("a default, or {default, choices, required}"), ids=False),
+        "vars": Named("variable", Raw("a default, or {default, choices, required}", "variable"), ids=False),
         "workspace": WORKSPACE,
         "limits": Table(
             what="limits",
@@ -315,20 +361,22 @@ PLAN: Final = Table(
             keys={**_EXECUTION, "gate": DEFAULT_GATE},
             hints={"threshold": "write it inside of 'gate'", "critics": "write it inside of 'gate'"},
         ),
-        "agents": Named("agent", Raw("{kind, …options}")),
-        "critics": Named("critic", Raw("{run} or {agent, prompt}")),
+        "agents": Named("agent", Raw("{kind, …options}", "agent")),
+        "critics": Named("critic", Raw("{run} or {agent, prompt}", "critic")),
         "phases": Named("phase", PHASE),
         "tracks": TRACKS,
         "tasks": TASKS,
         "gates": GATES,
         "cross_pollination": Named("edge", CROSS),
-        "execution": Raw("lanes: {mode, tasks, rationale}"),
+        "execution": Raw("lanes: {mode, tasks, rationale}", "lanes"),
         "rationale": Text(),
     },
     later=frozenset({"include"}),
+    entries="a task? write it under 'tasks'",
     hints={
         "id": "write 'plan'",
         "name": "write 'plan' for the id, 'title' for people",
+        "version": "write 'orchharness: 1'",
         "gate": "write it on a task, a track or a phase, or under 'gates'",
         "mode": "write it on a phase, a track or a task",
         "budget": "write it under 'limits' (not supported yet)",

@@ -9,12 +9,12 @@ from typing import Final
 
 from orchharness.core.plan import LANGUAGE_VERSION, Retry
 from orchharness.planfile.context import Context, Defaults
-from orchharness.planfile.files import absolute, folder_of
+from orchharness.planfile.files import absolute, existing_file, folder_of, guess_file
 from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems, listed
 from orchharness.planfile.schema import RETRY_ON, VARIABLE
 from orchharness.planfile.shapes import Fields
-from orchharness.planfile.values import mapping_of, text_of
+from orchharness.planfile.values import describe, mapping_of, text_of
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CALLERS: Final = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
@@ -23,22 +23,25 @@ _CALLERS: Final = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
 def check_version(plan: Fields, problems: Problems) -> None:
     """Note a missing or unknown language version."""
     if "orchharness" not in plan:
+        if plan.is_unread("orchharness"):
+            return
         problems.add(
             plan.node, f"the language version is missing: write 'orchharness: {LANGUAGE_VERSION}' first"
         )
         return
     node = plan.at("orchharness")
     if not (isinstance(node, Scalar) and node.value == LANGUAGE_VERSION and not isinstance(node.value, bool)):
-        problems.add(
-            node, f"orchharness: this version understands the language version {LANGUAGE_VERSION} only"
-        )
+        quoted = isinstance(node, Scalar) and not node.plain and node.text == str(LANGUAGE_VERSION)
+        known = f"this version understands {LANGUAGE_VERSION} (a number, without quotes)"
+        found = "it is in quotes" if quoted else f"found {describe(node)}"
+        problems.add(node, f"orchharness: {known}, {found}: write 'orchharness: {LANGUAGE_VERSION}'")
 
 
 def read_variables(plan: Fields, given: AbstractMapping[str, str], problems: Problems) -> dict[str, str]:
     """The final values of the variables; what is missing or unknown is noted."""
     declared: dict[str, tuple[Scalar, Node | None]] = plan.get("vars", {})
     for name in given:
-        if name not in declared:
+        if name not in declared and not plan.is_unread("vars"):
             guess = problems.guess(name, declared)
             problems.add(
                 None,
@@ -80,7 +83,8 @@ def read_retry(owner: Fields, default: Retry, problems: Problems) -> Retry:
         words: tuple[Scalar, ...] = fields.get("on")
         for word in words:
             if word.text not in RETRY_ON:
-                problems.add(word, f"on: {word.text!r} is not one of {listed(RETRY_ON)}")
+                guess = problems.guess(word.text, RETRY_ON)
+                problems.add(word, f"on: {word.text!r} is not one of {listed(RETRY_ON)}{guess}")
         faults = frozenset(word.text for word in words)
     return Retry(
         attempts=fields.get("attempts", default.attempts),
@@ -108,7 +112,10 @@ def read_copy(context: Context, plan: Fields) -> str | None:
         found = False
     if not found:
         where = "where the command was typed" if folder is context.cwd else "the plan file"
-        raise FieldError(node, f"copy: there is no folder {text!r} (relative to {where})")
+        if existing_file(folder, text) is not None:
+            raise FieldError(node, f"copy: {text!r} is a file: name the folder to copy")
+        guess = guess_file(folder, text)
+        raise FieldError(node, f"copy: there is no folder {text!r}{guess} (relative to {where})")
     return path
 
 
@@ -119,7 +126,7 @@ def read_environment(context: Context, fields: Fields) -> dict[str, str]:
         return {}
     values: dict[str, str] = {}
     try:
-        entries = mapping_of(node).entries
+        entries = mapping_of(node, ": write {NAME: value}").entries
     except FieldError as error:
         context.problems.add(error.node, f"env: {error.message}")
         return {}
@@ -133,7 +140,8 @@ def read_environment(context: Context, fields: Fields) -> dict[str, str]:
 
 def _environment_value(key: Scalar, node: Node) -> str:
     if not _NAME.fullmatch(key.text):
-        raise FieldError(key, f"{key.text!r} cannot be the name of an environment variable")
+        what = f"{key.text!r} cannot be the name of an environment variable: letters, digits and _ only"
+        raise FieldError(key, what)
     if key.text.startswith("ORCH_"):
         raise FieldError(
             key, f"{key.text!r}: names that begin with ORCH_ are set by orchharness, choose another"
@@ -157,13 +165,14 @@ def _value(key: Scalar, node: Node, given: str | None, problems: Problems) -> st
     if value is None and fields.get("default") is not None:
         value = text_of(fields.at("default")).text if not _is_quoted_empty(fields.at("default")) else ""
     if value is None:
-        if fields.get("required") is False:
+        if fields.get("required") is False or fields.broken:
             return ""
         raise _missing(key)
     choices: tuple[Scalar, ...] | None = fields.get("choices")
     if choices is not None and value not in {choice.text for choice in choices}:
         place = None if given is not None else fields.at("default")
-        raise FieldError(place, f"{value!r} is not one of {listed([c.text for c in choices])}")
+        words = [choice.text for choice in choices]
+        raise FieldError(place, f"{value!r} is not one of {listed(words)}{problems.guess(value, words)}")
     return value
 
 

@@ -6,10 +6,10 @@ key and value keeps its line and column. Values are the YAML 1.2 core ones: only
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
+from orchharness.planfile.unreadable import fault_of, forbidden_character
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 100
 MAX_ALIASED: Final = 200_000  # nodes that aliases may stand for, together
-
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what YAML forbids of ASCII
-_FORBIDDEN: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class SourceError(Exception):
@@ -40,7 +37,9 @@ def read_tree(text: str, problems: Problems) -> Node | None:
     Raises:
         SourceError: what cannot be read past.
     """
-    _refuse_control_characters(text)
+    fault = forbidden_character(text)
+    if fault is not None:
+        raise SourceError(*fault)
     builder = _Builder(problems)
     handlers = builder.handlers()
     for event in _events(text):
@@ -48,19 +47,6 @@ def read_tree(text: str, problems: Problems) -> Node | None:
         if handler is not None:
             handler(event)
     return builder.top
-
-
-def _refuse_control_characters(text: str) -> None:
-    # Compiling the whole set costs 5 ms, so only a text that needs it pays.
-    found = _CONTROL.search(text) if text.isascii() else re.search(_FORBIDDEN, text)
-    if found is None:
-        return
-    before = text[: found.start()]
-    line = before.count("\n") + 1
-    column = found.start() - (before.rfind("\n") + 1) + 1
-    raise SourceError(
-        line, column, f"the character U+{ord(found.group()):04X} is not allowed in YAML: remove it"
-    )
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -71,10 +57,7 @@ def _events(text: str) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(str(part) for part in (error.context, error.problem) if part)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise SourceError(line, column, f"not YAML: {what}") from None
+        raise SourceError(*fault_of(text, error)) from None
     except yaml.YAMLError as error:
         raise SourceError(1, 1, f"not YAML: {error}") from None
 
@@ -196,6 +179,11 @@ class _Builder:
     def _as_key(self, node: Node, parent: Mapping) -> Scalar:
         if not isinstance(node, Scalar):
             what = "a key must be a word, not a list or a mapping (quote a value that begins with { or [)"
+            if isinstance(node, Mapping) and (node.line, node.column) == (parent.line, parent.column + 1):
+                what = 'a template must be in quotes: write "{{ … }}"'
+                self.problems.refuse(parent, what)
+                parent.lossy = True
+                return _DROPPED
         elif node.text in parent.entries:
             first = parent.entries[node.text][0]
             self.problems.add(node, f"the key {node.text!r} is here twice: first in line {first.line}")
@@ -209,7 +197,7 @@ class _Builder:
         return _DROPPED
 
     def _refuse_tag(self, node: Node, tag: str) -> None:
-        self.problems.add(node, f"tags are not allowed (here {tag!r}): quote a value that begins with !")
+        self.problems.refuse(node, f"tags are not allowed (here {tag!r}): quote a value that begins with !")
 
     def _refuse_unprintable(self, node: Scalar) -> None:
         try:

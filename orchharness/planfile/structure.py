@@ -12,6 +12,7 @@ from orchharness.planfile.problems import Problems
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ID
 
+_TASKS: Final = "{tasks: {the-id: {run: …}}}"
 IMPLICIT: Final = "tasks"  # the phase of a plan without phases, and the track of its top-level tasks
 
 _Named = dict[str, tuple[Scalar, Any]]
@@ -25,6 +26,8 @@ def read_phases(plan: Fields, problems: Problems) -> list[PhaseDraft]:
         if key in plan:
             problems.add(plan.key(key), f"{key!r} beside 'phases': write it inside of a phase")
     phases: _Named = plan.get("phases", {})
+    if not phases and not plan.is_unread("phases"):
+        problems.add(plan.key("phases"), f"the plan has no phases: write 'phases: {{the-id: {_TASKS}}}'")
     return [_phase(name, key, fields, problems) for name, (key, fields) in phases.items()]
 
 
@@ -90,7 +93,7 @@ def settle(phases: list[PhaseDraft], problems: Problems) -> None:
                 TrackDraft(id=phase.id, key=phase.key, phase=phase, fields=nothing(phase.key))
             )
         items = phase.items()
-        if not items and not _is_unread(phase):
+        if not items and not phase.fields.get("tracks") and not _is_unread(phase):
             what = "the plan" if phase.implicit else f"phase {phase.id!r}"
             problems.add(phase.key, f"{what} has no tasks: write 'tasks: {{the-id: {{run: …}}}}'")
         for item in items:
@@ -145,10 +148,11 @@ def _own_gate(
         problems.add(key, f"{gate_id!r} is too long for an id: give the gate an 'id'")
     for other in ("of", "needs", "aggregate"):
         if other in own:
-            problems.add(
-                own.key(other),
-                f"gate {gate_id!r} hangs on {name!r}: leave {other!r} out, or write it under 'gates'",
+            judge = "; what judges it is a critic of the gate" if other == "needs" else ""
+            what = (
+                f"gate {gate_id!r} hangs on {name!r}: leave {other!r} out, or write it under 'gates'{judge}"
             )
+            problems.add(own.key(other), what)
     return GateDraft(id=gate_id, key=key, fields=own, phase=phase, track=track)
 
 

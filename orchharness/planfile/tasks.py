@@ -18,10 +18,9 @@ from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.people import read_ask
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
-from orchharness.planfile.templates import Scope, uses_of
+from orchharness.planfile.templates import Scope, TemplateError, Use, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
-_SAID_ALREADY: Final = frozenset({"command", "cmd", "script", "shell"})  # unknown keys, noted as such
 
 
 def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> None:
@@ -37,7 +36,7 @@ def find_agent(context: Context, task: TaskDraft, agents: dict[str, Agent]) -> N
         name = known_agent(context, fields.at("agent"), agents)
         if name is not None:
             task.agent = agents[name]
-    elif not ({"run", *_SAID_ALREADY} & fields.node.entries.keys() or fields.broken):
+    elif not ("run" in fields or "shell" in fields or fields.broken):
         context.problems.add(
             task.key, f"task {task.id!r} does nothing: write 'run: the command' or 'agent: NAME'"
         )
@@ -94,13 +93,18 @@ def _check_agents_command(context: Context, draft: TaskDraft, agent: Agent, scop
     """An agent's command may read inputs and outputs that not every task has."""
     assert agent.command is not None
     for word in agent.command.argv:
-        if not is_template(word):
-            continue
-        for use in sorted(uses_of(word), key=str):
+        for use in _uses(word):
             fault = context.templates.fault(use, scope) if use.name in {"inputs", "outputs"} else ""
             if fault:
                 what = f"agent {agent.id!r} reads {use.name}.{use.member}, which task {draft.id!r} does not declare"
                 context.problems.add(draft.fields.at("agent"), what)
+
+
+def _uses(word: str) -> list[Use]:
+    try:
+        return sorted(uses_of(word), key=str) if is_template(word) else []
+    except TemplateError:
+        return []  # noted where the agent is read
 
 
 def _environment(context: Context, draft: TaskDraft, scope: Scope) -> dict[str, str]:

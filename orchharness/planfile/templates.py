@@ -28,26 +28,12 @@ _CONSTANTS: Final = frozenset({"true", "false", "none", "True", "False", "None"}
 _PATH_FILTERS: Final = frozenset(
     {"lower", "upper", "trim", "title", "capitalize", "default", "d", "string", "replace"}
 )
-_PATH_NODES: Final = frozenset(
-    [
-        "Template",
-        "Output",
-        "TemplateData",
-        "Name",
-        "Getattr",
-        "Getitem",
-        "Const",
-        "Filter",
-        "Concat",
-        "CondExpr",
-        "Compare",
-        "Operand",
-        "And",
-        "Or",
-        "Not",
-        "Test",
-    ]
-)
+# fmt: off
+_PATH_NODES: Final = frozenset({
+    "Template", "Output", "TemplateData", "Name", "Getattr", "Getitem", "Const", "Filter", "Concat", "CondExpr",
+    "Compare", "Operand", "And", "Or", "Not", "Test",
+})
+# fmt: on
 
 
 class Use(NamedTuple):
@@ -128,7 +114,7 @@ class Templates:
         if use.name not in scope.names:
             if use.name in {"matrix", "when"}:
                 return f"template: {use.name!r} is not supported yet"
-            guess = self.problems.guess(use.name, scope.names)
+            guess = self._guess(use.name, scope)
             return f"template: unknown name {use.name!r}{guess} (known here: {', '.join(scope.names)})"
         if use.member is None:
             return ""
@@ -141,6 +127,16 @@ class Templates:
             return ""
         guess = self.problems.guess(use.member, known)
         return f"template: no {use.member!r} in {use.name}{guess} (there: {listed(known)})"
+
+    def _guess(self, name: str, scope: Scope) -> str:
+        for space, members in (
+            ("vars", self.variables),
+            ("inputs", scope.inputs),
+            ("outputs", scope.outputs),
+        ):
+            if space in scope.names and name in (members or ()):
+                return f"; did you mean {f'{space}.{name}'!r}?"
+        return self.problems.guess(name, scope.names)
 
     def _render_parts(self, parts: list[str]) -> str:
         rendered = list(parts)

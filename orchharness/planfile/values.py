@@ -7,14 +7,15 @@ They are plain classes: dataclasses would add a third of a millisecond each to t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as AbstractMapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
+from orchharness.planfile.foreign import SYNONYMS
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
 ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NAMING: Final = ("id", "name", "key", "task", "gate", "phase", "track")
 _MAX_DECIMALS: Final = 12
 
 # ruff: noqa: D102, ARG002 - `Shape.read` is described once; not every shape needs both arguments
@@ -29,12 +30,16 @@ class Shape(Protocol):
 
 
 class Raw:
-    """Any value, left as a node for a reader that knows more. `hint` says in words what belongs there."""
+    """Any value, left as a node for a reader that knows more.
 
-    __slots__ = ("hint",)
+    `hint` says in words what belongs there, `form` names its JSON Schema in `export`.
+    """
 
-    def __init__(self, hint: str = "any value") -> None:
+    __slots__ = ("form", "hint")
+
+    def __init__(self, hint: str = "any value", form: str = "") -> None:
         self.hint = hint
+        self.form = form
 
     def read(self, node: Node, problems: Problems) -> Node:
         return node
@@ -46,7 +51,7 @@ class Text:
     __slots__ = ()
 
     def read(self, node: Node, problems: Problems) -> str:
-        return text_of(node).text
+        return no_boolean(text_of(node)).text
 
 
 class Identifier:
@@ -107,24 +112,30 @@ class Choice:
             raise FieldError(
                 node, f"{scalar.text!r} is not supported yet: write one of {listed(self.options)}"
             )
-        guess = problems.guess(scalar.text, self.options)
-        raise FieldError(node, f"{scalar.text!r} is not one of {listed(self.options)}{guess}")
+        same = SYNONYMS.get(scalar.text.lower().replace("-", "_"))
+        guess = (
+            f"; did you mean {same!r}?" if same in self.options else problems.guess(scalar.text, self.options)
+        )
+        raise FieldError(node, f"{short(scalar.text)} is not one of {listed(self.options)}{guess}")
 
 
 class Words:
     """A list of words, or one word; read as their nodes, so that each keeps its place."""
 
-    __slots__ = ("what",)
+    __slots__ = ("options", "what")
 
-    def __init__(self, what: str = "names") -> None:
+    def __init__(self, what: str = "names", options: tuple[str, ...] = ()) -> None:
         self.what = what
+        self.options = options  # what the words may be, where that is known; who uses them says so
 
     def read(self, node: Node, problems: Problems) -> tuple[Scalar, ...]:
         if isinstance(node, Sequence):
-            return tuple(text_of(item, f"a list of {self.what}") for item in node.items)
+            return tuple(text_of(item, f"only {self.what} in the list") for item in node.items)
         if isinstance(node, Scalar) and node.value is not None:
             return (node,)
-        raise FieldError(node, f"expected a list of {self.what}, found {describe(node)}")
+        names = list(node.entries) if isinstance(node, Mapping) else []
+        write = f": write [{', '.join(names)}]" if names and all(map(ID.fullmatch, names)) else ""
+        raise FieldError(node, f"expected a list of {self.what}, found {describe(node)}{write}")
 
 
 class Counters:
@@ -154,30 +165,53 @@ def text_of(node: Node, what: str = "text") -> Scalar:
     raise FieldError(node, f"expected {what}, found {describe(node)}")
 
 
-def mapping_of(node: Node) -> Mapping:
+def no_boolean(scalar: Scalar, what: str = "text", *, numbers: bool = True) -> Scalar:
+    """The scalar itself, unless it means something else than text.
+
+    Raises:
+        FieldError: it is a boolean (or a number, when `numbers` is False).
+    """
+    value = scalar.value if scalar.plain else None
+    if isinstance(value, bool) or (not numbers and isinstance(value, int | float)):
+        raise FieldError(
+            scalar, f"expected {what}, found {describe(scalar)}: put it in quotes when it is text"
+        )
+    return scalar
+
+
+def mapping_of(node: Node, write: str = "") -> Mapping:
     """The node itself if it is a mapping.
 
     Raises:
-        FieldError: it is something else.
+        FieldError: it is something else; the message ends with `write`, unless it can say more.
     """
     if isinstance(node, Mapping):
         return node
-    if (
-        isinstance(node, Sequence)
-        and node.items
-        and all(isinstance(i, Mapping) and i.value("id") for i in node.items)
-    ):
+    key = _naming_key(node)
+    if key:
+        first = node.items[0].value(key)  # type: ignore[attr-defined]
+        name = first.text if isinstance(first, Scalar) and ID.fullmatch(first.text) else f"the-{key}"
         raise FieldError(
-            node, "expected a mapping, found a list: write `the-id: {…}` instead of `- id: the-id`"
+            node, f"expected a mapping, found a list: write `{name}: {{…}}` instead of `- {key}: {name}`"
         )
-    raise FieldError(node, f"expected a mapping, found {describe(node)}")
+    raise FieldError(node, f"expected a mapping, found {describe(node)}{write}")
+
+
+def _naming_key(node: Node) -> str | None:
+    """`id` for a list whose items all have an `id`, or what else names them."""
+    if not isinstance(node, Sequence) or not node.items:
+        return None
+    items = [item for item in node.items if isinstance(item, Mapping)]
+    return next(
+        (key for key in _NAMING if len(items) == len(node.items) and all(i.value(key) for i in items)), None
+    )
 
 
 def check_id(scalar: Scalar) -> None:
     """Raises FieldError unless the text is an id."""
     if not ID.fullmatch(scalar.text):
         hint = "a letter, then letters, digits, _ and -, at most 64 in all"
-        raise FieldError(scalar, f"{_short(scalar.text)} is no id: {hint}")
+        raise FieldError(scalar, f"{short(scalar.text)} is no id: {hint}")
 
 
 def ratio(text: str, node: Node) -> Decimal:
@@ -195,7 +229,7 @@ def ratio(text: str, node: Node) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if number.is_nan():
-        raise FieldError(node, f"expected a number from 0 to 1, found {_short(text)}")
+        raise FieldError(node, f"expected a number from 0 to 1, found {short(text)}{_meant_ratio(text)}")
     if not 0 <= number <= 1:
         guess = f": did you mean {number.normalize() / 100:f}?" if 2 <= number <= 100 else ""
         raise FieldError(node, f"{text} is not from 0 to 1{guess}")
@@ -203,6 +237,16 @@ def ratio(text: str, node: Node) -> Decimal:
     if isinstance(exponent, int) and -exponent > _MAX_DECIMALS:
         raise FieldError(node, f"{text} has more than {_MAX_DECIMALS} decimals")
     return number
+
+
+def _meant_ratio(text: str) -> str:
+    """`: did you mean 0.92?` for `92%`, `92/100` and `0,92`, else nothing."""
+    if match := re.fullmatch(r"([0-9]{1,3})(?:\.[0-9]{1,6})?\s*(?:%|/\s*100)", text.strip()):
+        number = Decimal(re.split(r"[\s%/]", text.strip())[0]) / 100
+        return f": did you mean {number.normalize():f}?" if int(match.group(1)) <= 100 else ""
+    if match := re.fullmatch(r"([01]),([0-9]{1,6})", text.strip()):
+        return f": did you mean {match.group(1)}.{match.group(2)}?"
+    return ""
 
 
 def describe(node: Node) -> str:
@@ -219,38 +263,9 @@ def describe(node: Node) -> str:
         return f"the boolean {node.text}"
     if isinstance(value, int | float):
         return f"the number {node.text}"
-    return f"the text {_short(value)}"
+    return f"the text {short(value)}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text in quotes, cut off where it is long."""
     return repr(text) if len(text) <= 60 else repr(text[:57] + "…")
-
-
-FOREIGN: Final[AbstractMapping[str, str]] = {
-    "depends_on": "write 'needs'",
-    "depends": "write 'needs'",
-    "dependencies": "write 'needs'",
-    "requires": "write 'needs'",
-    "after": "write 'needs'",
-    "if": "write 'when' (not supported yet)",
-    "name": "write 'title'",
-    "steps": "write 'tasks'",
-    "jobs": "write 'tasks'",
-    "stages": "write 'phases'",
-    "command": "write 'run'",
-    "cmd": "write 'run'",
-    "script": "write 'run'",
-    "id": "the id is the key of the mapping: leave 'id' out",
-    "status": "a plan holds no state: leave it out, the run keeps it",
-    "state": "a plan holds no state: leave it out, the run keeps it",
-    "environment": "write 'env'",
-    "working_directory": "write 'cwd'",
-    "continue_on_error": "write 'allow_failure: true'",
-    "continue-on-error": "write 'allow_failure: true'",
-    "retries": "write 'retry: {attempts: N}'",
-    "parallelism": "write 'limits: {parallel: N}'",
-    "artifacts": "write 'outputs'",
-    "variables": "write 'vars'",
-    "version": "write 'orchharness: 1'",
-}
-"""Words of other tools, and what to write here."""

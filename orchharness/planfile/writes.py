@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from orchharness.core.plan import Mode, Must, OutputKind, Task
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.outputs import RUN
-from orchharness.planfile.paths import literal_prefix, may_meet
+from orchharness.planfile.paths import WILD, is_glob, literal_prefix, may_meet
 
 MAX_PAIRS: Final = 500_000
 _Claim = tuple[Task, str]
@@ -19,7 +20,7 @@ class WriteIndex:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.patterns: dict[str, list[Task]] = {}
-        self._at: dict[str, list[str]] = {}
+        self._at: dict[str, _Folder] = {}
         self._below: dict[str, list[str]] = {}
         for task in tasks:
             for pattern in _claims(task):
@@ -28,10 +29,8 @@ class WriteIndex:
     def writers(self, pattern: str) -> Iterator[_Claim]:
         """The tasks that may write what the pattern means, each with its own pattern."""
         prefix = literal_prefix(pattern)
-        near = [p for folder in _folders(prefix) for p in self._at.get(folder, ())] + self._below.get(
-            prefix, []
-        )
-        for other in near:
+        above = (self._at[folder].all() for folder in _folders(prefix) if folder in self._at)
+        for other in [*chain.from_iterable(above), *self._below.get(prefix, ())]:
             if may_meet(pattern, other):
                 for task in self.patterns[other]:
                     yield task, other
@@ -40,9 +39,16 @@ class WriteIndex:
         """Each two different patterns that may mean the same file, once."""
         for pattern in self.patterns:
             prefix = literal_prefix(pattern)
-            above = [other for folder in _folders(prefix) for other in self._at.get(folder, ())]
-            same = [other for other in self._at[prefix] if other < pattern]
-            for other in [*above, *same]:
+            above = [
+                other
+                for folder in _folders(prefix)
+                if folder in self._at
+                for other in self._at[folder].near(pattern, folder)
+            ]
+            same = (
+                other for other in self._at[prefix].near(pattern, prefix) if _is_first(other, pattern, prefix)
+            )
+            for other in chain(above, same):
                 if may_meet(pattern, other):
                     yield other, pattern
 
@@ -52,9 +58,57 @@ class WriteIndex:
         if len(known) > 1:
             return
         prefix = literal_prefix(pattern)
-        self._at.setdefault(prefix, []).append(pattern)
+        self._at.setdefault(prefix, _Folder()).add(pattern, prefix)
         for folder in (*_folders(prefix), prefix):
             self._below.setdefault(folder, []).append(pattern)
+
+
+class _Folder:
+    """Patterns whose wildcards begin in one folder, by the letters before the first wildcard, and by the file's name.
+
+    Two patterns can mean one file only where the one's letters begin the other's, and where their names, if both have
+    one without wildcards, are the same. So most of the others need no look.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, list[str]]] = {}
+
+    def add(self, pattern: str, folder: str) -> None:
+        named = self._found.setdefault(_head(pattern, folder), {})
+        named.setdefault(_name(pattern), []).append(pattern)
+
+    def all(self) -> Iterator[str]:
+        """All patterns here."""
+        return chain.from_iterable(chain.from_iterable(named.values()) for named in self._found.values())
+
+    def near(self, pattern: str, folder: str) -> Iterator[str]:
+        """The patterns with letters that begin those of `pattern` (or are the same), and with a name that fits."""
+        head, name = _head(pattern, folder), _name(pattern)
+        for length in range(len(head) + 1):
+            named = self._found.get(head[:length])
+            if named is None:
+                continue
+            for own in named if not name else ("", name):
+                yield from named.get(own, ())
+
+
+def _head(pattern: str, folder: str) -> str:
+    """The letters of the part after `folder` that stand before its first wildcard."""
+    rest = pattern[len(folder) :].lstrip("/")
+    part = rest.partition("/")[0]
+    return "" if "**" in part else WILD.split(part, maxsplit=1)[0]
+
+
+def _name(pattern: str) -> str:
+    """The name of the file, where it is no pattern and cannot be a folder; else nothing."""
+    name = pattern.rpartition("/")[2]
+    return name if is_glob(pattern) and not is_glob(name) and "." in name else ""
+
+
+def _is_first(one: str, other: str, folder: str) -> bool:
+    """Whether it is `one` that finds `other` of the same folder: each pair is to be found once."""
+    first, second = _head(one, folder), _head(other, folder)
+    return one < other if first == second else len(first) < len(second)
 
 
 class Concurrency:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchharness.errors import Location, OrchError, PlanError, Problem
+from orchharness.errors import OrchError
 from orchharness.plugins import PluginHost
 from orchharness.pytest_plugin import LATE, PLANS, is_worker
 from orchharness.pytest_plugin.terminal import Terminal
@@ -113,9 +113,8 @@ class Plans:
             variables=self.variables(),
             cwd=self.config.invocation_params.dir,
             text=text,
+            strict=self.config.getoption("orch_strict"),
         )
-        if plan.warnings and self.config.getoption("orch_strict"):
-            raise PlanError([Problem(Location(str(path)), f"{w} (--orch-strict)") for w in plan.warnings])
         self._read[path] = plan
         return plan
 

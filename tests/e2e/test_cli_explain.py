@@ -199,7 +199,8 @@ def test_check_shows_warnings_and_strict_makes_them_faults(play, call):
     assert told.startswith("warning: play.plan.yaml:4:")
     assert strict == 1
     assert faults.startswith("play.plan.yaml:4:")
-    assert faults.endswith(" (--strict)\n")
+    assert faults.splitlines()[0].endswith(" (--orch-strict)")
+    assert faults.splitlines()[-1].strip() == "^"
 
 
 def test_check_looks_into_folders_for_what_pytest_takes_for_plans(play, call):

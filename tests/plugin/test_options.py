@@ -78,4 +78,10 @@ def test_warnings_are_errors_where_that_is_asked_for(pytester: pytest.Pytester):
     result = run(pytester, "--orch-strict")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*a.plan.yaml: *(--orch-strict)"])
+    result.stdout.fnmatch_lines(
+        [
+            "a.plan.yaml:3:32: task 't': the timeout is below the estimate (--orch-strict)",
+            "    tasks: {t: {agent: a, timeout: 1s, estimate: 1h}}",
+            "                                   ^",
+        ]
+    )

@@ -60,14 +60,41 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def kinds():
+    return KINDS, CRITIC_KINDS
+
+
+@pytest.fixture(scope="session")
+def faults_of_shape():
+    """What the JSON Schema has against a plan."""
+    from jsonschema import Draft202012Validator
+
+    from orchharness.planfile.export import json_schema
+    from orchharness.planfile.nodes import to_python
+    from orchharness.planfile.problems import Problems
+    from orchharness.planfile.source import read_tree
+
+    schema = Draft202012Validator(json_schema(KINDS, CRITIC_KINDS))
+
+    def faults(data: bytes) -> list[str]:
+        tree = to_python(read_tree(data.decode("utf-8-sig"), Problems("x")))
+        return [f"{error.json_path}: {error.message}" for error in schema.iter_errors(tree)]
+
+    return faults
+
+
 @pytest.fixture
-def read(project: Path):
-    """Reads a plan of the project; keyword arguments go to `read_plan`."""
+def read(project: Path, faults_of_shape):
+    """Reads a plan of the project; keyword arguments go to `read_plan`. What it accepts, the schema accepts."""
 
     def read(text: str | bytes, name: str = "x.plan.yaml", **options):
         data = text if isinstance(text, bytes) else text.encode()
         where = {"root": project, "cwd": project, "kinds": KINDS, "critic_kinds": CRITIC_KINDS, **options}
-        return read_plan(project / name, text=data, **where)
+        plan = read_plan(project / name, text=data, **where)
+        if "kinds" not in options and len(data) < 10_000:
+            assert faults_of_shape(data) == []
+        return plan
 
     return read
 

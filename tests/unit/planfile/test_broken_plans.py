@@ -38,13 +38,13 @@ orchharness: 1
 tasks: {a: [}
 """,
         [
-            "2:13: not YAML: while parsing a flow node did not find expected node content",
+            "2:13: not YAML: a value is missing just before this: a comma too many, a bracket left open, or a ' #' that begins a comment",
         ],
     ),
     "a tab for indentation": (
         "orchharness: 1\ntasks:\n\ta: {run: x}\n",
         [
-            "3:1: not YAML: while scanning for the next token found character that cannot start any token",
+            "3:1: not YAML: a tab cannot indent: use spaces",
         ],
     ),
     "two documents": (
@@ -141,7 +141,7 @@ orchharness: 2
 tasks: {a: {run: x}}
 """,
         [
-            "1:14: orchharness: this version understands the language version 1 only",
+            "1:14: orchharness: this version understands 1 (a number, without quotes), found the number 2: write 'orchharness: 1'",
         ],
     ),
     "no tasks": (
@@ -156,7 +156,7 @@ orchharness: 1
 tasks:
 """,
         [
-            "2:7: tasks: expected a mapping, found nothing",
+            "2:7: tasks: expected a mapping, found nothing: write {the-id: …}",
         ],
     ),
     "tasks as a list of ids": (
@@ -167,7 +167,7 @@ tasks:
     run: x
 """,
         [
-            "3:3: tasks: expected a mapping, found a list: write `the-id: {…}` instead of `- id: the-id`",
+            "3:3: tasks: expected a mapping, found a list: write `a: {…}` instead of `- id: a`",
         ],
     ),
     "unknown key with a near one": (
@@ -266,7 +266,7 @@ orchharness: 1
 tasks: {a: ruff check}
 """,
         [
-            "2:12: a task: expected a mapping, found the text 'ruff check'",
+            "2:12: a task: expected a mapping, found the text 'ruff check': write {run: ruff check}",
         ],
     ),
     "unknown agent": (
@@ -423,7 +423,7 @@ tasks:
   b: {run: x, needs: [a]}
 """,
         [
-            "4:3: cycle: a → G-a → b → a (each waits for the one before it): take one of these needs out",
+            "4:3: cycle: a → G-a → b → a (each waits for the one before it): take one of these needs out; or make 'b' a critic of 'G-a', if it judges what 'a' makes",
         ],
     ),
     "a cycle through a track": (
@@ -635,7 +635,7 @@ tasks: {a: {run: x, outputs: {a: {path: a.json, schema: nothing.json}}}}
             "2:82: run: with 'shell: true' expected one text, found a list",
             "2:105: 'shell' without 'run': write 'run: \"the command\"' beside it",
             "2:128: run: expected a command: a list of words, or a text, found a mapping",
-            "2:147: run: expected a word, found a list",
+            "2:147: run: expected a word, found a list (a list is the words of one command: for more write more tasks, or lines with 'shell: true')",
         ],
     ),
     "shell text with inputs": (
@@ -657,7 +657,7 @@ tasks: {a: {run: [echo, '{{ var.who }}', '{{ vars.hwo }}', '{{ inputs.x }}', '{{
 """,
         [
             "3:25: template: unknown name 'var'; did you mean 'vars'? (known here: vars, plan_dir, root, inputs, outputs, iteration, findings)",
-            "3:42: template: no 'hwo' in vars (there: 'who')",
+            "3:42: template: no 'hwo' in vars; did you mean 'who'? (there: 'who')",
             "3:60: template: no 'x' in inputs (there: none)",
             "3:78: template: 'matrix' is not supported yet",
             "3:106: template: no filter is named 'loud'",
@@ -701,7 +701,6 @@ tasks: {t: {run: x}}
             "2:48: variable 'c': 'z' is not one of 'x'",
             "2:66: 'd-e' cannot be a variable's name: letters, digits and _ only",
             "2:77: variable 'f': expected text, found a list",
-            "2:82: variable 'g': there is no value: give it with --orch-var g=VALUE",
             "2:86: unknown key 'defualt' in a variable; did you mean 'default'?",
         ],
     ),
@@ -715,7 +714,7 @@ tasks: {a: {run: x, prompt: {file: nothing.md}}, b: {run: x, prompt: prompts/b.m
             "2:70: prompt: 'prompts/b.md' looks like a file, but there is none of that name beside the plan",
             "2:105: prompt: write the text, or {file: path}",
             "2:130: prompt: the text is empty",
-            "2:162: '<root>/binary.md' is not UTF-8 text (byte 0)",
+            "2:162: 'binary.md' is not UTF-8 text (byte 0)",
         ],
     ),
     "durations": (
@@ -725,7 +724,7 @@ tasks: {a: {run: x, timeout: 30}, b: {run: x, timeout: 30 minutes}, c: {run: x, 
 """,
         [
             "2:30: timeout: 30: say the unit, e.g. 30s or 30m",
-            "2:56: timeout: '30 minutes' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M",
+            "2:56: timeout: '30 minutes' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M; did you mean '30m'?",
             "2:90: timeout: '0s' is out of range: more than nothing, at most 3650d",
             "2:116: timeout: '-5s' is no duration: write it like 90s, 30m, 2h, 1d, 1h30m or PT30M",
             "2:143: timeout: expected a duration, found a list",
@@ -752,7 +751,7 @@ tasks: {a: {run: x, resources: {gpu: 2}}, b: {run: x, resources: {gup: 1}}, c: {
 """,
         [
             "3:32: resources: 'a' takes 2 of 'gpu', but there are only 1: it would wait for ever",
-            "3:66: resources: unknown counter 'gup' (in limits.resources: 'gpu')",
+            "3:66: resources: unknown counter 'gup'; did you mean 'gpu'? (in limits.resources: 'gpu')",
             "3:100: resources: expected a mapping, found a list",
         ],
     ),
@@ -762,7 +761,7 @@ orchharness: 1
 tasks: {a: {run: x, retry: 3}, b: {run: x, retry: {attempts: 0, backoff: 5, on: [exit, quality]}}}
 """,
         [
-            "2:28: retry: expected a mapping, found the number 3",
+            "2:28: retry: expected a mapping, found the number 3: write {attempts: 3}",
             "2:62: attempts: 0 is out of range: at least 1, at most 1000",
             "2:74: backoff: 5: say the unit, e.g. 5s or 5m",
             "2:88: on: 'quality' is not one of 'exit', 'timeout', 'idle', 'lost'",
@@ -775,11 +774,11 @@ tasks: {a: {run: x, env: {ORCH_X: 1, 'a b': 1, C: '${no good}', D: [x], E: }}, b
 """,
         [
             "2:27: env: 'ORCH_X': names that begin with ORCH_ are set by orchharness, choose another",
-            "2:38: env: 'a b' cannot be the name of an environment variable",
+            "2:38: env: 'a b' cannot be the name of an environment variable: letters, digits and _ only",
             "2:51: env: '${no good}': write ${NAME} for a variable of the caller's environment",
             "2:68: env: expected text, found a list",
             "2:76: env: expected text, found nothing",
-            "2:97: env: expected a mapping, found a list",
+            "2:97: env: expected a mapping, found a list: write {NAME: value}",
         ],
     ),
     "gates without judges": (
@@ -839,7 +838,7 @@ orchharness: 1
 tasks: {a: {run: x, gate: critic}}
 """,
         [
-            "2:27: gate: expected true or a mapping, found the text 'critic'",
+            "2:27: gate: expected true or a mapping, found the text 'critic': write {critics: [critic]}",
         ],
     ),
     "stand-alone gates": (
@@ -854,7 +853,7 @@ gates: {G1: {critics: [c]}, G2: {of: [], critics: [c]}, G3: {of: [a, G-a], criti
             "4:29: gate 'G2' stands alone: write 'of: [tasks, tracks, phases or gates]'",
             "4:66: 'of' names gates and tasks: a gate is over the one or the other",
             "4:76: 'critics' on a gate over gates: it only aggregates their scores; leave it out",
-            "4:101: of: unknown id 'nobody'",
+            "4:101: of: unknown id 'nobody' (there are: 'a', 'G-a', 'G1', 'G2', 'G3', 'G4', 'G5')",
             "4:139: 'aggregate' is for gates over gates: write 'combine' for several critics",
         ],
     ),
@@ -898,7 +897,7 @@ orchharness: 1
 tasks: {a: {run: x, gate: {checks: [lint, {run: x, file: y}, {}, {file: {contains: x}}, {file: x.md, contains: y}, {json: /etc/x}, {pytest: []}, {pytest: {paths: tests, min: 90}}, {file: {path: x, matches: '['}}, {run: x, inputs: [nothing.md, a.o]}]}}}
 """,
         [
-            "2:37: a check is a mapping: write {run: 'lint'}",
+            "2:37: a check is a mapping: write {run: lint}",
             "2:43: a check has one of run, file, json, pytest; found run and file",
             "2:62: a check has one of run, file, json, pytest; found none",
             "2:73: file: 'path' is missing",
@@ -959,7 +958,7 @@ cross_pollination: {A: {from: a, to: b, artifacts: [p]}, B: {from: nobody, to: b
 """,
         [
             "4:53: A: task 'a' has no output 'p' (it has: 'o')",
-            "4:68: B: unknown id 'nobody'",
+            "4:68: B: unknown id 'nobody' (there are: 'a', 'b', 'c')",
             "4:94: C: from: track 't' is a group: name the task or gate it comes from",
             "4:123: D: to: track 't' is no task: name the tasks it goes to",
             "4:128: E: 'to' is missing: write {from: TASK, to: TASK, artifacts: [outputs]}",
@@ -1056,8 +1055,6 @@ execution: {l: {tasks: [a]}}
 """,
         [
             "2:1: 'phases' beside 'execution': write a flat 'tasks' map, or leave 'execution' out",
-            "3:13: phase 'l' has no tasks: write 'tasks: {the-id: {run: …}}'",
-            "3:25: lane 'l' names 'a', which is no task",
         ],
     ),
     "wrong types": (
@@ -1080,20 +1077,20 @@ tasks: {a: {run: x, needs: {b: c}, tags: {x: y}, inputs: [x], outputs: x, writes
             "3:8: title: expected text, found a mapping",
             "4:9: limits: expected a mapping, found the number 3",
             "5:11: defaults: expected a mapping, found a list",
-            "6:9: agents: expected a mapping, found a list",
-            "7:10: critics: expected a mapping, found the text 'x'",
-            "8:7: vars: expected a mapping, found the number 1",
-            "9:12: workspace: expected a mapping, found the text 'here'",
-            "10:20: cross_pollination: expected a mapping, found a list",
+            "6:9: agents: expected a mapping, found a list: write {the-id: …}",
+            "7:10: critics: expected a mapping, found the text 'x': write {the-id: …}",
+            "8:7: vars: expected a mapping, found the number 1: write {NAME: …}",
+            "9:12: workspace: expected a mapping, found the text 'here': write {copy: here}",
+            "10:20: cross_pollination: expected a mapping, found a list: write {the-id: …}",
             "11:12: execution: expected a mapping, found the text 'x'",
-            "12:28: needs: expected a list of ids, found a mapping",
-            "12:42: tags: expected a list of tags, found a mapping",
-            "12:58: inputs: expected a mapping, found a list",
-            "12:72: outputs: expected a mapping, found the text 'x'",
-            "12:83: writes: expected a list of paths, found a mapping",
+            "12:28: needs: expected a list of ids, found a mapping: write [b]",
+            "12:42: tags: expected a list of tags, found a mapping: write [x]",
+            "12:58: inputs: expected a mapping, found a list: write {NAME: [x]}",
+            "12:72: outputs: expected a mapping, found the text 'x': write {NAME: x}",
+            "12:83: writes: expected a list of paths, found a mapping: write [a]",
             "12:97: mode: expected one of 'foreground', 'background', found a list",
             "12:109: shell: expected true or false, found the text 'maybe'",
-            "12:122: gate: a gate: expected a mapping, found a list",
+            "12:122: gate: a gate: expected a mapping, found a list: write {critics: [x]}",
             "12:138: workspace: 'true' is not one of 'shared', 'scratch'",
         ],
     ),

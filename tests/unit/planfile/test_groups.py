@@ -282,7 +282,7 @@ phases:
             "wait for ever; move one of them",
             "6:36: needs: track 't' of phase 'p' needs task 'z' of the later phase 'q': phases run in order, so this "
             "would wait for ever; move one of them",
-            "6:39: needs: unknown id 'nobody'",
+            "6:39: needs: unknown id 'nobody' (there are: 'a', 'z', 'G-a', 'p', 'q', 't')",
         ],
     ),
     "a phase that needs what is inside of it or later": (

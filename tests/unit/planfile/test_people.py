@@ -152,7 +152,7 @@ def test_a_foreground_phase_of_people_alone_is_warned_of(read):
                 "5:46: options: 'go' is there twice",
                 "5:68: options: 'id' is missing: write {id: …, label: …, then: pass|fail|retry|pause}",
                 "5:82: options: 'then' is missing: write {id: …, label: …, then: pass|fail|retry|pause}",
-                "6:25: options: unknown id 'nobody'",
+                "6:25: options: unknown id 'nobody' (there are: 'a', 'G-a')",
                 "6:57: unknown key 'skip' in an option: stands inside of 'then': {then: {skip: [ids]}}",
             ],
         ),

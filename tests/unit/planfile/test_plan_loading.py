@@ -340,6 +340,7 @@ critics:
 tasks:
   a:
     run: x
+    needs: [b]
     outputs: {o: src/a.py}
     gate:
       id: G-1
@@ -348,7 +349,7 @@ tasks:
         - {run: "python tests/judge.py src/a.py", timeout: 5s}
         - {file: {path: src/a.py, min_bytes: 1, contains: def, matches: "^def"}}
         - {file: "{{ outputs.o }}"}
-        - {json: {path: run:v.json, expr: "verdict == 'ok'"}}
+        - {json: {path: run:v.json, expr: "data.verdict == 'ok'"}}
         - {pytest: {paths: tests, min: 0.9}, inputs: [rubrics/guide.md]}
         - {run: [diff], inputs: [b.o]}
       critics: [one, two]
@@ -367,7 +368,7 @@ tasks:
     assert (gate.threshold, gate.combine, gate.block_on) == (Decimal("0.95"), Combine.MEDIAN, "critical")
     assert (gate.min_iterations, gate.max_iterations) == (2, 5)
     assert (gate.refine, gate.on_exhausted) == (Refine.ALL, OnExhausted.ACCEPT)
-    assert (gate.title, gate.tags, gate.line, gate.critics) == ("All of it", ("slow",), 9, ("one", "two"))
+    assert (gate.title, gate.tags, gate.line, gate.critics) == ("All of it", ("slow",), 10, ("one", "two"))
     assert [check.name for check in gate.checks] == [
         "run python judge.py a.py",
         "file src/a.py",
@@ -677,3 +678,67 @@ def test_warnings_have_a_place_and_are_no_problems(read):
         "x.plan.yaml:3:9: task 'a' gives the model 'w' no prompt",
         "x.plan.yaml:3:9: task 'a' has an agent but no outputs: nothing proves that it did its work",
     )
+
+
+def test_an_output_that_is_there_already_and_that_nobody_writes_proves_nothing(read):
+    plan = read("""\
+orchharness: 1
+tasks:
+  a: {run: x, outputs: {o: {path: src/a.py, must: exist}, p: {path: src/b.py, must: exist}}}
+  b: {run: x, outputs: {o: {path: tests/judge.py, must: exist}}}
+  c: {run: x, needs: [b], writes: ["tests/**"]}
+""")
+
+    assert plan.warnings == (
+        "x.plan.yaml:3:28: output 'o': 'src/a.py' is there already and no task writes it, so it proves nothing",
+    )
+
+
+def test_a_threshold_without_critics_is_warned_of_for_it_says_nothing(read):
+    plan = read("""\
+orchharness: 1
+tasks:
+  a: {run: x, gate: {checks: [{run: "true"}], threshold: 0.95}}
+""")
+
+    assert plan.warnings == (
+        "x.plan.yaml:3:47: gate 'G-a': checks hold or do not, its threshold says nothing without critics",
+    )
+
+
+def test_a_command_in_quotes_may_hold_what_a_shell_would_take(read):
+    plan = read("""\
+orchharness: 1
+tasks:
+  a: {run: "echo 'a && b' \\"x; y\\" -DX='a > b' '$HOME' {{ outputs.o }}", outputs: {o: o.md}}
+  b: {run: [test, a, ">", b]}
+  c: {run: "make && make > log; echo $HOME", shell: true}
+""")
+
+    assert plan.tasks["a"].command.argv == (
+        "echo", "a && b", "x; y", "-DX=a > b", "$HOME", "{{ outputs.o }}",
+    )  # fmt: skip
+    assert plan.tasks["b"].command.argv == ("test", "a", ">", "b")
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("make && make test", "&&"),
+        ("make | tee log", "|"),
+        ("make > log", ">"),
+        ("make 2>&1", "2>&1"),
+        ("make >log", ">log"),
+        ("cd src; make", "src;"),
+        ("echo $HOME", "$HOME"),
+        ("echo $(date)", "$(date)"),
+        ("cat < in.txt", "<"),
+        ("make &", "&"),
+    ],
+)
+def test_what_only_a_shell_understands_is_refused_where_there_is_none(problems, command, word):
+    found = problems(f"orchharness: 1\ntasks:\n  a:\n    run: {command!r}\n")
+
+    assert found == [
+        f"4:10: run: {word!r} is for a shell, and there is none: write 'shell: true' beside it, or a list of words"
+    ]

@@ -45,9 +45,9 @@ def test_all_problems_are_said_at_once_sorted_by_place(problems):
     found = problems(f"{ONE}tasks:\n  b: {{run: x, needs: [c]}}\n  a: {{}}\nvars: 3\n")
 
     assert found == [
-        "3:23: needs: unknown id 'c'",
+        "3:23: needs: unknown id 'c' (there are: 'b', 'a')",
         "4:3: task 'a' does nothing: write 'run: the command' or 'agent: NAME'",
-        "5:7: vars: expected a mapping, found the number 3",
+        "5:7: vars: expected a mapping, found the number 3: write {NAME: …}",
     ]
 
 
@@ -104,7 +104,7 @@ def test_thousands_of_problems_are_cut_off(problems):
     found = problems(text)
 
     assert len(found) == 1001
-    assert found[0] == "more than 1000 problems: the others are not shown"
+    assert "1002:25: more than 1000 problems: the others are not shown" in found[-2:]
 
 
 def test_ten_thousand_tasks_are_read_in_time(read):
@@ -246,4 +246,10 @@ def test_yaml_without_its_c_parser_gives_the_same(read, problems, monkeypatch):
     assert problems(b"a: " + b"[" * 50_000) == ["1:103: nested more than 100 deep"]
     assert problems(f'{ONE}tasks: {{a: {{run: "\\uD800"}}}}\n') == [
         "2:18: this text holds half of a character (a lone surrogate)"
+    ]
+
+
+def test_what_a_plan_holds_moves_no_cursor_in_a_message(problems):
+    assert problems('orchharness: 1\ntasks: {a: "\\e[31mred"}\n') == [
+        "2:12: a task: expected a mapping, found the text '\\x1b[31mred': write {run: \\x1b[31mred}",
     ]

@@ -1,0 +1,140 @@
+"""What each key means, in a line: what an editor shows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_ANYWHERE: Final[Mapping[str, str]] = {
+    "title": "a name for people",
+    "description": "words for people",
+    "rationale": "why it is so, for people",
+    "tags": "words to choose by, with -m",
+    "marks": "words to choose by, with -m",
+    "run": "the command: a list of words, or a text that is split as a shell would, without a shell",
+    "shell": "true: `run` is one text for a shell",
+    "env": "extra environment; ${NAME} stands for a variable of the caller's, whose value is never stored",
+    "prompt": "what the agent is told: a text, or {file: a path beside the plan}",
+    "timeout": "how long it may take, from the spawn: 90s, 30m, 2h",
+    "idle_timeout": "how long it may give no sign of life: 90s, 30m, 2h",
+    "retry": "how often faults of execution are tried again; never quality",
+    "mode": "foreground: nothing else is spawned meanwhile; background: it runs beside others",
+    "needs": "ids of tasks, gates, tracks or phases that must be over and passed before it starts",
+    "resources": "counters of limits.resources that it takes, all at once",
+    "trigger_rule": "what must have become of what it needs",
+    "sequence": "true: each task needs the one before it in the file",
+    "gate": "what judges the outcome: a mapping, or true for defaults.gate",
+    "tasks": "the work: id → task; the order of the file means nothing",
+    "tracks": "side by side: id → track",
+    "gates": "gates that stand on their own: id → gate with `of`",
+    "inputs": "files that define the judgement, or artifacts as TASK.output",
+    "kind": "which plugin runs it",
+    "critics": "names from the plan's critics",
+    "checks": "what must hold, run first: commands, files, JSON, tests",
+    "threshold": "the least score that passes, from 0 to 1",
+    "combine": "how the scores of several critics become one",
+    "block_on": "a finding of this severity fails the gate whatever the score",
+    "min_iterations": "the least number of times that the work is done and judged",
+    "max_iterations": "the greatest number of times that the work is done and judged",
+    "refine": "who works on the findings: blamed (whom they name) or all",
+    "on_exhausted": "when the iterations are used up: fail, ask a person, or accept with the score on record",
+    "path": "a path or glob, relative to the workspace, written with /",
+}
+_THERE: Final[Mapping[str, Mapping[str, str]]] = {
+    "the plan": {
+        "orchharness": "the version of the language: 1",
+        "plan": "the plan's id; default: the name of the file",
+        "vars": "values that --orch-var NAME=VALUE gives",
+        "workspace": "the tasks work in a fresh copy of a folder; default: in the project's root",
+        "limits": "how many acts run at once, and counters that tasks take from",
+        "defaults": "what counts where a task, gate or critic says nothing",
+        "agents": "who works: name → kind with its options",
+        "critics": "who judges: name → a command, or an agent with a prompt",
+        "phases": "one after another: id → phase",
+        "cross_pollination": "edges with a name, that carry artifacts between tracks",
+        "execution": "lanes beside a flat `tasks` map, instead of phases and tracks",
+    },
+    "a variable": {
+        "default": "its value when none is given",
+        "choices": "the values that it may have",
+        "required": "false: nothing at all is a value, too",
+    },
+    "workspace": {"copy": "the folder to copy, relative to the plan file"},
+    "limits": {
+        "parallel": "how many acts run at once; default 3",
+        "resources": "counters that tasks take from: {gpu: 1}",
+    },
+    "retry": {
+        "attempts": "how often it is tried in all",
+        "backoff": "how long to wait before the second attempt; doubled before each further one",
+        "on": "which faults: exit, timeout, idle, lost",
+    },
+    "a task": {
+        "agent": "the name of one of the plan's agents",
+        "ask": "a question to a person, whose answer is the output",
+        "inputs": "name → TASK.output, a list of them, or {path: files of the workspace}",
+        "outputs": "name → what it must write: a path, a glob, run:NAME, {from: stdout}, {from: answer}",
+        "writes": "paths that it may change; default: its outputs",
+        "cwd": "the folder of the workspace in which it runs",
+        "workspace": "shared: the plan's workspace; scratch: an empty folder of its own",
+        "allow_failure": "true: its failure is shown, and makes nothing red",
+        "recovery": "what a resumed run does with an act that was running and cannot be found",
+        "estimate": "how long it will take, for people and for `explain`: 30m, 2h, 8h..12h",
+    },
+    "a gate": {
+        "id": "its id; default: G- and the id of what it hangs on",
+        "of": "what it judges: tasks, tracks, phases; or gates, whose scores it aggregates",
+        "aggregate": "how the scores of several gates become one",
+        "kind": "human: only a person judges",
+        "question": "what a person is asked",
+        "options": "what a person may choose",
+    },
+    "an option": {
+        "id": "what is typed to choose it",
+        "label": "what it means, for people",
+        "then": "pass, fail, retry (do the work again), pause (ask again), or {skip: [ids]}",
+    },
+    "then": {"skip": "tasks, gates, tracks or phases after the gate that are left out"},
+    "an output": {
+        "path": "a path or glob in the workspace, or run:NAME, a file of the run",
+        "from": "stdout: what the act printed; answer: the agent's final text",
+        "must": "what counts as done: change (new bytes), written, exist",
+        "schema": "a JSON Schema file beside the plan, that it must fit",
+        "min_bytes": "its least size; default 1",
+    },
+    "a check": {
+        "run": "a command that must exit with 0",
+        "file": "a file that must be there: a path, or {path, min_bytes, contains, matches}",
+        "json": "a JSON file: a path, or {path, schema, expr}",
+        "pytest": "tests that must pass, at least one: paths, or {paths, min}",
+    },
+    "a file check": {
+        "min_bytes": "its least size",
+        "contains": "a text that must be in it",
+        "matches": "a regular expression that must match somewhere in it",
+    },
+    "a json check": {
+        "schema": "a JSON Schema file beside the plan, that it must fit",
+        "expr": "an expression over its content that must be true",
+    },
+    "a pytest check": {
+        "paths": "files or folders of tests",
+        "min": "the least share that passes, from 0 to 1",
+    },
+    "a critic": {
+        "agent": "the name of the agent that judges; with `prompt`",
+        "criteria": "criterion → weight; the weights sum to 1. Without any it gives findings only",
+    },
+    "a cross_pollination edge": {
+        "from": "the task or gate it comes from",
+        "to": "the tasks it goes to",
+        "artifacts": "the outputs that it carries",
+    },
+    "a prompt": {"file": "a path beside the plan"},
+    "a lane of 'execution'": {"tasks": "ids of its tasks", "agents": "ids of its tasks"},
+}
+
+
+def meaning(what: str, key: str) -> str:
+    """What the key means there; nothing where nobody has said."""
+    return _THERE.get(what, {}).get(key) or _ANYWHERE.get(key, "")
