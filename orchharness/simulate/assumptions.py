@@ -82,13 +82,9 @@ class Assumptions:
     @property
     def certain(self) -> bool:
         """Whether nothing is left to chance: every run is the same then."""
-        chances = [*self.fails.values(), *self.dies.values()]
         times = [*self.seconds.values(), *self.later.values()]
-        return (
-            all(p in {0.0, 1.0} for p in chances)
-            and not any(t.spread for t in times)
-            and not any(self.dies.values())
-        )
+        sure = all(p in {0.0, 1.0} for p in self.fails.values()) and not any(self.dies.values())
+        return sure and not any(t.spread for t in times)
 
 
 def judgements_of(gate: Gate) -> Iterator[str]:

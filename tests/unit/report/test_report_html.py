@@ -243,7 +243,7 @@ def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
     assert target.read_text() == "old"
 
 
-def test_compiled_templates_are_kept_in_a_private_folder(own_cache):
+def test_compiled_templates_are_kept_in_a_private_folder(own_cache, newly_loaded):
     render(build(*feat_005(), now=T0 + 99999))
     folder = own_cache / "orchharness"
 
@@ -251,7 +251,7 @@ def test_compiled_templates_are_kept_in_a_private_folder(own_cache):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_cache_others_can_write_is_not_used(tmp_path, monkeypatch):
+def test_a_cache_others_can_write_is_not_used(tmp_path, monkeypatch, newly_loaded):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "orchharness").mkdir()
     (tmp_path / "orchharness").chmod(0o777)
@@ -268,10 +268,11 @@ def test_a_cache_that_cannot_be_made_is_done_without(cache, tmp_path, monkeypatc
     assert render(build(*feat_005(), now=T0 + 99999)).startswith("<!doctype html>")
 
 
-def test_a_broken_cache_is_done_without(own_cache):
+def test_a_broken_cache_is_done_without(own_cache, newly_loaded):
     text = render(build(*feat_005(), now=T0 + 99999))
     for file in (own_cache / "orchharness").iterdir():
         file.write_bytes(file.read_bytes()[:40])
+    newly_loaded()
 
     assert render(build(*feat_005(), now=T0 + 99999)) == text
 

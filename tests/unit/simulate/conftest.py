@@ -15,6 +15,11 @@ KINDS = {"command": Kind(name="command")}
 CRITIC_KINDS = {name: Kind(name=name, role="critic") for name in ("checks", "command", "agent")}
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "xdg-cache"))
+
+
 @pytest.fixture
 def read(tmp_path: Path):
     def read(text: str):
