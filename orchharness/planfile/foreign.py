@@ -97,7 +97,6 @@ FOREIGN: Final[Mapping[str, str]] = {
     "reviewers": "write 'critics'",
     "judges": "write 'critics'",
     "judge": "write 'critics'",
-    "critic": "write 'critics'",
     "score": "write 'threshold'",
     "min_score": "write 'threshold'",
     "pass_threshold": "write 'threshold'",

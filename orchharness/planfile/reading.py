@@ -99,7 +99,7 @@ def _bytes(places: Places) -> bytes:
 
 def _text(places: Places, data: bytes) -> str:
     if len(data) > MAX_BYTES:
-        raise _whole(places, f"larger than {MAX_BYTES >> 20} MiB: a plan is a text that people read")
+        raise _at(places, b"", 0, f"larger than {MAX_BYTES >> 20} MiB: a plan is a text that people read")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _at(places, data, 0, "this is UTF-16: save the file as UTF-8")
     if b"\0" in data:

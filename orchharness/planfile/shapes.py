@@ -164,7 +164,12 @@ def instead(write: str, node: Node) -> str:
     if not write:
         return ""
     value = "…"
-    if isinstance(node, Scalar) and node.value is not None and len(node.text) <= 60 and "\n" not in node.text:
+    if (
+        isinstance(node, Scalar)
+        and not isinstance(node.value, bool | None)
+        and len(node.text) <= 60
+        and "\n" not in node.text
+    ):
         value = node.text
     words = (
         [item.text for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []

@@ -15,6 +15,8 @@ from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
 ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_YES: Final = frozenset({"true", "yes", "on", "y", "1"})
+_NO: Final = frozenset({"false", "no", "off", "n", "0"})
 _NAMING: Final = ("id", "name", "key", "task", "gate", "phase", "track")
 _MAX_DECIMALS: Final = 12
 
@@ -74,7 +76,9 @@ class Boolean:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, bool):
             return value
-        raise FieldError(node, f"expected true or false, found {describe(node)}")
+        word = node.text.lower() if isinstance(node, Scalar) else ""
+        write = ": write true" if word in _YES else ": write false" if word in _NO else ""
+        raise FieldError(node, f"expected true or false, found {describe(node)}{write}")
 
 
 class Count:

@@ -353,7 +353,7 @@ tracks:
 """,
         [
             "4:5: unknown key 'allow_failure' in a track: write it on the tasks",
-            "6:34: allow_failure: expected true or false, found the number 1",
+            "6:34: allow_failure: expected true or false, found the number 1: write true",
             "6:64: unknown key 'allow_failure' in a gate: write it on the task: it counts for the task's own gate, too",
             "7:19: unknown key 'continue-on-error' in a task: write 'allow_failure: true'",
             "8:33: trigger_rule: 'one_sucess' is not one of 'all_success', 'all_done', 'none_failed', 'one_success'; "

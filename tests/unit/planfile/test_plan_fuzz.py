@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from copy import deepcopy
 from typing import Any
 
 import plan_properties
@@ -81,20 +82,21 @@ def _mutate(tree: dict[str, Any], data: st.DataObject) -> None:
     _collect(tree, places)
     if not places:
         return
-    parent, key = data.draw(st.sampled_from(places))
-    other_parent, other_key = data.draw(st.sampled_from(places))
+    parent, key = places[data.draw(st.integers(0, len(places) - 1))]
+    other_parent, other_key = places[data.draw(st.integers(0, len(places) - 1))]
+    # A copy: what is put in may be changed in its turn, and must not be another value for the next example.
+    value = deepcopy(data.draw(st.sampled_from(VALUES)))
     match data.draw(st.sampled_from(["value", "remove", "rename", "add", "move"])):
         case "value":
-            parent[key] = data.draw(st.sampled_from(VALUES))
+            parent[key] = value
         case "remove":
             del parent[key]
         case "rename" if isinstance(parent, dict):
             parent[data.draw(st.sampled_from(KEYS))] = parent.pop(key)
         case "add" if isinstance(parent, dict):
-            parent[data.draw(st.sampled_from(KEYS))] = data.draw(st.sampled_from(VALUES))
+            parent[data.draw(st.sampled_from(KEYS))] = value
         case _:
-            copied = yaml.safe_load(yaml.safe_dump(other_parent[other_key]))
-            parent[key] = copied
+            parent[key] = deepcopy(other_parent[other_key])
 
 
 def _collect(tree: Any, places: list[tuple[Any, Any]]) -> None:

@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there(project):
         (b"orchharness: 1\ntasks: \xff\n", "2:8: this is not UTF-8: save the file as UTF-8"),
         (b"a: \0\0", "1:4: this is no text file: it holds NUL bytes"),
         (b"\x89PNG\r\n\x1a\n\0", "3:1: this is no text file: it holds NUL bytes"),
-        (b"# " + b"x" * (5 << 20), "larger than 5 MiB: a plan is a text that people read"),
+        (b"# " + b"x" * (5 << 20), "1:1: larger than 5 MiB: a plan is a text that people read"),
         (b"a: " + b"[" * 50_000, "1:103: nested more than 100 deep"),
         (b"{a: " * 50_000, "1:401: nested more than 100 deep"),
         (b"- " * 50_000, "1:201: nested more than 100 deep"),
