@@ -27,6 +27,7 @@ IN_WORDS: Final = {
     PLAN: "a plan of orchharness",
 }
 _JOB: Final = frozenset({"steps", "runs-on", "uses"})
+_COMMANDS: Final = frozenset({"needs", "run", "script", "command"})
 _TASK_MASTER: Final = frozenset({"subtasks", "testStrategy", "details", "dependencies", "priority"})
 
 
@@ -81,7 +82,7 @@ def _is_actions(tree: Mapping) -> bool:
     bodies = [value for _, value in jobs.entries.values() if isinstance(value, Mapping)]
     if "on" in tree.entries or any(_JOB & body.entries.keys() for body in bodies):
         return bool(bodies)
-    return bool(bodies) and all("needs" in body.entries or "run" in body.entries for body in bodies)
+    return bool(bodies) and all(_COMMANDS & body.entries.keys() for body in bodies)
 
 
 def _is_orchestration(tree: Mapping) -> bool:

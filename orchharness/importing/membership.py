@@ -14,7 +14,7 @@ _CALLED_BY_ID: Final = frozenset({"task with subtasks", "enabler", "feature", "e
 
 def settle_members(draft: Draft, registry: Registry, notes: Notes) -> None:
     """Put everything where it is said to be; drop groups without anything."""
-    _adopt_homes(draft, registry)
+    _adopt_homes(draft, registry, notes)
     for group in [t for t in things_of(draft) if isinstance(t, Group)]:
         described = bool(group.groups or group.tasks)
         for ref in group.members:
@@ -33,23 +33,26 @@ def _check_groups(draft: Draft, notes: Notes) -> None:
             notes.contradict(f"{group.kind} {shown(group.name)} is described twice", first.place, group.place)
 
 
-def _adopt_homes(draft: Draft, registry: Registry) -> None:
-    """`phase: 2` on a task that stands outside of all groups."""
-    for thing in [*draft.root.tasks, *draft.root.groups]:
+def _adopt_homes(draft: Draft, registry: Registry, notes: Notes) -> None:
+    """`phase: 2` on a task that stands outside of all groups; what it says elsewhere has to be so already."""
+    for thing in [t for t in things_of(draft) if isinstance(t, Task | Group) and t.home]:
+        free = thing.parent is draft.root
         for ref in thing.home:
-            found = [
-                t for t in registry.find(ref, thing, points=False) if isinstance(t, Group) and t is not thing
-            ]
-            numbered = Ref(ref.word)
-            if not found and ref.word.text.isdecimal():
-                found = [
-                    t
-                    for _, t in registry.names.get(f"phase-{numbered.word.text}", [])
-                    if isinstance(t, Group)
-                ]
-            if len(found) == 1 and thing not in chain_of(found[0]):
+            found = _homes(thing, ref, registry)
+            if free and len(found) == 1 and thing not in chain_of(found[0]):
                 _move(thing, found[0])
-                break
+                free = False
+            elif plain(ref.word.text) != plain(thing.name) and not any(g in chain_of(thing) for g in found):
+                notes.left(
+                    f"{in_words(thing)} says it is in {shown(ref.word.text)}: it stands elsewhere", ref.word
+                )
+
+
+def _homes(thing: Thing, ref: Ref, registry: Registry) -> list[Group]:
+    found = [t for t in registry.find(ref, thing, points=False) if isinstance(t, Group) and t is not thing]
+    if not found and ref.word.text.isdecimal():
+        found = [t for _, t in registry.names.get(f"phase-{ref.word.text}", []) if isinstance(t, Group)]
+    return found
 
 
 def _adopt(group: Group, ref: Ref, registry: Registry, notes: Notes, *, described: bool) -> None:

@@ -7,6 +7,7 @@ from orchharness.importing.ids import Ids, id_from
 from orchharness.importing.notes import About, Notes, shown
 from orchharness.importing.ordering import BEGIN, DONE, Ordering
 from orchharness.importing.registry import chain_of, in_words, things_of
+from orchharness.importing.words import CONTAINERS
 
 
 def place_barriers(draft: Draft) -> None:
@@ -53,7 +54,7 @@ def choose_phases(draft: Draft, ordering: Ordering) -> None:
 def _row(root: Group) -> Group | None:
     """The one row of groups that everything is in."""
     group = root
-    while not group.ordered:
+    while not group.ordered or (len(group.groups) == 1 and not group.tasks):
         if len(group.groups) != 1 or group.tasks or (group is not root and (group.gates or group.waits)):
             return None
         group = group.groups[0]
@@ -102,7 +103,7 @@ def _wanted(thing: Task | Group, draft: Draft) -> str:
     kind = thing.kind if thing.kind and thing.kind != "task with subtasks" else "task"
     wanted = id_from(thing.name, kind)
     if thing.name[:1].isdigit() and isinstance(thing, Group) and draft.phases is None:
-        above = next((g for g in reversed(chain_of(thing)) if g.name and not g.ordered), None)
+        above = next((g for g in reversed(chain_of(thing)) if g.name and g.name not in CONTAINERS), None)
         if above is not None:
             return id_from(f"{above.name}-{wanted}", kind)
     return wanted

@@ -244,7 +244,7 @@ def _fill_group(source: Source, group: Group, body: Mapping) -> None:
     )
     group.rationale = said
     mode = mode_of(source, body)
-    group.sequence = mode == "sequence"
+    group.sequence = group.ordered = mode == "sequence"
     if mode in {"foreground", "background"}:
         group.mode = mode
     group.gates += own_gates(source, group, body)

@@ -94,6 +94,14 @@ def test_sequential_groups_run_in_order_and_efforts_are_estimates(imported):
     assert [o.path for o in plan.tasks["t-3"].outputs] == ["docs/text.md"]
 
 
+def test_sequential_groups_of_groups_follow_one_another(imported):
+    plan, _, _ = imported(
+        "phases:\n- id: p\n  parallel: false\n  enablers:\n  - {id: E-1, tasks: [{id: a}]}\n  - {id: E-2, tasks: [{id: b}]}\n"
+    )
+
+    assert "a" in everything_before(plan, "b")
+
+
 def test_lanes_in_a_markdown_block_are_phases_and_tracks(imported):
     plan, notes, _ = imported(samples.LANES, name="decision.md")
 

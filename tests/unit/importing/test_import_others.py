@@ -56,6 +56,13 @@ def test_a_job_is_a_task_with_the_run_lines_of_its_steps(imported):
     assert notes[About.LEFT]["on: when and how the workflow is started there"] == (2,)
 
 
+def test_jobs_with_commands_and_no_steps_are_read_as_well(imported):
+    plan, _, _ = imported("jobs:\n  a: {script: make}\n  b: {needs: [a], run: [pytest -q, echo done]}\n")
+
+    assert plan.tasks["b"].needs == ("a",)
+    assert plan.tasks["b"].command.argv[3] == "(\npytest -q\n)\n(\necho done\n)\n"
+
+
 def test_what_would_run_otherwise_than_there_fails_and_says_why(imported):
     plan, notes, _ = imported(samples.WORKFLOW)
     script = plan.tasks["deploy"].command.argv[3]

@@ -147,3 +147,15 @@ def test_a_plan_made_twice_is_the_same():
         assert import_plan(text.encode(), "a.md" if "```" in text else "a") == import_plan(
             text.encode(), "a.md" if "```" in text else "a"
         )
+
+
+def test_work_on_a_file_is_bounded_whatever_is_in_it():
+    for data in (b"```yaml\n" * 200_000, b"tasks: [" * 90 + b"]" * 90, b"- " * 90 + b"a"):
+        with pytest.raises(UnreadableError):
+            import_plan(data, "f.yaml")
+
+    text = "tasks:\n" + "".join(f"- {{id: t{n}, after: t{(n + 1) % 1000}, effort: 1}}\n" for n in range(1000))
+    made = import_plan(text.encode(), "f.yaml")
+
+    assert made.plan is None
+    assert [n.about for n in made.notes if n.about is About.CONTRADICTION] == [About.CONTRADICTION]
