@@ -25,6 +25,7 @@ class Act:
     critic: str | None
     iteration: int
     attempt: int
+    sample: int
     key: str
     began: float
     seconds: float | None = None
@@ -137,6 +138,7 @@ def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:
                 critic=None if critic is None else str(critic),
                 iteration=int(number(entry.get("iteration")) or 1),
                 attempt=int(number(entry.get("attempt")) or 1),
+                sample=int(number(entry.get("sample")) or 1),
                 key=str(entry.get("key", "")),
                 began=picture.last or 0.0,
             )

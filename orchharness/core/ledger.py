@@ -16,7 +16,7 @@ from orchharness.core.events import StopRequested
 from orchharness.core.finality import Finality
 from orchharness.core.needs import Needs, Weight
 from orchharness.core.plan import Mode, Plan, Task
-from orchharness.core.records import TRANSITIONS, GateRecord, Record, TaskRecord
+from orchharness.core.records import TRANSITIONS, GateRecord, Record, Seat, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import Transition
 from orchharness.errors import ImpossibleTransitionError
@@ -138,17 +138,18 @@ class Ledger:
 
     # ---- acts ------------------------------------------------------------------------------------
 
-    def ticket(self, item: str, critic: str | None = None, *, first: bool = False) -> Ticket:
-        """A new place in the queue for the task, or for one of the gate's critics."""
+    def ticket(self, item: str, seat: Seat | None = None, *, first: bool = False) -> Ticket:
+        """A new place in the queue for the task, or for one of the gate's judgements."""
         spec = self.plan.item(item)
         return Ticket(
-            rank=0 if first or critic is not None else 1,
+            rank=0 if first or seat is not None else 1,
             tail=-self._tails[item],
             order=spec.order,
-            name=item if critic is None else f"{item}/{critic}",
+            name=item if seat is None else f"{item}/{seat.name}",
             turn=self.next_turn(),
             item=item,
-            critic=critic,
+            critic=seat.critic if seat is not None else None,
+            sample=seat.sample if seat is not None else 1,
             track=(spec.phase, spec.track),
             foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
             resources=spec.resources if isinstance(spec, Task) else {},

@@ -22,7 +22,7 @@ from orchharness.core.instructions import CancelAct, Instruction, StartJudgement
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.plan import Gate, Plan, Task
-from orchharness.core.records import Findings, GateRecord, TaskRecord
+from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
 from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
 from orchharness.core.views import read_only
@@ -307,13 +307,18 @@ class Orchestrator:
             start = StartTask(task=record.id, iteration=iteration, attempt=attempt, act=act)
             hold = False
         else:
-            gate, critic = self._ledger.gates[ticket.item], ticket.critic
-            attempt = gate.open[critic] + 1
-            act = self._free_name(f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}")
+            gate, seat = self._ledger.gates[ticket.item], Seat(ticket.critic, ticket.sample)
+            attempt = gate.open[seat] + 1
+            act = self._free_name(f"{gate.id}.i{gate.iteration}.{seat.name}.a{attempt}")
             start = StartJudgement(
-                gate=gate.id, critic=critic, iteration=gate.iteration, attempt=attempt, act=act
+                gate=gate.id,
+                critic=seat.critic,
+                iteration=gate.iteration,
+                attempt=attempt,
+                act=act,
+                sample=seat.sample,
             )
-            hold = self._judging.holds_track(critic)
+            hold = self._judging.bench.holds_track(seat.critic)
         self._ledger.reserve(ticket, act, hold_track=hold)
         self._ledger.issued.add(act)
         return start

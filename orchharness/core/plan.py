@@ -242,10 +242,19 @@ class Critic:
     criteria: Mapping[str, Decimal] = field(default=EMPTY)
     inputs: tuple[str, ...] = ()  # absolute paths of further files it uses: gate inputs
     env: Mapping[str, str] = field(default=EMPTY)
+    after: tuple[str, ...] = ()  # the critics of its gate whose evaluations it reads
     mode: Mode = Mode.FOREGROUND
     timeout: float | None = None
     idle_timeout: float | None = None
     retry: Retry = Retry()
+
+
+@record
+class Plateau:
+    """Refining stops when the score rose by less than `gain` in each of the last `rounds`."""
+
+    gain: Decimal
+    rounds: int = 2
 
 
 @record
@@ -267,8 +276,11 @@ class Gate:
     threshold: Decimal = Decimal("0.90")
     combine: Combine = Combine.ALL
     block_on: Severity | None = None
+    samples: int = 1  # how often each critic judges
+    confirm_on_fail: int = 0  # how many more judgements a failing one needs before it is believed
     min_iterations: int = 1
     max_iterations: int = 3
+    plateau: Plateau | None = None
     refine: Refine = Refine.BLAMED
     on_exhausted: OnExhausted = OnExhausted.FAIL
     title: str | None = None

@@ -97,6 +97,7 @@ class Refining:
 
     def _start_over(self, record: GateRecord) -> None:
         record.since, record.idle_iterations = record.iteration, 0
+        record.trend.clear()
         self._start(record)
 
     # ---- sending to work -------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def spawns(plan: Plan) -> list[Spawn]:
     for gate in plan.gates.values():
         most = rounds[gate.owner] if gate.owner is not None else gate.max_iterations
         for name in gate.critics:
-            _add(found, _of_critic(plan, plan.critics[name], most))
+            _add(found, _of_critic(plan, plan.critics[name], gate, most))
         if gate.checks:
             _add(found, Spawn(role="checks", name="", kind="checks", first=1, most=most))
     return sorted(found.values(), key=lambda s: ("task", "critic", "checks").index(s.role))
@@ -80,7 +80,7 @@ def _of_task(plan: Plan, task: Task, most: int) -> Spawn:
     )
 
 
-def _of_critic(plan: Plan, critic: Critic, most: int) -> Spawn:
+def _of_critic(plan: Plan, critic: Critic, gate: Gate, rounds: int) -> Spawn:
     agent = plan.agents.get(critic.agent) if critic.agent is not None else None
     options: Mapping[str, Any] = critic.options or (agent.options if agent is not None else EMPTY)
     kind = critic.kind if agent is None else f"{critic.kind} {agent.id} ({agent.kind})"
@@ -91,8 +91,8 @@ def _of_critic(plan: Plan, critic: Critic, most: int) -> Spawn:
         kind=kind,
         options=options,
         command=_words(command),
-        first=1,
-        most=most,
+        first=gate.samples,
+        most=rounds * (gate.samples + gate.confirm_on_fail),
     )
 
 

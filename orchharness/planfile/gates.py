@@ -14,11 +14,21 @@ from orchharness.planfile.edges import check_direction
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.refining import read_plateau, warn_of_plateau
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ratio, text_of
 from orchharness.record import record
 
-_NOT_OVER_GATES: Final = ("checks", "critics", "refine", "combine", "block_on", "min_iterations")
+_FOR_CRITICS: Final = ("samples", "confirm_on_fail", "plateau")
+_NOT_OVER_GATES: Final = (
+    "checks",
+    "critics",
+    "refine",
+    "combine",
+    "block_on",
+    "min_iterations",
+    *_FOR_CRITICS,
+)
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
 _REFINE_LATER: Final = frozenset({"resume", "fresh"})
 
@@ -84,6 +94,8 @@ def build_gate(
             draft.fields.at(key),
             f"gate {draft.id!r}: min_iterations {least} is more than max_iterations {most}",
         )
+    plateau = None if draft.of_gates else read_plateau(context, laid.get("plateau"))
+    warn_of_plateau(context, draft, plateau, most)
     aggregate = laid.get("aggregate", Combine.MEAN) if draft.of_gates else None
     return Gate(
         id=draft.id,
@@ -101,8 +113,11 @@ def build_gate(
         threshold=_threshold(context, laid),
         combine=Combine(laid.get("combine", Combine.ALL)),
         block_on=Severity(laid.get("block_on")) if laid.get("block_on") else None,
+        samples=laid.get("samples", 1),
+        confirm_on_fail=laid.get("confirm_on_fail", 0),
         min_iterations=least,
         max_iterations=most,
+        plateau=plateau,
         refine=_refine(context, laid.get("refine")),
         on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
         title=draft.fields.get("title"),
@@ -181,6 +196,11 @@ def _check_sense(context: Context, draft: GateDraft, laid: Laid) -> None:
         )
     if not own.broken and not any(_names_judges(laid, key) for key in ("checks", "critics")):
         problems.add(draft.key, f"gate {draft.id!r} has neither 'checks' nor 'critics': nobody judges")
+    elif not own.broken and not _names_judges(laid, "critics"):
+        for key in _FOR_CRITICS:
+            if key in own:
+                what = f"{key!r} is about critics, and gate {draft.id!r} has checks only: leave it out"
+                problems.add(own.key(key), what)
 
 
 def _warn_of_failures(context: Context, draft: GateDraft) -> None:

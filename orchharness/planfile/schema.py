@@ -113,18 +113,23 @@ FILE_CHECK: Final = Table(
 JSON_CHECK: Final = Table(what="a json check", keys={"path": Raw(), "schema": Raw(), "expr": Text()})
 PYTEST_CHECK: Final = Table(what="a pytest check", keys={"paths": Words("paths"), "min": Raw()})
 
+PLATEAU: Final = Table(what="plateau", keys={"gain": Raw("a number from 0 to 1"), "rounds": Count(1, 1_000)})
+
 _GATE_KEYS: Final[_Keys] = {
     "checks": Raw("a list of checks"),
     "critics": Words("critics"),
     "threshold": Raw("a number from 0 to 1"),
     "combine": Choice(_words(Combine)),
     "block_on": Choice(_words((Severity.CRITICAL, Severity.MAJOR))),
+    "samples": Count(1, 100),
+    "confirm_on_fail": Count(0, 100),
     "min_iterations": Count(1, 1_000),
     "max_iterations": Count(1, 1_000),
+    "plateau": Raw("{gain: 0.02, rounds: 2}, or off"),
     "refine": Raw("blamed or all"),
     "on_exhausted": Choice(_words(OnExhausted)),
 }
-_GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau", "kind", "question", "options"})
+_GATE_LATER: Final = frozenset({"kind", "question", "options"})
 _GATE_HINTS: Final = {
     "mode": "write it on the critic",
     "timeout": "write it on the critic or the check",

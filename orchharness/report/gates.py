@@ -142,7 +142,9 @@ def _judges(plan: Plan, gate: Gate) -> str:
     parts = [plural(len(gate.checks), "check")] if gate.checks else []
     parts += [critic for critic in gate.critics if critic in plan.critics]
     how = f" ({gate.combine.value})" if len(gate.critics) > 1 else ""
-    return ", ".join(parts) + how
+    often = f", {'each ' if len(gate.critics) > 1 else ''}{gate.samples} times" if gate.samples > 1 else ""
+    sure = f", {gate.confirm_on_fail} more before a failure is believed" if gate.confirm_on_fail else ""
+    return ", ".join(parts) + how + often + sure
 
 
 def _of(gate: Gate) -> str:
@@ -212,14 +214,16 @@ def _criteria(
         critic = plan.critics.get(critic_id)
         if critic is None:
             continue
-        answers = {act.iteration: _criteria_of(act) for act in acts if act.critic == critic_id}
+        answers: dict[int, list[Mapping[str, Any]]] = {}
+        for act in sorted((a for a in acts if a.critic == critic_id), key=lambda a: a.sample):
+            answers.setdefault(act.iteration, []).append(_criteria_of(act))
         for name, weight in critic.criteria.items():
-            last = mapping(answers[max(answers)].get(name)) if answers else {}
+            last = mapping(answers[max(answers)][0].get(name)) if answers else {}
             yield CriterionRow(
                 critic=critic_id,
                 name=line(name, 80),
                 weight=str(weight),
-                scores=tuple(_score(answers.get(i, {}), name) for i in iterations),
+                scores=tuple(" · ".join(_score(a, name) for a in answers.get(i, [{}])) for i in iterations),
                 why=clean(last.get("why"), limit),
             )
 
@@ -241,7 +245,7 @@ def _findings(acts: Sequence[Act], limit: int) -> Iterable[FindingRow]:
         for finding in sorted(found, key=lambda f: _rank(f.get("severity"))):
             yield FindingRow(
                 iteration=act.iteration,
-                critic=line(act.critic),
+                critic=act.judge,
                 severity=line(finding.get("severity"), 20),
                 task=line(finding.get("task"), 80),
                 where=line(finding.get("where"), 200),

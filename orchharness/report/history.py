@@ -27,6 +27,7 @@ class Act:
     critic: str | None
     iteration: int
     attempt: int
+    sample: int  # which of the critic's judgements of the iteration it is
     begun: int
     over: int | None
     start: float
@@ -38,6 +39,12 @@ class Act:
     def seconds(self) -> float:
         """How long it took, or takes already."""
         return self.end - self.start
+
+    @property
+    def judge(self) -> str:
+        """The critic, and which of its judgements it is where that is not the first one; empty for a task's act."""
+        name = line(self.critic) if self.critic is not None else ""
+        return name if self.sample == 1 else f"{name} (judgement {self.sample})"
 
     @property
     def ok(self) -> bool:
@@ -195,6 +202,7 @@ def _act(
         critic=None if critic is None else str(critic),
         iteration=int(number(start.get("iteration")) or 1),
         attempt=int(number(start.get("attempt")) or 1),
+        sample=int(number(start.get("sample")) or 1),
         begun=begun,
         over=over,
         start=begin,

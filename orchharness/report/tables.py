@@ -178,7 +178,7 @@ def troubles(history: History, limit: int) -> list[TroubleRow]:
         TroubleRow(
             act=line(act.name, 120),
             item=act.item,
-            critic=line(act.critic),
+            critic=act.judge,
             attempt=act.attempt,
             outcome=act.outcome,
             detail=clean(act.result.get("detail"), limit),

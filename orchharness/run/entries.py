@@ -27,6 +27,7 @@ def start_of(event: ev.TaskStarted | ev.JudgementStarted) -> Start:
         iteration=event.iteration,
         attempt=event.attempt,
         act=event.act,
+        sample=event.sample,
     )
 
 
@@ -44,6 +45,7 @@ def started(start: Start, at: float, key: str) -> ev.Event:
         attempt=start.attempt,
         act=start.act,
         key=key,
+        sample=start.sample,
     )
 
 

@@ -123,7 +123,7 @@ class Judgement:
         paths = {name: tuple(str(p) for p in found) for name, found in copies.items()}
         names = _short_names(gate, paths)
         env = parts.env(folder, iteration=start.iteration, attempt=start.attempt)
-        env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged)}
+        env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged), "ORCH_SAMPLE": str(start.sample)}
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in names.items()}
         values = {
             "iteration": start.iteration,

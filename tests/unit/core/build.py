@@ -357,6 +357,7 @@ class Drive:
                 attempt=start.attempt,
                 act=start.act,
                 key="k",
+                sample=start.sample,
             )
         )
         said = self._next((start.act, f"{start.gate}/{start.critic}", start.gate), Said())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from random import Random
 
 from build import (
@@ -27,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Combine, OnExhausted, Plan, Refine, Severity
+from orchharness.core.plan import Combine, OnExhausted, Plan, Plateau, Refine, Severity
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
@@ -79,7 +80,7 @@ def plans(draw: st.DrawFn) -> Plan:
             nodes.append(f"A{number}")
     critics = [
         critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
-        critic("other", criteria={}, mode=FOREGROUND),
+        critic("other", criteria={}, mode=FOREGROUND, after=draw(st.sampled_from([(), ("critic",)]))),
     ]
     return plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
 
@@ -115,6 +116,9 @@ def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
         checks=rarely(draw),
         critics=draw(st.sampled_from([["critic"], ["critic", "other"]])),
         max_iterations=most,
+        samples=draw(st.sampled_from([1, 1, 1, 2, 3])),
+        confirm_on_fail=draw(st.sampled_from([0, 0, 1, 2])),
+        plateau=draw(st.sampled_from([None, None, Plateau(gain=Decimal("0.05"), rounds=1)])),
         min_iterations=draw(st.integers(1, most)) if rarely(draw) else 1,
         on_exhausted=draw(st.sampled_from([*OnExhausted, OnExhausted.FAIL, OnExhausted.ACCEPT])),
         refine=draw(st.sampled_from(Refine)),
