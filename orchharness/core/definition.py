@@ -15,7 +15,7 @@ from orchharness.core.plan import Critic, Gate, Plan, Task, is_template
 Definition = Mapping[str, Mapping[str, Any]]
 
 _TASK = ("kind", "command", "options", "prompt", "inputs", "outputs", "writes", "env", "cwd", "scratch")
-_CRITIC = ("kind", "command", "prompt", "options", "criteria", "env")
+_CRITIC = ("kind", "command", "prompt", "options", "criteria", "env", "after")
 _WORDS = {"command": "command", "kind": "agent kind", "scratch": "workspace", "of": "members"}
 
 

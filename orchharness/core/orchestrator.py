@@ -196,6 +196,10 @@ class Orchestrator:
         """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
         return releasing.evaluation_of(self._ledger.gates[gate])
 
+    def read_by(self, gate: str, critic: str) -> dict[str, dict[str, Any]]:
+        """What a critic of the gate finds that comes after others: critic -> its score and all that it said."""
+        return releasing.read_by(self._ledger.gates[gate], self.plan.critics[critic])
+
     # ---- events ------------------------------------------------------------------------------
 
     def expects(self, event: ev.TaskStarted | ev.JudgementStarted) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from orchharness.core import gating, graph
 from orchharness.core.ledger import Ledger
 from orchharness.core.needs import Cause, Weight
-from orchharness.core.plan import Gate, Task
+from orchharness.core.plan import Critic, Gate, Task
 from orchharness.core.records import GateRecord, Seat, TaskRecord
 from orchharness.core.status import TaskState
 
@@ -88,6 +88,19 @@ def evaluation_of(record: GateRecord) -> dict[str, Any]:
         "critics": {c: record.evaluations[_middle(record, seats)] for c, seats in said.items()},
         **({"judgements": several} if several else {}),
     }
+
+
+def read_by(record: GateRecord, reader: Critic) -> dict[str, dict[str, Any]]:
+    """The evaluations of this iteration that the critic comes after: the median of their scores, and each judgement."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in (c for c in record.gate.critics if c in reader.after):
+        seats = [seat for seat in record.answered if seat.critic == name]
+        score = gating.decide(record.gate, [record.judged[seat] for seat in seats]).score
+        found[name] = {
+            "score": None if score is None else gating.as_text(score),
+            "judgements": [record.evaluations[seat] for seat in seats],
+        }
+    return found
 
 
 def _middle(record: GateRecord, seats: list[Seat]) -> Seat:

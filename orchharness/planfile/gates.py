@@ -13,6 +13,7 @@ from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
+from orchharness.planfile.order import check_beside
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.refining import read_plateau, warn_of_plateau
 from orchharness.planfile.shapes import Fields
@@ -85,7 +86,7 @@ def build_gate(
     """The gate itself; what is wrong with it is noted."""
     laid = Laid(draft.fields, defaults, _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None)
     checks = () if draft.of_gates else read_checks(context, laid.get("checks"), draft, names)
-    named = () if draft.of_gates else _critics(context, laid, critics)
+    named = () if draft.of_gates else _critics(context, draft.id, laid, critics)
     _check_sense(context, draft, laid)
     least, most = laid.get("min_iterations", 1), 1 if draft.of_gates else laid.get("max_iterations", 3)
     if least > most:
@@ -161,7 +162,7 @@ def _add_member(gate: GateDraft, word: Scalar, names: Names) -> None:
     gate.members += [task for task in tasks if task.id not in known]
 
 
-def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
+def _critics(context: Context, gate: str, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for word in laid.get("critics", ()):
         if word.text in critics:
@@ -171,6 +172,7 @@ def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tup
             context.problems.add(
                 word, f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"
             )
+    check_beside(context, gate, laid.get("critics", ()), found, critics)
     return tuple(found)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from orchharness.core.plan import Plateau
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
-from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.nodes import Mapping, Node, Scalar
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.schema import PLATEAU
-from orchharness.planfile.values import mapping_of, ratio
+from orchharness.planfile.values import describe, ratio
 
 _OFF = "off"
 _PLATEAU = "write {gain: 0.02, rounds: 2}, or off"
@@ -19,17 +19,22 @@ def read_plateau(context: Context, node: Node | None) -> Plateau | None:
     if node is None or (isinstance(node, Scalar) and node.text == _OFF):
         return None
     try:
-        fields = PLATEAU.read(mapping_of(node), context.problems)
-        gain = fields.get("gain")
-        if gain is not None:
-            return Plateau(
-                gain=ratio(context.templates.render(gain, "a number"), gain), rounds=fields.get("rounds", 2)
-            )
-        if "gain" not in fields:
-            context.problems.add(node, f"plateau: 'gain' is missing: {_PLATEAU}")
+        return _plateau(context, node)
     except FieldError as error:
-        context.problems.add(error.node, f"plateau: {error.message}: {_PLATEAU}")
-    return None
+        context.problems.add(error.node, f"plateau: {error.message}")
+        return None
+
+
+def _plateau(context: Context, node: Node) -> Plateau | None:
+    if not isinstance(node, Mapping):
+        raise FieldError(node, f"expected a mapping, found {describe(node)}: {_PLATEAU}")
+    fields = PLATEAU.read(node, context.problems)
+    if "gain" not in fields:
+        raise FieldError(node, f"'gain' is missing: {_PLATEAU}")
+    gain = fields.get("gain")
+    return Plateau(
+        gain=ratio(context.templates.render(gain, "a number"), gain), rounds=fields.get("rounds", 2)
+    )
 
 
 def warn_of_plateau(context: Context, gate: GateDraft, plateau: Plateau | None, most: int) -> None:

@@ -255,8 +255,8 @@ CRITIC: Final = Table(
         "mode": _MODE,
         "env": _ENV,
         "inputs": Words("files"),
+        "after": Words("critics"),
     },
-    later=frozenset({"after"}),
     hints={
         "threshold": "write it on the gate",
         "model": "options belong to an agent: write it under 'agents' and name that agent here",
