@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchharness.core.plan import MENDER, gate_of
 from orchharness.core.status import SUCCESS
 from orchharness.report.text import entries, line, mapping, number
 
@@ -131,7 +132,8 @@ def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:
     name = str(entry.get("act"))
     match entry.get("event"):
         case "TaskStarted" | "JudgementStarted":
-            item, critic = str(entry.get("task") or entry.get("gate")), entry.get("critic")
+            worker = str(entry.get("task") or entry.get("gate"))
+            item, critic = gate_of(worker), MENDER if gate_of(worker) != worker else entry.get("critic")
             act = Act(
                 name=name,
                 item=item,

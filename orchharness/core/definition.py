@@ -26,6 +26,8 @@ def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
         found[task.id] = _with_variables(plan, _task(task))
     for gate in plan.gates.values():
         found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
+        if gate.mender is not None:
+            found[gate.mender.id] = _with_variables(plan, _task(gate.mender))
         if gate.checks:
             found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))
         for name in gate.critics:

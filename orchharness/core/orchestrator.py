@@ -21,7 +21,8 @@ from orchharness.core.acts import Outcome
 from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
-from orchharness.core.plan import Gate, Plan, Task
+from orchharness.core.mending import Mending
+from orchharness.core.plan import Gate, Plan, Session, Task, gate_of, mender_of
 from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
 from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
@@ -85,6 +86,7 @@ class Orchestrator:
         releases = releasing.Releases(self._ledger)
         self._judging = Judging(self._ledger, releases)
         self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
+        self._mending = Mending(self._ledger, releases, self._judging.refining)
         self._cancelled: set[str] = set()
         self.finished: ev.RunFinished | None = None
         self._work_off()
@@ -176,9 +178,22 @@ class Orchestrator:
         """When `decide` should be asked again even if nothing happens, in seconds since the epoch."""
         return None if self.stop else self._ledger.queue.wake_at()
 
-    def findings_for(self, task: str) -> Findings | None:
-        """The findings the task's next act works on."""
-        return self._ledger.tasks[task].findings
+    def worker(self, worker: str) -> TaskRecord:
+        """What is known of a task, or of a gate's mender."""
+        return self._ledger.menders[worker] if worker in self._ledger.menders else self._ledger.tasks[worker]
+
+    def findings_for(self, worker: str) -> Findings | None:
+        """The findings that the next act of the task or mender works on."""
+        return self.worker(worker).findings
+
+    def session_of(self, worker: str) -> str | None:
+        """The agent's session that the next act goes on with, where it works on findings and the gate lets it."""
+        record = self.worker(worker)
+        gate = self._ledger.gates.get(
+            gate_of(worker) if worker in self._ledger.menders else record.refined_by or ""
+        )
+        fresh = gate is not None and gate.gate.session is Session.FRESH
+        return None if fresh else record.session
 
     def inputs_of(self, task: Task) -> dict[str, list[dict[str, Any]]]:
         """Input -> the released artifacts it reads: `{"path", "sha256", "size", "item"}`, or an `evaluation`."""
@@ -205,14 +220,15 @@ class Orchestrator:
     def expects(self, event: ev.TaskStarted | ev.JudgementStarted) -> bool:
         """Whether the act could start now, limits and resources aside."""
         if isinstance(event, ev.TaskStarted):
-            return self._working.expects(event)
+            mends = event.task in self._ledger.menders
+            return self._mending.expects(event) if mends else self._working.expects(event)
         return self._judging.expects(event)
 
     def dooms(self, event: ev.TaskFinished | ev.JudgementFinished) -> bool:
         """Whether the end of an act that runs, not applied yet, would be the end of its item by a fault of execution."""
         if isinstance(event, ev.JudgementFinished):
             return self._judging.dooms(event)
-        record, failed = self._ledger.tasks[event.task], event.outcome is not Outcome.SUCCESS
+        record, failed = self.worker(event.task), event.outcome is not Outcome.SUCCESS
         return failed and not event.again and not self._working.retries(record, event.outcome)
 
     def apply(self, event: ev.Event) -> tuple[Transition, ...]:
@@ -223,9 +239,9 @@ class Orchestrator:
         """
         match event:
             case ev.TaskStarted():
-                self._working.started(event)
+                (self._mending if event.task in self._ledger.menders else self._working).started(event)
             case ev.TaskFinished():
-                self._working.finished(event)
+                (self._mending if event.task in self._ledger.menders else self._working).finished(event)
             case ev.JudgementStarted():
                 self._judging.started(event)
             case ev.JudgementFinished():
@@ -304,7 +320,14 @@ class Orchestrator:
 
     def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
         start: StartTask | StartJudgement
-        if ticket.critic is None:
+        if ticket.critic is None and ticket.item in self._ledger.gates:
+            asking = self._ledger.gates[ticket.item]
+            name = mender_of(asking.id)
+            iteration, attempt = asking.iteration + 1, self._ledger.menders[name].attempt + 1
+            act = self._free_name(f"{name}.i{iteration}.a{attempt}")
+            start = StartTask(task=name, iteration=iteration, attempt=attempt, act=act)
+            hold = False
+        elif ticket.critic is None:
             record = self._ledger.tasks[ticket.item]
             iteration, attempt = record.next_iteration, record.attempt + 1
             act = self._free_name(f"{record.id}.i{iteration}.a{attempt}")

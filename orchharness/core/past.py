@@ -22,7 +22,7 @@ from orchharness.core.events import (
     TaskStarted,
 )
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Plan
+from orchharness.core.plan import Plan, gate_of
 from orchharness.record import record
 
 Started = TaskStarted | JudgementStarted
@@ -50,8 +50,8 @@ class Past:
 
 
 def item_of(event: ActEvent) -> str:
-    """The task or gate of the act."""
-    return event.task if isinstance(event, TaskStarted | TaskFinished) else event.gate
+    """The task or gate of the act; of a mender's, its gate."""
+    return gate_of(event.task) if isinstance(event, TaskStarted | TaskFinished) else event.gate
 
 
 def past_of(events: Iterable[Event]) -> Past:

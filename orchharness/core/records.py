@@ -93,6 +93,7 @@ class TaskRecord:
     changed: bool = True
     session: str | None = None
     findings: Findings | None = None
+    running: bool = False  # of a mender: an act of it runs
     refined_by: str | None = None  # the gate whose findings the next act works on
     warnings: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
@@ -140,6 +141,7 @@ class Refinement:
     pending: dict[str, set[str]] = field(default_factory=dict)  # refined task -> refined tasks it waits for
     sent: set[str] = field(default_factory=set)  # those at work, or judged by their own gates
     fresh: bool = False  # something changed
+    mending: bool = False  # the gate's mender is asked, or works
     doom: tuple[GateState, str] | None = None  # how the gate ends once nobody works for it any more
     parked: bool = False  # all are through, but other gates judge the new bytes first
 

@@ -111,10 +111,11 @@ def _middle(record: GateRecord, seats: list[Seat]) -> Seat:
 
 def replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     """The outputs that hold other bytes than before, whoever wrote them and how."""
-    return {n for n in {*before, *after} if _digests(before.get(n)) != _digests(after.get(n))}
+    return {n for n in {*before, *after} if digests(before.get(n)) != digests(after.get(n))}
 
 
-def _digests(entries: Any) -> list[tuple[Any, Any]]:
+def digests(entries: Any) -> list[tuple[Any, Any]]:
+    """Path and digest of each artifact of an output."""
     return [(e.get("path"), e.get("sha256")) for e in entries or ()]
 
 

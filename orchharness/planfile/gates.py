@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from orchharness.core.plan import Combine, Critic, Gate, OnExhausted, Refine, Severity
+from orchharness.core.plan import Agent, Combine, Critic, Gate, OnExhausted, Severity
 from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
+from orchharness.planfile.menders import read_refine
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.order import check_beside
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.refining import read_plateau, warn_of_plateau
 from orchharness.planfile.shapes import Fields
-from orchharness.planfile.values import ratio, text_of
+from orchharness.planfile.values import ratio
 from orchharness.record import record
 
 _FOR_CRITICS: Final = ("samples", "confirm_on_fail", "plateau")
@@ -31,7 +32,6 @@ _NOT_OVER_GATES: Final = (
     *_FOR_CRITICS,
 )
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
-_REFINE_LATER: Final = frozenset({"resume", "fresh"})
 
 
 @record(kw_only=False)
@@ -81,7 +81,12 @@ def add_judged(gate: GateDraft) -> None:
 
 
 def build_gate(
-    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, critics: Mapping[str, Critic]
+    context: Context,
+    draft: GateDraft,
+    defaults: Fields | None,
+    names: Names,
+    critics: Mapping[str, Critic],
+    agents: Mapping[str, Agent],
 ) -> Gate:
     """The gate itself; what is wrong with it is noted."""
     laid = Laid(draft.fields, defaults, _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None)
@@ -97,6 +102,7 @@ def build_gate(
         )
     plateau = None if draft.of_gates else read_plateau(context, laid.get("plateau"))
     warn_of_plateau(context, draft, plateau, most)
+    refining = read_refine(context, draft, None if draft.of_gates else laid.get("refine"), agents)
     aggregate = laid.get("aggregate", Combine.MEAN) if draft.of_gates else None
     return Gate(
         id=draft.id,
@@ -119,7 +125,9 @@ def build_gate(
         min_iterations=least,
         max_iterations=most,
         plateau=plateau,
-        refine=_refine(context, laid.get("refine")),
+        refine=refining.who,
+        mender=refining.mender,
+        session=refining.session,
         on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
         title=draft.fields.get("title"),
         tags=read_tags(draft.fields),
@@ -230,26 +238,3 @@ def _threshold(context: Context, laid: Laid) -> Decimal:
     except FieldError as error:
         context.problems.add(error.node, f"threshold: {error.message}")
         return Decimal("0.90")
-
-
-def _refine(context: Context, node: Node | None) -> Refine:
-    if node is None:
-        return Refine.BLAMED
-    try:
-        word = text_of(node, "blamed or all").text
-        if word in tuple(Refine):
-            return Refine(word)
-        later = word in _REFINE_LATER
-        what = (
-            f"{word!r} is not supported yet: write blamed or all"
-            if later
-            else f"{word!r} is not blamed or all"
-        )
-    except FieldError as error:
-        what = (
-            error.message
-            if isinstance(node, Scalar)
-            else "a mender of its own is not supported yet: write blamed or all"
-        )
-    context.problems.add(node, f"refine: {what}")
-    return Refine.BLAMED

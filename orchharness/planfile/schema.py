@@ -115,6 +115,23 @@ PYTEST_CHECK: Final = Table(what="a pytest check", keys={"paths": Words("paths")
 
 PLATEAU: Final = Table(what="plateau", keys={"gain": Raw("a number from 0 to 1"), "rounds": Count(1, 1_000)})
 
+MENDER: Final = Table(
+    what="a mender",
+    keys={
+        **_RUN,
+        **_EXECUTION,
+        "agent": Raw("the name of an agent"),
+        "prompt": _PROMPT,
+        "writes": Words("paths"),
+        "env": _ENV,
+    },
+    hints={
+        "outputs": "write 'writes': what it writes are outputs of the tasks that the gate judges",
+        "inputs": "it finds the findings and the outputs of the tasks that the gate judges",
+        "session": "write a list: refine: [{…}, fresh]",
+    },
+)
+
 _GATE_KEYS: Final[_Keys] = {
     "checks": Raw("a list of checks"),
     "critics": Words("critics"),
@@ -126,7 +143,7 @@ _GATE_KEYS: Final[_Keys] = {
     "min_iterations": Count(1, 1_000),
     "max_iterations": Count(1, 1_000),
     "plateau": Raw("{gain: 0.02, rounds: 2}, or off"),
-    "refine": Raw("blamed or all"),
+    "refine": Raw("blamed, all, resume, fresh, or {agent, prompt, writes}"),
     "on_exhausted": Choice(_words(OnExhausted)),
 }
 _GATE_LATER: Final = frozenset({"kind", "question", "options"})

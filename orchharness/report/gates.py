@@ -85,6 +85,7 @@ class GateView:
     state: str
     reason: str
     judges: str
+    mender: str
     of: str
     threshold: str
     scores: tuple[str, ...]
@@ -103,7 +104,7 @@ class GateView:
 def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bool = False) -> GateView:
     """The view of one gate; `limit` bounds each text. Brief: no details of a gate that passed at once."""
     past = history.items.get(gate.id) or ItemPast()
-    acts = [act for act in past.acts if act.outcome == "success"]
+    acts = [act for act in past.acts if act.outcome == "success" and not act.mends]
     if brief and past.state == "passed" and len(past.rounds) == 1:
         acts = []
     iterations = tuple(sorted({act.iteration for act in acts}))
@@ -114,6 +115,7 @@ def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bo
         state=past.state,
         reason="" if past.rounds and past.rounds[-1].reason == past.reason else past.reason,
         judges=line(_judges(plan, gate)),
+        mender=line(_mender(gate, past), 200),
         of=line(_of(gate), 600),
         threshold=str(gate.threshold) if _has_score(plan, gate) else "",
         scores=tuple(r.score for r in past.rounds if r.score is not None),
@@ -145,6 +147,20 @@ def _judges(plan: Plan, gate: Gate) -> str:
     often = f", {'each ' if len(gate.critics) > 1 else ''}{gate.samples} times" if gate.samples > 1 else ""
     sure = f", {gate.confirm_on_fail} more before a failure is believed" if gate.confirm_on_fail else ""
     return ", ".join(parts) + how + often + sure
+
+
+def _mender(gate: Gate, past: ItemPast) -> str:
+    """Who works on its findings in place of the tasks, how often, and how long that took."""
+    if gate.mender is None:
+        return ""
+    acts = [act for act in past.acts if act.mends]
+    who = f"agent {gate.mender.agent}" if gate.mender.agent else f"a {gate.mender.kind}"
+    done = (
+        f": {plural(len(acts), 'act')}, {duration(sum(a.seconds for a in acts))}"
+        if acts
+        else ", which was not needed"
+    )
+    return f"Its findings are worked on by a mender of its own ({who}){done}."
 
 
 def _of(gate: Gate) -> str:

@@ -263,7 +263,7 @@ class PlanRun:
 
     def _reruns(self, start: Start) -> bool:
         """What the plan says of an act that was running when its orchestrator died and cannot be found."""
-        return not isinstance(start, StartTask) or self.plan.tasks[start.task].recovery is Recovery.RERUN
+        return not isinstance(start, StartTask) or self.plan.worker(start.task).recovery is Recovery.RERUN
 
     def stop(self, reason: str, *, cancel: bool, interrupted: bool = False) -> None:
         """Start nothing any more; with `cancel` the running acts are ended by the next turn."""

@@ -7,14 +7,15 @@ from typing import Any
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import StartJudgement, StartTask
+from orchharness.core.plan import gate_of
 from orchharness.run.act import ActRequest, ActResult
 
 Start = StartTask | StartJudgement
 
 
 def wanted_of(start: Start) -> str:
-    """The task or gate the act is for."""
-    return start.task if isinstance(start, StartTask) else start.gate
+    """The task or gate the act is for; of a mender's, its gate."""
+    return gate_of(start.task) if isinstance(start, StartTask) else start.gate
 
 
 def start_of(event: ev.TaskStarted | ev.JudgementStarted) -> Start:

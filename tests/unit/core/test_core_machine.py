@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Combine, OnExhausted, Plan, Plateau, Refine, Severity
+from orchharness.core.plan import Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
@@ -122,6 +122,8 @@ def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
         min_iterations=draw(st.integers(1, most)) if rarely(draw) else 1,
         on_exhausted=draw(st.sampled_from([*OnExhausted, OnExhausted.FAIL, OnExhausted.ACCEPT])),
         refine=draw(st.sampled_from(Refine)),
+        session=draw(st.sampled_from(Session)),
+        mender={"attempts": draw(st.integers(1, 2))} if rarely(draw) else None,
         combine=draw(st.sampled_from(Combine)),
         block_on=draw(st.sampled_from([None, None, Severity.CRITICAL])),
         **place,

@@ -53,7 +53,7 @@ class Session(Drive):
 
     def _go_on(self, started) -> None:
         if isinstance(started, ev.TaskStarted):
-            self.read[started.act] = self.run.inputs_of(self.plan.tasks[started.task])
+            self.read[started.act] = self.run.inputs_of(self.plan.worker(started.task))
         else:
             self.shown[started.act] = self.run.artifacts_of(self.plan.gates[started.gate])
         if isinstance(started, ev.TaskStarted):
