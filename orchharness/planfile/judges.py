@@ -91,7 +91,7 @@ class Judges:
             own = [name for name in (*gate.of, gate.id) if name in writers] if writers else []
             if inside is None or not own or any(_is_output(writers[name], inside) for name in own):
                 continue
-            who = f"task {own[0]!r}" if own[0] != gate.id else "its mender"
+            who = f"task {own[0]!r}" if own[0] != gate.id else "the mender"
             self.context.problems.add(
                 self.names.gates[gate.id].key,
                 f"{who} may write {inside!r}, which {judge} uses: take the file out of its 'writes', "

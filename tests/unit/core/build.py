@@ -452,6 +452,8 @@ class Drive:
             changed = how.changed and (how.mends is None or name.partition(".")[0] in how.mends)
             entry = {**known[0], "how": "existed"}
             found[name] = [{**entry, "sha256": f"{act}:{name}", "how": "changed"} if changed else entry]
+            if how.outputs is not None:  # what it found, and did not write itself
+                found[name] = [{**entry, "sha256": how.outputs[name]}] if name in how.outputs else [entry]
         return found
 
     def _note_finals(self) -> None:

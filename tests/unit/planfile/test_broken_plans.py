@@ -234,12 +234,10 @@ phases:
         """\
 orchharness: 1
 critics: {c: {run: x}}
-tasks: {a: {run: x, gate: {critics: [c], kind: human, refine: {agent: x}}}, b: {run: x, gate: {critics: [c], refine: resume}}}
+tasks: {a: {run: x, gate: {critics: [c], kind: human}}}
 """,
         [
             "3:42: 'kind' in a gate is not supported yet: leave it out",
-            "3:63: refine: a mender of its own is not supported yet: write blamed or all",
-            "3:118: refine: 'resume' is not supported yet: write blamed or all",
         ],
     ),
     "a task that does nothing": (
@@ -830,7 +828,7 @@ tasks: {a: {run: x, gate: {critics: [d], of: [a], combine: max, block_on: minor,
             "3:75: block_on: 'minor' is not one of 'critical', 'major'",
             "3:98: gate 'G-a': min_iterations 4 is more than max_iterations 3",
             "3:134: on_exhausted: 'giveup' is not one of 'fail', 'ask', 'accept'",
-            "3:150: refine: 'some' is not blamed or all",
+            "3:150: refine: 'some' is not blamed, all, resume, fresh, or a mender: {agent, prompt, writes}",
             "3:156: unknown key 'timeout' in a gate: write it on the critic or the check",
         ],
     ),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchharness.core.plan import Plateau
+from orchharness.core.plan import Plateau, Refine, Session
 
 HEAD = """\
 orchharness: 1
@@ -74,7 +74,143 @@ def test_a_critic_that_comes_after_others_may_read_what_they_said_in_its_prompt(
     assert read(text).critics["b"].prompt == "{{ evaluations.a.score }}"
 
 
+MENDER = """\
+orchharness: 1
+agents: {m: {kind: plain}, model: {kind: claude}}
+critics: {judge: {run: x, criteria: {c: 1}}}
+tasks:
+  a: {run: x, outputs: {text: docs/a.md, log: {from: stdout}}, gate: {critics: [judge], refine: %s}}
+"""
+
+
+def test_a_mender_is_read_with_the_outputs_it_may_change(read):
+    made = read(MENDER % "{agent: m, prompt: 'Mend {{ outputs.text }}.', writes: docs/, timeout: 5m}")
+    mender = made.gates["G-a"].mender
+
+    assert (mender.id, mender.kind, mender.writes, mender.timeout) == (
+        "G-a.mender",
+        "plain",
+        ("docs/**",),
+        300,
+    )
+    assert [(o.name, o.path) for o in mender.outputs] == [("a.text", "docs/a.md")]
+    assert made.worker("G-a.mender") is mender
+
+
+def test_a_mender_may_write_all_files_that_are_judged_unless_it_says_less(read):
+    mender = read(MENDER % "{run: [fix, '{{ outputs.a_text }}']}").gates["G-a"].mender
+
+    assert mender.writes == ("docs/a.md",)
+
+
+@pytest.mark.parametrize(
+    ("words", "who", "session"),
+    [
+        ("all", Refine.ALL, Session.RESUME),
+        ("resume", Refine.BLAMED, Session.RESUME),
+        ("fresh", Refine.BLAMED, Session.FRESH),
+        ("[all, fresh]", Refine.ALL, Session.FRESH),
+        ("[{agent: m}, fresh]", Refine.BLAMED, Session.FRESH),
+    ],
+)
+def test_who_refines_and_with_which_session_is_read(read, words, who, session):
+    made = read(MENDER % words).gates["G-a"]
+
+    assert (made.refine, made.session) == (who, session)
+    assert (made.mender is not None) is ("agent" in words)
+
+
+def test_a_model_that_mends_without_a_prompt_is_a_warning(read):
+    made = read(MENDER % "{agent: model}")
+
+    assert "the mender of gate 'G-a' gives the model 'model' no prompt" in made.warnings[0]
+
+
 WRONG = {
+    "a refiner that there is not": (
+        MENDER % "blame",
+        [
+            "5:97: refine: 'blame' is not blamed, all, resume, fresh, or a mender: {agent, prompt, writes}",
+        ],
+    ),
+    "two who refine": (
+        MENDER % "[all, fresh, blamed, resume]",
+        [
+            "5:110: refine: this says a second time who works on the findings: write one",
+            "5:118: refine: this says a second time which session it is: write one",
+        ],
+    ),
+    "a mender that does nothing": (
+        MENDER % "{writes: [docs/a.md]}",
+        ["5:97: refine: the mender of gate 'G-a' does nothing: write 'agent: NAME' or 'run: the command'"],
+    ),
+    "a mender that is two": (
+        MENDER % "{run: x, agent: m}",
+        ["5:106: refine: the mender of gate 'G-a' has 'run' and 'agent': write one of them"],
+    ),
+    "a mender that there is not": (
+        MENDER % "{agent: n}",
+        ["5:105: unknown agent 'n' (in 'agents': 'm', 'model')"],
+    ),
+    "a mender of other files": (
+        MENDER % "{agent: m, writes: [src/a.py]}",
+        [
+            "5:116: refine: the mender of gate 'G-a' may write nothing that the gate judges (that is 'docs/a.md'): "
+            "name it under 'writes'",
+        ],
+    ),
+    "a mender with outputs": (
+        MENDER % "{agent: m, outputs: {x: y}}",
+        [
+            "5:108: unknown key 'outputs' in a mender: write 'writes': what it writes are outputs of the tasks that the "
+            "gate judges",
+        ],
+    ),
+    "a mender that reads what there is not": (
+        MENDER % "{agent: m, prompt: '{{ outputs.b }} {{ inputs.x }}'}",
+        [
+            "5:116: template: no 'b' in outputs (there: 'a_text', 'text')",
+            "5:116: template: no 'x' in inputs (there: none)",
+        ],
+    ),
+    "a mender of an isolated task": (
+        "orchharness: 1\n"
+        "tasks: {a: {run: x, workspace: scratch, outputs: {o: a.md}, gate: {checks: [{run: x}], refine: {run: x}}}}\n",
+        [
+            "2:96: refine: a mender of task 'a', which has a workspace of its own, is not supported yet: "
+            "leave 'workspace: scratch' out",
+        ],
+    ),
+    "a mender that writes what another task writes at the same time": (
+        "orchharness: 1\n"
+        "tasks:\n"
+        "  a: {run: x, outputs: {o: a.md}, gate: {checks: [{run: x}], refine: {run: x, writes: [a.md, b.md]}}}\n"
+        "  b: {run: x, outputs: {o: b.md}}\n",
+        [
+            "3:35: the mender of gate 'G-a' and task 'b' can run at once and both may write 'b.md': "
+            "order them with 'needs', or narrow the 'writes' of the mender",
+        ],
+    ),
+    "a mender that changes what its gate does not judge": (
+        "orchharness: 1\n"
+        "tasks:\n"
+        "  b: {run: x, outputs: {o: b.md}}\n"
+        "  a: {needs: [b], run: x, outputs: {o: a.md}, gate: {checks: [{run: x}], refine: {run: x, writes: '*.md'}}}\n",
+        [
+            "4:47: the mender of gate 'G-a' may write 'b.md' of task 'b', which the gate does not judge: "
+            "name 'b' in its 'of', or narrow the mender's 'writes'",
+        ],
+    ),
+    "a mender that may write its own judge": (
+        "orchharness: 1\n"
+        "critics: {j: {run: [python, tests/judge.py], criteria: {c: 1}}}\n"
+        "tasks:\n"
+        "  a: {run: x, outputs: {o: a.md}, gate: {critics: [j], refine: {run: x, writes: [a.md, tests/]}}}\n",
+        [
+            "4:35: the mender may write 'tests/judge.py', which critic 'j' of its gate 'G-a' uses: take the file out of "
+            "its 'writes', or keep what judges outside of what it may write",
+        ],
+    ),
     "no judgement at all": (
         gate("samples: 0"),
         ["6:49: samples: 0 is out of range: at least 1, at most 100"],
