@@ -200,9 +200,11 @@ class Judging:
     def dooms(self, event: JudgementFinished) -> bool:
         """Whether the event, which was not applied yet, makes its gate an error: nobody judges."""
         record = self._ledger.gates[event.gate]
-        if event.again or record.state != GateState.JUDGING:
-            return False
-        if self._retries(record, record.acts[event.act], event):
+        if (
+            event.again
+            or record.state != GateState.JUDGING
+            or self._retries(record, record.acts[event.act], event)
+        ):
             return False
         return event.outcome is not Outcome.SUCCESS or isinstance(self._read(event), NotAnEvaluationError)
 

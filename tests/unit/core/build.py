@@ -553,6 +553,8 @@ class Drive:
             return True
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
             return False
+        if record.reason.startswith("mended by"):
+            return False  # its gate judges what a mender of another gate wrote: the task did not work
         own = self.run.gates[spec.gate]
         asked = record.refined_by in {None, own.id}
         return asked and self.state(spec.gate) in {"waiting", "ready", "judging", "refining"}
