@@ -55,6 +55,9 @@ class Judges:
             agents = {member.agent.id: member for member in members if member.agent is not None}
             for name in gate.critics:
                 agent = self.critics[name].agent
+                if agent is not None and gate.mender is not None and gate.mender.agent == agent:
+                    what = f"critic {name!r} of gate {gate.id!r} is the agent {agent!r} itself, which mends for it"
+                    self.context.problems.warn(self.names.gates[gate.id].key, what)
                 if agent is not None and agent in agents:
                     what = f"the agent {agent!r} itself, which does task {agents[agent].id!r}"
                     node = self.names.gates[gate.id].key

@@ -120,6 +120,14 @@ def test_who_refines_and_with_which_session_is_read(read, words, who, session):
     assert (made.mender is not None) is ("agent" in words)
 
 
+def test_a_judge_that_mends_what_it_judges_is_a_warning(read):
+    text = MENDER.replace("judge: {run: x,", "judge: {agent: m, prompt: Judge.,") % "{agent: m}"
+
+    assert (
+        "critic 'judge' of gate 'G-a' is the agent 'm' itself, which mends for it" in read(text).warnings[0]
+    )
+
+
 def test_a_model_that_mends_without_a_prompt_is_a_warning(read):
     made = read(MENDER % "{agent: model}")
 
