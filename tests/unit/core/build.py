@@ -249,6 +249,7 @@ class Drive:
         self.loose = False  # results were dropped: what claims to be alone then may be two
         self._succeeded: set[str] = set()
         self._decided: set[str] = set()
+        self._mended_since: set[str] = set()  # tasks that did not work since a mender did
         self._ends: list[tuple[float, int, ev.Event]] = []
         self._later: list[tuple[float, int, ev.Event]] = []
         self._used: dict[str, int] = {}
@@ -271,6 +272,10 @@ class Drive:
         self._note_finals()
 
     def _note(self, t: Transition) -> None:
+        if t.reason.startswith("mended by"):
+            self._mended_since.add(t.item)
+        elif t.state == "running":
+            self._mended_since.discard(t.item)
         self._decided |= {t.item} if t.state in OVER else set()
         if t.state in {"passed", "waived"}:
             self._succeeded.add(t.item)
@@ -553,7 +558,7 @@ class Drive:
             return True
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
             return False
-        if record.reason.startswith("mended by"):
+        if spec.id in self._mended_since:
             return False  # its gate judges what a mender of another gate wrote: the task did not work
         own = self.run.gates[spec.gate]
         asked = record.refined_by in {None, own.id}
