@@ -159,3 +159,23 @@ def test_a_mender_that_is_another_one_now_has_its_work_done_again(go: Any) -> No
     assert again.outcomes == {"passed": 4}
     assert (again.folder / "acts").joinpath("G-ALL.mender.i2.a1.r2").is_dir()
     assert (again.folder / "acts" / "use.i1.a1.r2" / "stdout.log").read_text() == "mended otherwise"
+
+
+@pytest.mark.parametrize(("word", "given"), [("blamed", "s-1"), ("resume", "s-1"), ("[all, fresh]", None)])
+def test_an_agent_is_given_its_session_again_unless_a_fresh_one_is_asked_for(
+    play: Any, word: str, given: str | None
+) -> None:
+    play.file("conftest.py", "from orchharness.testing import *\n")
+    path = play.plan(
+        f"""
+        agents: {{author: {{kind: scripted, script: [{{do: [write, {{result: {{session: s-1}}}}]}}]}}}}
+        critics: {{judge: {{kind: scripted, criteria: {{c: 1}}, scores: [0.5, 0.95]}}}}
+        tasks: {{work: {{agent: author, outputs: {{a: a.md}}, gate: {{critics: [judge], refine: {word}}}}}}}
+        """
+    )
+    played = run_plan(path, play.state, "-p", "no:hypothesispytest", timeout=25)
+
+    requests = [played.folder / "acts" / f"work.i{n}.a1" / "request.json" for n in (1, 2)]
+    sessions = [json.loads(r.read_text())["spawn"].get("session") for r in requests]
+    assert played.outcomes == {"passed": 2}
+    assert sessions == [None, given]
