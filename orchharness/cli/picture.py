@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchharness.core.plan import MENDER, gate_of
 from orchharness.core.status import SUCCESS
 from orchharness.report.text import entries, line, mapping, number
 
@@ -25,6 +26,7 @@ class Act:
     critic: str | None
     iteration: int
     attempt: int
+    sample: int
     key: str
     began: float
     seconds: float | None = None
@@ -130,13 +132,15 @@ def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:
     name = str(entry.get("act"))
     match entry.get("event"):
         case "TaskStarted" | "JudgementStarted":
-            item, critic = str(entry.get("task") or entry.get("gate")), entry.get("critic")
+            worker = str(entry.get("task") or entry.get("gate"))
+            item, critic = gate_of(worker), MENDER if gate_of(worker) != worker else entry.get("critic")
             act = Act(
                 name=name,
                 item=item,
                 critic=None if critic is None else str(critic),
                 iteration=int(number(entry.get("iteration")) or 1),
                 attempt=int(number(entry.get("attempt")) or 1),
+                sample=int(number(entry.get("sample")) or 1),
                 key=str(entry.get("key", "")),
                 began=picture.last or 0.0,
             )

@@ -135,7 +135,8 @@ def _idle_row(one: Standing, item: Item) -> tuple[str, ...]:
 
 def _act_row(one: Standing, item: Item, act: Act) -> tuple[str, ...]:
     name = line(item.id) if act.critic is None else f"{line(item.id)}/{line(act.critic)}"
-    attempt = "" if act.attempt == 1 else f", attempt {act.attempt}"
+    attempt = "" if act.sample == 1 else f", judgement {act.sample}"
+    attempt += "" if act.attempt == 1 else f", attempt {act.attempt}"
     agent = one.agents[act.name]
     goes_on = agent.life in {Life.ALIVE, Life.UNSEEN}
     since = duration(max(0.0, one.now - (agent.since or act.began))) if goes_on else ""

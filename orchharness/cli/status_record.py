@@ -49,6 +49,7 @@ def _act_record(one: Standing, act: Act) -> dict[str, Any]:
         "act": act.name,
         "critic": act.critic,
         "attempt": act.attempt,
+        "sample": act.sample,
         "agent": str(agent.life),
         "pid": agent.pid,
         "since": agent.since or act.began,

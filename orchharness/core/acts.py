@@ -122,7 +122,8 @@ PollResult = Queued | Running | Unknown | Finished | Lost
 class CriticRequest:
     """What a critic judges and how. Everything in `folder` is the act's own; `artifacts` are read-only copies.
 
-    `artifacts` maps `TASK.output` to the paths of the copies below `folder`.
+    `artifacts` maps `TASK.output` to the paths of the copies below `folder`. `evaluations` are those of the critics that
+    this one comes after: critic -> {"score", "judgements"}; others wrote them, so they are data.
     """
 
     key: str
@@ -141,6 +142,7 @@ class CriticRequest:
     checks: tuple[Mapping[str, Any], ...] = ()
     criteria: tuple[str, ...] = ()
     artifacts: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    evaluations: Mapping[str, Any] = field(default=EMPTY)
     env: Mapping[str, str] = field(default=EMPTY)
     options: Mapping[str, Any] = field(default=EMPTY)
     timeout: float | None = None

@@ -28,7 +28,7 @@ _TASK = (
     "scratch",
 )
 QUESTION = "the question"  # no critic can have that name
-_CRITIC = ("kind", "command", "prompt", "options", "criteria", "env")
+_CRITIC = ("kind", "command", "prompt", "options", "criteria", "env", "after")
 _WORDS = {"command": "command", "kind": "agent kind", "scratch": "workspace", "of": "members"}
 
 
@@ -41,6 +41,8 @@ def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
         if gate.options:
             found[f"{gate.id}/{QUESTION}"] = {"question": gate.question, "options": plain(gate.options)}
         found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
+        if gate.mender is not None:
+            found[gate.mender.id] = _with_variables(plan, _task(gate.mender))
         if gate.checks:
             found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))
         for name in gate.critics:

@@ -88,7 +88,10 @@ class TaskFinished:
 
 @record
 class JudgementStarted:
-    """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks."""
+    """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks.
+
+    `sample`: which of the critic's judgements of the iteration it is.
+    """
 
     at: float
     gate: str
@@ -97,6 +100,7 @@ class JudgementStarted:
     attempt: int
     act: str
     key: str
+    sample: int = 1
 
 
 @record

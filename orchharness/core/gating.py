@@ -1,17 +1,20 @@
 """From what critics said to a verdict. The engine computes every score, in decimal arithmetic.
 
 A total that a critic states itself is a note. Whatever is not exactly an evaluation is an error of the judge,
-never a score.
+never a score. Of a critic that judged several times the median counts: of its scores, and of its yes and no.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from typing import Any, assert_never
 
-from orchharness.core.plan import Combine, Critic, Gate, Severity
+from orchharness.core.plan import Combine, Critic, Gate, Plateau, Severity
 from orchharness.record import record
 
 TOLERANCE = Decimal("0.01")
@@ -34,6 +37,8 @@ class Judged:
     findings: tuple[Mapping[str, Any], ...]
     passed: bool | None = None  # for checks: whether all hold
     warnings: tuple[str, ...] = ()
+    spread: tuple[Decimal, ...] = ()  # of several judgements: their scores
+    grave: tuple[Mapping[str, Any], ...] = ()  # findings that fail the gate whatever the score
 
 
 @record
@@ -211,8 +216,55 @@ def _combined(how: Combine, scores: Sequence[Decimal]) -> Decimal:
                 assert_never(how)
 
 
-def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:
-    """The verdict over all that was judged in one iteration."""
+def rank(judged: Judged) -> tuple[Decimal, bool, int]:
+    """Where a judgement stands among others of its critic, the worst first."""
+    score = judged.score if judged.score is not None else Decimal(0)
+    return score, judged.passed is not False, -len(judged.findings)
+
+
+def _pooled(judged: Sequence[Judged], gate: Gate) -> Judged:
+    """What several judgements of one critic say together; a tie counts against the work."""
+    if len(judged) == 1:
+        return replace(judged[0], grave=_grave(gate, judged[0].findings))
+    scores = [j.score for j in judged if j.score is not None]
+    found = [f for j in judged for f in j.findings]
+    denials = sum(j.passed is False for j in judged)
+    blocking = sum(bool(_grave(gate, j.findings)) for j in judged)
+    return Judged(
+        critic=judged[0].critic,
+        score=_combined(Combine.MEDIAN, scores) if scores else None,
+        findings=tuple({json.dumps(f, sort_keys=True, default=str): f for f in found}.values()),
+        passed=2 * denials < len(judged),
+        warnings=tuple(w for j in judged for w in j.warnings),
+        spread=tuple(scores),
+        grave=_grave(gate, found) if 2 * blocking >= len(judged) else (),
+    )
+
+
+def _grave(gate: Gate, findings: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The findings that fail the gate whatever the score."""
+    if gate.block_on is None:
+        return ()
+    limit = _RANK[gate.block_on]
+    return tuple(f for f in findings if _RANK[Severity(f["severity"])] <= limit)
+
+
+def _spread(judged: Sequence[Judged]) -> str:
+    """What the medians are of, where a critic judged more than once."""
+    several = [j for j in judged if j.spread]
+    parts = [
+        f"{f'{j.critic}: ' if len(several) > 1 else ''}median of {', '.join(map(as_text, j.spread))}"
+        for j in several
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def decide(gate: Gate, said: Sequence[Judged]) -> Verdict:
+    """The verdict over all that was judged in one iteration; the judgements of a critic stand one after another."""
+    critics: dict[str, list[Judged]] = {}
+    for one in said:
+        critics.setdefault(one.critic, []).append(one)
+    judged = [_pooled(found, gate) for found in critics.values()]
     findings = tuple(f for j in judged for f in j.findings)
     warnings = tuple(w for j in judged for w in j.warnings)
     scores = [j.score for j in judged if j.score is not None]
@@ -227,15 +279,26 @@ def decide(gate: Gate, judged: Sequence[Judged]) -> Verdict:
         what = [f": {headline(f['what'])}{_last(f['what'])}" for f in unmet[0].findings[:1]]
         return verdict(False, who + "".join(what))
     if score is not None and score < gate.threshold:
-        return verdict(False, f"{as_text(score)} < {as_text(gate.threshold)}")
-    if gate.block_on is not None:
-        limit = _RANK[gate.block_on]
-        worst = [f for f in findings if _RANK[Severity(f["severity"])] <= limit]
-        if worst:
-            return verdict(False, f"{worst[0]['severity']} finding: {headline(worst[0]['what'])}")
+        return verdict(False, f"{as_text(score)} < {as_text(gate.threshold)}{_spread(judged)}")
+    worst = [f for j in judged for f in j.grave]
+    if worst:
+        return verdict(False, f"{worst[0]['severity']} finding: {headline(worst[0]['what'])}")
     if score is not None:
-        return verdict(True, f"{as_text(score)} ≥ {as_text(gate.threshold)}")
+        return verdict(True, f"{as_text(score)} ≥ {as_text(gate.threshold)}{_spread(judged)}")
     return verdict(True, "no finding blocks" if gate.critics else "all checks hold")
+
+
+def flat(plateau: Plateau | None, trend: Sequence[Decimal | None]) -> str:
+    """Why it is not worth going on, when the score rose less than the plateau asks in each of its last rounds."""
+    last = trend[-plateau.rounds - 1 :] if plateau is not None else ()
+    scores = [score for score in last if score is not None]
+    if plateau is None or len(scores) <= plateau.rounds:
+        return ""
+    if any(after - before >= plateau.gain for before, after in pairwise(scores)):
+        return ""
+    way = " → ".join(map(as_text, scores))
+    rounds = "the last round" if plateau.rounds == 1 else f"each of the last {plateau.rounds} rounds"
+    return f"; on a plateau: {way} rose less than {as_text(plateau.gain)} in {rounds}"
 
 
 def aggregate(gate: Gate, scores: Mapping[str, Decimal | None]) -> Verdict:

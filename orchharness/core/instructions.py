@@ -17,13 +17,14 @@ class StartTask:
 
 @record
 class StartJudgement:
-    """Spawn the critic (`checks` for the gate's checks)."""
+    """Spawn the critic (`checks` for the gate's checks). `sample`: which of its judgements of the iteration it is."""
 
     gate: str
     critic: str
     iteration: int
     attempt: int
     act: str
+    sample: int = 1
 
 
 @record

@@ -1,6 +1,6 @@
 """The gates' half of the orchestrator: judging, and how a gate ends.
 
-A gate over tasks is opened when its members are settled; its checks run first, then its critics at the same time.
+A gate over tasks is opened when its members are settled; then its checks and critics judge (see `bench`).
 A verdict below what is demanded sends members back to work (`refining`), until the iterations are used up.
 """
 
@@ -12,12 +12,13 @@ from typing import Any, assert_never
 
 from orchharness.core import gating, graph
 from orchharness.core.acts import Outcome
+from orchharness.core.bench import Bench
 from orchharness.core.events import GateInputsChanged, JudgementFinished, JudgementStarted
 from orchharness.core.gating import CHECKS, NotAnEvaluationError, Verdict
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.needs import Weight
-from orchharness.core.plan import Gate, Mode, OnExhausted
-from orchharness.core.records import GateRecord
+from orchharness.core.plan import Gate, OnExhausted
+from orchharness.core.records import GateRecord, Seat
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, evaluation_of
 from orchharness.core.scheduling import backoff
@@ -32,6 +33,7 @@ class Judging:
     def __init__(self, ledger: Ledger, releases: Releases) -> None:
         self._ledger = ledger
         self._releases = releases
+        self.bench = Bench(ledger)
         self.refining = Refining(ledger, self)
         self._above: defaultdict[str, list[str]] = defaultdict(list)  # gate -> gates over it
         for record in ledger.gates.values():
@@ -108,27 +110,17 @@ class Judging:
     def judge(self, record: GateRecord) -> None:
         """Judge what is there, in a new iteration."""
         record.iteration += 1
-        record.judged, record.evaluations, record.verdict = [], {}, None
+        record.judged, record.evaluations, record.verdict = {}, {}, None
         self._ledger.ask_no_more(record)
         self._ledger.move(record, GateState.READY)
         if record.gate.human:
             self.pause(record, record.gate.question or "")
             return
-        first = [CHECKS] if record.gate.checks else list(record.gate.critics)
-        if not first:
+        self.bench.convene(record)
+        if not record.open:
             self.end(record, GateState.ERROR, "it has neither checks nor critics: nobody judges")
-        self._ask(record, first)
-
-    def _ask(self, record: GateRecord, critics: list[str]) -> None:
-        for critic in critics:
-            record.open[critic] = record.excused[critic] = 0
-            self._ledger.queue.offer(self._ledger.ticket(record.id, critic))
 
     # ---- judgements ------------------------------------------------------------------------------
-
-    def holds_track(self, critic: str) -> bool:
-        """Whether no task of the gate's track is spawned while the critic judges."""
-        return critic != CHECKS and self._ledger.plan.critics[critic].mode is Mode.FOREGROUND
 
     def started(self, event: JudgementStarted) -> None:
         """A critic's act runs.
@@ -137,20 +129,22 @@ class Judging:
             ImpossibleTransitionError: the gate does not judge, or the critic was not asked.
         """
         ledger, record = self._ledger, self._ledger.gate(event.gate)
+        seat = Seat(event.critic, event.sample)
         # An error may end the gate between an instruction and its start: the act runs, its answer is not used.
         late = record.state == GateState.ERROR and event.critic in (CHECKS, *record.gate.critics)
-        asked = record.open.get(event.critic, -1) + 1 == event.attempt
+        asked = record.open.get(seat, -1) + 1 == event.attempt
         if event.iteration != record.iteration or not (late or asked):
-            ledger.refuse(record.id, f"nobody asked {event.critic!r} in iteration {event.iteration}")
-        if event.critic in record.acts.values():
-            ledger.refuse(record.id, f"{event.critic!r} judges already")
+            ledger.refuse(record.id, f"nobody asked {seat.name!r} in iteration {event.iteration}")
+        if seat in record.acts.values():
+            ledger.refuse(record.id, f"{seat.name!r} judges already")
         if not ledger.act_started(event.act, record.id, event.critic):
-            ticket = ledger.ticket(record.id, event.critic)
-            ledger.reserve(ticket, event.act, hold_track=self.holds_track(event.critic))
-        record.acts[event.act] = event.critic
+            ticket = ledger.ticket(record.id, seat)
+            ledger.reserve(ticket, event.act, hold_track=self.bench.holds_track(event.critic))
+        record.acts[event.act] = seat
         if late:
             return
-        record.open[event.critic] = event.attempt
+        self.bench.started(record, seat)
+        record.open[seat] = event.attempt
         record.act = event.act
         record.started = event.at if record.started is None else record.started
         if record.state != GateState.JUDGING:
@@ -158,12 +152,12 @@ class Judging:
 
     def expects(self, event: JudgementStarted) -> bool:
         """Whether the gate waits for this judgement."""
-        record = self._ledger.gates.get(event.gate)
+        record, seat = self._ledger.gates.get(event.gate), Seat(event.critic, event.sample)
         return (
             record is not None
             and record.iteration == event.iteration
-            and record.open.get(event.critic, -1) + 1 == event.attempt
-            and event.critic not in record.acts.values()
+            and record.open.get(seat, -1) + 1 == event.attempt
+            and seat not in record.acts.values()
         )
 
     def finished(self, event: JudgementFinished) -> None:
@@ -174,65 +168,66 @@ class Judging:
         """
         record = self._ledger.gate(event.gate)
         self._ledger.act_over(event.act, event.gate, event.critic)
-        del record.acts[event.act]
+        seat = record.acts.pop(event.act)
         if record.state != GateState.JUDGING:  # already an error: a late answer changes nothing
             return
         record.ended = event.at
         stop = self._ledger.stop
         if event.outcome is not Outcome.CANCELLED or stop is None:
-            self._take_answer(record, event)
+            self._take_answer(record, seat, event)
         if stop is not None and record.state == GateState.JUDGING and not record.acts:
             self._ledger.move(record, GateState.READY, "the judgement was not finished")
 
-    def _take_answer(self, record: GateRecord, event: JudgementFinished) -> None:
+    def _take_answer(self, record: GateRecord, seat: Seat, event: JudgementFinished) -> None:
         if event.outcome is not Outcome.SUCCESS:
-            self._judge_failed(record, event, event.detail or str(event.outcome))
+            self._judge_failed(record, seat, event, event.detail or str(event.outcome))
             return
         judged = self._read(event)
         if isinstance(judged, NotAnEvaluationError):
-            self._judge_failed(record, event, f"not an evaluation: {judged}")
+            self._judge_failed(record, seat, event, f"not an evaluation: {judged}")
             return
-        record.open.pop(event.critic)
-        record.judged.append(judged)
-        record.evaluations[event.critic] = dict(event.evaluation)
-        if record.open:
-            return
-        if event.critic == CHECKS and judged.passed and record.gate.critics:
-            self._ask(record, list(record.gate.critics))
-            return
-        order = {name: n for n, name in enumerate((CHECKS, *record.gate.critics))}
-        in_order = sorted(record.judged, key=lambda j: order[j.critic])
-        self._conclude(record, gating.decide(record.gate, in_order))
+        record.open.pop(seat)
+        record.judged[seat] = judged
+        record.evaluations[seat] = dict(event.evaluation)
+        self.bench.answered(record, event.critic)
+        if not record.open:
+            self._conclude(
+                record, gating.decide(record.gate, [record.judged[seat] for seat in record.answered])
+            )
 
-    def _judge_failed(self, record: GateRecord, event: JudgementFinished, detail: str) -> None:
+    def _judge_failed(self, record: GateRecord, seat: Seat, event: JudgementFinished, detail: str) -> None:
         wait = 0.0
         if event.again:
-            record.excused[event.critic] = record.open[event.critic]
+            record.excused[seat] = record.open[seat]
         elif detail.startswith(INPUTS_CHANGED):
             self.end(record, GateState.ERROR, detail)
             return
-        elif self._retries(record, event):
-            count = record.open[event.critic] - record.excused[event.critic]
+        elif self._retries(record, seat, event):
+            count = record.open[seat] - record.excused[seat]
             wait = backoff(self._ledger.plan.critics[event.critic].retry, count)
         else:
             self.end(record, GateState.ERROR, f"{event.critic}: {detail}")
             return
-        ticket = self._ledger.ticket(record.id, event.critic)
+        ticket = self._ledger.ticket(record.id, seat)
         self._ledger.queue.offer(ticket, event.at + wait if wait else None)
 
-    def _retries(self, record: GateRecord, event: JudgementFinished) -> bool:
+    def _retries(self, record: GateRecord, seat: Seat, event: JudgementFinished) -> bool:
         """Whether the critic's policy lets a judgement that failed so be tried again."""
         if event.critic == CHECKS:
             return False
         retry = self._ledger.plan.critics[event.critic].retry
         # An answer that is no evaluation is a fault of execution of the judge, like an exit status.
         kind = "exit" if event.outcome in {Outcome.SUCCESS, Outcome.ERROR} else str(event.outcome)
-        return kind in retry.on and record.open[event.critic] - record.excused[event.critic] < retry.attempts
+        return kind in retry.on and record.open[seat] - record.excused[seat] < retry.attempts
 
     def dooms(self, event: JudgementFinished) -> bool:
         """Whether the event, which was not applied yet, makes its gate an error: nobody judges."""
         record = self._ledger.gates[event.gate]
-        if event.again or record.state != GateState.JUDGING or self._retries(record, event):
+        if (
+            event.again
+            or record.state != GateState.JUDGING
+            or self._retries(record, record.acts[event.act], event)
+        ):
             return False
         return event.outcome is not Outcome.SUCCESS or isinstance(self._read(event), NotAnEvaluationError)
 
@@ -264,10 +259,12 @@ class Judging:
         record.warnings += [w for w in verdict.warnings if w not in record.warnings]
         gate, done = record.gate, record.iteration - record.since
         exhausted = done >= gate.max_iterations or bool(gate.of_gates)
+        record.trend.append(verdict.score)
+        flat = "" if verdict.passed else gating.flat(gate.plateau, record.trend)
         if verdict.passed and (exhausted or done >= gate.min_iterations):
             self.end(record, GateState.PASSED, verdict.reason)
-        elif exhausted:
-            self._exhaust(record, verdict.reason)
+        elif exhausted or flat:
+            self._exhaust(record, verdict.reason + flat)
         else:
             more = f", but {gate.min_iterations} iterations are asked for" if verdict.passed else ""
             record.idle_iterations = 0
@@ -280,10 +277,12 @@ class Judging:
         gate, verdict, done = record.gate, record.verdict, record.iteration - record.since
         reason = f"no new work: {verdict.reason}" if verdict else "no new work"
         exhausted = done >= gate.max_iterations or record.idle_iterations >= 2
+        record.trend.append(record.score)
+        flat = "" if verdict and verdict.passed else gating.flat(gate.plateau, record.trend)
         if verdict and verdict.passed and (exhausted or done >= gate.min_iterations):
             self.end(record, GateState.PASSED, reason)
-        elif exhausted:
-            self._exhaust(record, reason)
+        elif exhausted or flat:
+            self._exhaust(record, reason + flat)
         else:
             self.refining.refine(record, reason)
 
@@ -312,9 +311,7 @@ class Judging:
 
     def _close(self, record: GateRecord, state: GateState, reason: str) -> None:
         self._ledger.ask_no_more(record)
-        for critic in record.open:
-            self._ledger.queue.withdraw(f"{record.id}/{critic}")
-        record.open.clear()
+        self.bench.dismiss(record)
         extra: dict[str, Any] = {"score": record.score_text, "warnings": tuple(record.warnings)}
         self._ledger.move(record, state, reason, **extra)
         if record.verdict is not None or record.decision:

@@ -15,8 +15,8 @@ from orchharness.core import graph
 from orchharness.core.events import StopRequested
 from orchharness.core.finality import Finality
 from orchharness.core.needs import Needs, Weight
-from orchharness.core.plan import Mode, Plan, Task
-from orchharness.core.records import TRANSITIONS, GateRecord, Record, TaskRecord
+from orchharness.core.plan import MENDER, Mode, Plan, Task
+from orchharness.core.records import TRANSITIONS, GateRecord, Record, Seat, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import Transition
 from orchharness.errors import ImpossibleTransitionError
@@ -45,6 +45,8 @@ class Ledger:
         self.selected: tuple[str, ...] = tuple(items)
         self.tasks = {i: TaskRecord(plan.tasks[i]) for i in items if i in plan.tasks}
         self.gates = {i: GateRecord(plan.gates[i]) for i in items if i in plan.gates}
+        menders = (r.gate.mender for r in self.gates.values() if r.gate.mender is not None)
+        self.menders = {m.id: TaskRecord(m) for m in menders}
         self.over: dict[str, list[GateRecord]] = {}  # task -> the gates over it, without its own
         for record in self.gates.values():
             for task in record.gate.of if record.gate.owner is None else ():
@@ -121,6 +123,14 @@ class Ledger:
                 Transition(item=record.id, was=state, state=state, reason=record.reason, warnings=(warning,))
             )
 
+    def note(self, record: TaskRecord, reason: str) -> None:
+        """Say what happened to a task that stays in its state."""
+        record.reason = reason
+        state = str(record.state)
+        self._log.append(
+            Transition(item=record.id, was=state, state=state, reason=reason, iteration=record.iteration)
+        )
+
     def take_log(self) -> tuple[Transition, ...]:
         """The transitions since the last call."""
         log, self._log = self._log, []
@@ -161,21 +171,26 @@ class Ledger:
 
     # ---- acts ------------------------------------------------------------------------------------
 
-    def ticket(self, item: str, critic: str | None = None, *, first: bool = False) -> Ticket:
-        """A new place in the queue for the task, or for one of the gate's critics."""
+    def ticket(self, item: str, seat: Seat | None = None, *, first: bool = False) -> Ticket:
+        """A new place in the queue for the task, or for one of the gate's judgements."""
         spec = self.plan.item(item)
         return Ticket(
-            rank=0 if first or critic is not None else 1,
+            rank=0 if first or seat is not None else 1,
             tail=-self._tails[item],
             order=spec.order,
-            name=item if critic is None else f"{item}/{critic}",
+            name=item if seat is None else f"{item}/{seat.name}",
             turn=self.next_turn(),
             item=item,
-            critic=critic,
+            critic=seat.critic if seat is not None else None,
+            sample=seat.sample if seat is not None else 1,
             track=(spec.phase, spec.track),
             foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
             resources=spec.resources if isinstance(spec, Task) else {},
         )
+
+    def mender_ticket(self, record: GateRecord) -> Ticket:
+        """A new place in the queue for the gate's mender."""
+        return self.ticket(record.id, first=True)._replace(name=f"{record.id}.{MENDER}")
 
     def reserve(self, ticket: Ticket, act: str, *, hold_track: bool) -> None:
         """Count the act as running, with all it takes."""

@@ -22,8 +22,9 @@ from orchharness.core.asking import Asking, Objection, Question
 from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
-from orchharness.core.plan import Gate, Plan, Task
-from orchharness.core.records import Findings, GateRecord, TaskRecord
+from orchharness.core.mending import Mending
+from orchharness.core.plan import Gate, Plan, Session, Task, gate_of, mender_of
+from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
 from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
 from orchharness.core.views import read_only
@@ -86,6 +87,7 @@ class Orchestrator:
         self._judging = Judging(self._ledger, releases)
         self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
         self._asking = Asking(self._ledger, self._judging, self._working)
+        self._mending = Mending(self._ledger, releases, self._judging.refining)
         self._cancelled: set[str] = set()
         self.finished: ev.RunFinished | None = None
         self._work_off()
@@ -177,9 +179,22 @@ class Orchestrator:
         """When `decide` should be asked again even if nothing happens, in seconds since the epoch."""
         return None if self.stop else self._ledger.queue.wake_at()
 
-    def findings_for(self, task: str) -> Findings | None:
-        """The findings the task's next act works on."""
-        return self._ledger.tasks[task].findings
+    def worker(self, worker: str) -> TaskRecord:
+        """What is known of a task, or of a gate's mender."""
+        return self._ledger.menders[worker] if worker in self._ledger.menders else self._ledger.tasks[worker]
+
+    def findings_for(self, worker: str) -> Findings | None:
+        """The findings that the next act of the task or mender works on."""
+        return self.worker(worker).findings
+
+    def session_of(self, worker: str) -> str | None:
+        """The agent's session that the next act goes on with, where it works on findings and the gate lets it."""
+        record = self.worker(worker)
+        gate = self._ledger.gates.get(
+            gate_of(worker) if worker in self._ledger.menders else record.refined_by or ""
+        )
+        fresh = gate is not None and gate.gate.session is Session.FRESH
+        return None if fresh else record.session
 
     def inputs_of(self, task: Task) -> dict[str, list[dict[str, Any]]]:
         """Input -> the released artifacts it reads: `{"path", "sha256", "size", "item"}`, or an `evaluation`."""
@@ -211,6 +226,10 @@ class Orchestrator:
         """Why the decision cannot be taken; None: it can."""
         return self._asking.objection(event)
 
+    def read_by(self, gate: str, critic: str) -> dict[str, dict[str, Any]]:
+        """What a critic of the gate finds that comes after others: critic -> its score and all that it said."""
+        return releasing.read_by(self._ledger.gates[gate], self.plan.critics[critic])
+
     # ---- events ------------------------------------------------------------------------------
 
     def expects(self, event: ev.TaskStarted | ev.JudgementStarted | ev.DecisionTaken) -> bool:
@@ -218,14 +237,15 @@ class Orchestrator:
         if isinstance(event, ev.DecisionTaken):
             return self.objection(event) is None
         if isinstance(event, ev.TaskStarted):
-            return self._working.expects(event)
+            mends = event.task in self._ledger.menders
+            return self._mending.expects(event) if mends else self._working.expects(event)
         return self._judging.expects(event)
 
     def dooms(self, event: ev.TaskFinished | ev.JudgementFinished) -> bool:
         """Whether the end of an act that runs, not applied yet, would be the end of its item by a fault of execution."""
         if isinstance(event, ev.JudgementFinished):
             return self._judging.dooms(event)
-        record, failed = self._ledger.tasks[event.task], event.outcome is not Outcome.SUCCESS
+        record, failed = self.worker(event.task), event.outcome is not Outcome.SUCCESS
         return failed and not event.again and not self._working.retries(record, event.outcome)
 
     def apply(self, event: ev.Event) -> tuple[Transition, ...]:
@@ -237,9 +257,9 @@ class Orchestrator:
         self._ledger.now = event.at
         match event:
             case ev.TaskStarted():
-                self._working.started(event)
+                (self._mending if event.task in self._ledger.menders else self._working).started(event)
             case ev.TaskFinished():
-                self._working.finished(event)
+                (self._mending if event.task in self._ledger.menders else self._working).finished(event)
             case ev.JudgementStarted():
                 self._judging.started(event)
             case ev.JudgementFinished():
@@ -312,20 +332,32 @@ class Orchestrator:
 
     def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
         start: StartTask | StartJudgement
-        if ticket.critic is None:
+        if ticket.critic is None and ticket.item in self._ledger.gates:
+            asking = self._ledger.gates[ticket.item]
+            name = mender_of(asking.id)
+            iteration, attempt = asking.iteration + 1, self._ledger.menders[name].attempt + 1
+            act = self._ledger.free_name(f"{name}.i{iteration}.a{attempt}")
+            start = StartTask(task=name, iteration=iteration, attempt=attempt, act=act)
+            hold = False
+        elif ticket.critic is None:
             record = self._ledger.tasks[ticket.item]
             iteration, attempt = record.next_iteration, record.attempt + 1
             act = self._ledger.free_name(f"{record.id}.i{iteration}.a{attempt}")
             start = StartTask(task=record.id, iteration=iteration, attempt=attempt, act=act)
             hold = False
         else:
-            gate, critic = self._ledger.gates[ticket.item], ticket.critic
-            attempt = gate.open[critic] + 1
-            act = self._ledger.free_name(f"{gate.id}.i{gate.iteration}.{critic}.a{attempt}")
+            gate, seat = self._ledger.gates[ticket.item], Seat(ticket.critic, ticket.sample)
+            attempt = gate.open[seat] + 1
+            act = self._ledger.free_name(f"{gate.id}.i{gate.iteration}.{seat.name}.a{attempt}")
             start = StartJudgement(
-                gate=gate.id, critic=critic, iteration=gate.iteration, attempt=attempt, act=act
+                gate=gate.id,
+                critic=seat.critic,
+                iteration=gate.iteration,
+                attempt=attempt,
+                act=act,
+                sample=seat.sample,
             )
-            hold = self._judging.holds_track(critic)
+            hold = self._judging.bench.holds_track(seat.critic)
         self._ledger.reserve(ticket, act, hold_track=hold)
         self._ledger.issued.add(act)
         return start

@@ -23,7 +23,7 @@ from orchharness.core.events import (
     TaskStarted,
 )
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Plan
+from orchharness.core.plan import Plan, gate_of
 from orchharness.record import record
 
 Started = TaskStarted | JudgementStarted
@@ -51,10 +51,10 @@ class Past:
 
 
 def item_of(event: ActEvent) -> str:
-    """The task or gate of the act."""
+    """The task or gate of the act; of a mender's, its gate."""
     match event:
         case TaskStarted() | TaskFinished():
-            return event.task
+            return gate_of(event.task)
         case DecisionTaken():
             return event.item
         case _:

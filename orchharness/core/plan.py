@@ -16,6 +16,7 @@ from typing import Any
 from orchharness.record import record
 
 LANGUAGE_VERSION = 1
+MENDER = "mender"
 
 
 class _Empty(Mapping[str, Any]):
@@ -101,6 +102,13 @@ class Refine(StrEnum):
 
     BLAMED = "blamed"
     ALL = "all"
+
+
+class Session(StrEnum):
+    """Whether an agent that works on findings goes on with the session it had."""
+
+    RESUME = "resume"
+    FRESH = "fresh"
 
 
 class OnExhausted(StrEnum):
@@ -255,6 +263,7 @@ class Critic:
     criteria: Mapping[str, Decimal] = field(default=EMPTY)
     inputs: tuple[str, ...] = ()  # absolute paths of further files it uses: gate inputs
     env: Mapping[str, str] = field(default=EMPTY)
+    after: tuple[str, ...] = ()  # the critics of its gate whose evaluations it reads
     mode: Mode = Mode.FOREGROUND
     timeout: float | None = None
     idle_timeout: float | None = None
@@ -269,6 +278,14 @@ class Option:
     label: str
     then: Then
     skip: tuple[str, ...] = ()
+
+
+@record
+class Plateau:
+    """Refining stops when the score rose by less than `gain` in each of the last `rounds`."""
+
+    gain: Decimal
+    rounds: int = 2
 
 
 @record
@@ -293,9 +310,14 @@ class Gate:
     threshold: Decimal = Decimal("0.90")
     combine: Combine = Combine.ALL
     block_on: Severity | None = None
+    samples: int = 1  # how often each critic judges
+    confirm_on_fail: int = 0  # how many more judgements a failing one needs before it is believed
     min_iterations: int = 1
     max_iterations: int = 3
+    plateau: Plateau | None = None
     refine: Refine = Refine.BLAMED
+    mender: Task | None = None  # who works on the findings in place of the members; `mender_of(id)` is its id
+    session: Session = Session.RESUME
     on_exhausted: OnExhausted = OnExhausted.FAIL
     human: bool = False  # nobody judges but a person
     question: str | None = None
@@ -383,6 +405,15 @@ class Plan:
         """
         return self.tasks.get(item_id) or self.gates[item_id]
 
+    def worker(self, worker_id: str) -> Task:
+        """The task of that id, or the mender of a gate.
+
+        Raises:
+            KeyError: there is none.
+        """
+        mender = self.gates[gate_of(worker_id)].mender if "." in worker_id else None
+        return mender or self.tasks[worker_id]
+
     def may_fail(self, item_id: str) -> bool:
         """Whether the plan allows the task to fail, or the task whose own gate it is.
 
@@ -391,6 +422,16 @@ class Plan:
         """
         task = self.tasks.get(item_id) or self.tasks.get(self.gates[item_id].owner or "")
         return task is not None and task.allow_failure
+
+
+def mender_of(gate: str) -> str:
+    """The id of a gate's mender. Never a valid id of a task, so never confused."""
+    return f"{gate}.{MENDER}"
+
+
+def gate_of(mender: str) -> str:
+    """The gate of a mender."""
+    return mender.partition(".")[0]
 
 
 def group_node(kind: str, name: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from orchharness.core.gating import Judged, Verdict, as_text
+from orchharness.core.gating import CHECKS, Judged, Verdict, as_text
 from orchharness.core.plan import EMPTY, Gate, Task
 from orchharness.core.status import SUCCESS, GateState, ItemStatus, TaskState
 from orchharness.record import record
@@ -41,6 +41,18 @@ TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
         G.PAUSED: frozenset({G.ERROR, *_ENDED}),
     },
 }
+
+
+class Seat(NamedTuple):
+    """One judgement that a gate asks for: the critic, and which of its judgements of the iteration it is."""
+
+    critic: str
+    sample: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the acts are called after: of the first one the critic's own name."""
+        return self.critic if self.sample == 1 else f"{self.critic}.s{self.sample}"
 
 
 @record
@@ -83,6 +95,7 @@ class TaskRecord:
     changed: bool = True
     session: str | None = None
     findings: Findings | None = None
+    running: bool = False  # of a mender: an act of it runs
     refined_by: str | None = None  # the gate whose findings the next act works on
     asked: int = 0  # questions to a person so far
     question: str = ""  # the name of the one that waits for its answer
@@ -134,6 +147,7 @@ class Refinement:
     pending: dict[str, set[str]] = field(default_factory=dict)  # refined task -> refined tasks it waits for
     sent: set[str] = field(default_factory=set)  # those at work, or judged by their own gates
     fresh: bool = False  # something changed
+    mending: bool = False  # the gate's mender is asked, or works
     doom: tuple[GateState, str] | None = None  # how the gate ends once nobody works for it any more
     parked: bool = False  # all are through, but other gates judge the new bytes first
 
@@ -148,13 +162,14 @@ class GateRecord:
     iteration: int = 0
     since: int = 0
     idle_iterations: int = 0  # no new work, in a row
-    open: dict[str, int] = field(default_factory=dict)  # critic -> attempt, not answered yet
-    excused: dict[str, int] = field(default_factory=dict)  # critic -> attempts that no longer count
-    acts: dict[str, str] = field(default_factory=dict)  # act -> critic, running
-    judged: list[Judged] = field(default_factory=list)
+    trend: list[Decimal | None] = field(default_factory=list)  # the score of each iteration of the allowance
+    open: dict[Seat, int] = field(default_factory=dict)  # judgement -> attempt, not answered yet
+    excused: dict[Seat, int] = field(default_factory=dict)  # judgement -> attempts that no longer count
+    acts: dict[str, Seat] = field(default_factory=dict)  # act -> judgement, running
+    judged: dict[Seat, Judged] = field(default_factory=dict)
     verdict: Verdict | None = None
     score: Decimal | None = None
-    evaluations: dict[str, Any] = field(default_factory=dict)  # critic -> evaluation of this iteration
+    evaluations: dict[Seat, Any] = field(default_factory=dict)  # as they were said in this iteration
     decided: Mapping[str, Any] | None = None  # the evaluation as it was when the gate was decided
     refinement: Refinement = field(default_factory=Refinement)
     turn: int = 0  # which opening this is, over all gates; 0: it is not at work
@@ -186,6 +201,12 @@ class GateRecord:
     def has_score(self) -> bool:
         """Whether it has a score to reach."""
         return bool(self.gate.critics or self.gate.of_gates) and not self.gate.human
+
+    @property
+    def answered(self) -> list[Seat]:
+        """The judgements that were given in this iteration, whenever they came: checks, then critics in their order."""
+        order = {name: place for place, name in enumerate((CHECKS, *self.gate.critics))}
+        return sorted(self.judged, key=lambda seat: (order[seat.critic], seat.sample))
 
     @property
     def can_reopen(self) -> bool:

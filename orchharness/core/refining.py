@@ -3,6 +3,7 @@
 Rules that hold here:
   * Of the gates over several tasks that share one, only one is *at work* (judging or refining) at a time: bytes that
     are judged do not change, and a task works on one gate's findings.
+  * A gate with a mender sends that to work instead (see `mending`); the members after what it changed follow.
   * A refined task whose bytes changed is judged by its own gate first; only then the members after it go to work.
   * When all members are through, the other gates that had judged the replaced bytes judge again, and only then the
     gate itself. They may refine in turn; the gate is *parked* meanwhile. Gates wait only for those opened later, so
@@ -97,6 +98,7 @@ class Refining:
 
     def _start_over(self, record: GateRecord) -> None:
         record.since, record.idle_iterations = record.iteration, 0
+        record.trend.clear()
         self._start(record)
 
     def busy_with(self, record: GateRecord) -> str | None:
@@ -106,28 +108,27 @@ class Refining:
     def refine_again(self, record: GateRecord, reason: str) -> None:
         """A gate that was closed goes to work again, with as many iterations as it had."""
         record.since, record.idle_iterations = record.iteration, 0
+        record.trend.clear()
         record.turn = self._ledger.next_turn()
         self.refine(record, reason)
 
     # ---- sending to work -------------------------------------------------------------------------
 
     def refine(self, record: GateRecord, reason: str) -> None:
-        """Send the blamed members, and those after them, to work on the findings."""
+        """Send the gate's mender to work on the findings, or the blamed members and those after them."""
         gate = record.gate
+        self._ledger.move(
+            record, GateState.REFINING, reason, score=record.score_text, warnings=tuple(record.warnings)
+        )
+        if gate.mender is not None:
+            self._ask_mender(record, self._ledger.menders[gate.mender.id])
+            return
         named = [f.get("task") for f in record.verdict.findings] if record.verdict else []
         able = self._able(record)
         blamed = [t for t in able if t in named]
         first = blamed if blamed and gate.refine is Refine.BLAMED else able
-        after = self._after(record)
-        targets = _reach(first, after)
-        pending: dict[str, set[str]] = {t: set() for t in able if t in targets}
-        for task in pending:
-            for later in after[task]:
-                pending[later].add(task)
+        pending = self._round(record, first)
         record.refinement = Refinement(pending=pending)
-        self._ledger.move(
-            record, GateState.REFINING, reason, score=record.score_text, warnings=tuple(record.warnings)
-        )
         self._send(record, [t for t, before in pending.items() if not before])
         if not pending:  # only people's answers: nobody can work on them
             self._round_over(record)
@@ -135,6 +136,46 @@ class Refining:
     def _able(self, record: GateRecord) -> list[str]:
         """The members that can work on findings: what a person answered stands."""
         return [t for t in record.gate.of if self._ledger.plan.tasks[t].ask is None]
+
+    def _round(self, record: GateRecord, first: Iterable[str]) -> dict[str, set[str]]:
+        """Member that is to work, with those of them that it waits for: the first ones and all after them."""
+        after = self._after(record)
+        targets = _reach(first, after)
+        pending: dict[str, set[str]] = {t: set() for t in self._able(record) if t in targets}
+        for task in pending:
+            for later in after[task]:
+                pending[later].add(task)
+        return pending
+
+    def _ask_mender(self, record: GateRecord, mender: TaskRecord) -> None:
+        record.refinement = Refinement(mending=True)
+        mender.attempt = mender.excused = 0
+        mender.findings = _told(record)
+        self._ledger.queue.offer(self._ledger.mender_ticket(record))
+
+    def set_out(self, record: GateRecord, changed: list[str]) -> list[str]:
+        """Begin the round after a mender: of the members whose bytes it changed, those that nobody else works on."""
+        work = record.refinement
+        work.pending = self._round(record, changed)
+        roots = [t for t, before in work.pending.items() if not before]
+        work.sent.update(roots)
+        return roots
+
+    def mended(self, record: GateRecord, members: list[str]) -> None:
+        """The mender is through: these members count as having worked."""
+        record.refinement.mending = False
+        for name in members:
+            task = self._ledger.tasks[name]
+            task.refined_by, task.changed = record.id, True
+        for name in members:
+            self.came_back(self._ledger.tasks[name])
+        if not members:
+            self._round_over(record)
+
+    def doom(self, record: GateRecord, how: tuple[GateState, str]) -> None:
+        """The gate ends so, once nobody works for it any more."""
+        if record.refinement.doom is None:
+            record.refinement.doom = how
 
     def _after(self, record: GateRecord) -> dict[str, list[str]]:
         found = self._next.get(record.id)
@@ -146,13 +187,7 @@ class Refining:
         return found
 
     def _send(self, record: GateRecord, tasks: Iterable[str]) -> None:
-        told = Findings(
-            gate=record.id,
-            iteration=record.iteration,
-            score=record.score_text,
-            threshold=as_text(record.gate.threshold),
-            findings=record.verdict.findings if record.verdict else (),
-        )
+        told = _told(record)
         for task_id in tasks:
             task = self._ledger.tasks[task_id]
             record.refinement.sent.add(task_id)
@@ -186,7 +221,7 @@ class Refining:
         """A refined task did not pass: gates at work on it have nothing to judge."""
         record = self._sender_of(task)
         reason = f"{task.id} {task.state} in iteration {task.iteration}: {task.reason}"
-        _doom(record, reason)
+        self.doom(record, (GateState.FAILED, reason))
         self._lost(task.id, reason)
         self._through(record, task.id)
 
@@ -208,7 +243,7 @@ class Refining:
         for record in self._ledger.over.get(task, ()):
             record.bereft, record.stale = True, False
             if record.turn:
-                _doom(record, reason)
+                self.doom(record, (GateState.FAILED, reason))
 
     def _through(self, record: GateRecord, task: str) -> None:
         work = record.refinement
@@ -242,9 +277,14 @@ class Refining:
             self._judge.not_changed(record)
 
 
-def _doom(record: GateRecord, reason: str) -> None:
-    if record.refinement.doom is None:
-        record.refinement.doom = (GateState.FAILED, reason)
+def _told(record: GateRecord) -> Findings:
+    return Findings(
+        gate=record.id,
+        iteration=record.iteration,
+        score=record.score_text,
+        threshold=as_text(record.gate.threshold),
+        findings=record.verdict.findings if record.verdict else (),
+    )
 
 
 def _reach(first: Iterable[str], after: dict[str, list[str]]) -> set[str]:

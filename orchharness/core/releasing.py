@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchharness.core import graph
+from orchharness.core import gating, graph
 from orchharness.core.ledger import Ledger
 from orchharness.core.needs import Cause, Weight
-from orchharness.core.plan import Gate, Task
-from orchharness.core.records import GateRecord, TaskRecord
+from orchharness.core.plan import Critic, Gate, Task
+from orchharness.core.records import GateRecord, Seat, TaskRecord
 from orchharness.core.status import TaskState
 
 Entries = list[dict[str, Any]]
@@ -69,9 +69,16 @@ def artifacts_of(ledger: Ledger, gate: Gate) -> dict[str, Entries]:
 
 
 def evaluation_of(record: GateRecord) -> dict[str, Any]:
-    """The evaluation of a gate as it stands: verdict, score, findings and what each critic said."""
+    """The evaluation of a gate as it stands: verdict, score, findings and what each critic said.
+
+    Of a critic that judged more than once `critics` has the judgement in the middle, `judgements` has all.
+    """
     status = record.status()
     decision = {"decision": dict(record.decision)} if record.decision else {}
+    said: dict[str, list[Seat]] = {}
+    for seat in record.answered:
+        said.setdefault(seat.critic, []).append(seat)
+    several = {c: [record.evaluations[s] for s in seats] for c, seats in said.items() if len(seats) > 1}
     return {
         "gate": record.id,
         "state": status.state,
@@ -79,17 +86,38 @@ def evaluation_of(record: GateRecord) -> dict[str, Any]:
         "threshold": status.threshold,
         "iteration": record.iteration,
         "findings": [dict(f) for f in record.verdict.findings] if record.verdict else [],
-        "critics": dict(record.evaluations),
+        "critics": {c: record.evaluations[_middle(record, seats)] for c, seats in said.items()},
+        **({"judgements": several} if several else {}),
         **decision,
     }
 
 
+def read_by(record: GateRecord, reader: Critic) -> dict[str, dict[str, Any]]:
+    """The evaluations of this iteration that the critic comes after: the median of their scores, and each judgement."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in (c for c in record.gate.critics if c in reader.after):
+        seats = [seat for seat in record.answered if seat.critic == name]
+        score = gating.decide(record.gate, [record.judged[seat] for seat in seats]).score
+        found[name] = {
+            "score": None if score is None else gating.as_text(score),
+            "judgements": [record.evaluations[seat] for seat in seats],
+        }
+    return found
+
+
+def _middle(record: GateRecord, seats: list[Seat]) -> Seat:
+    """Of several judgements the one that stands in the middle; of two the worse."""
+    ranked = sorted(seats, key=lambda seat: gating.rank(record.judged[seat]))
+    return ranked[(len(ranked) - 1) // 2]
+
+
 def replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     """The outputs that hold other bytes than before, whoever wrote them and how."""
-    return {n for n in {*before, *after} if _digests(before.get(n)) != _digests(after.get(n))}
+    return {n for n in {*before, *after} if digests(before.get(n)) != digests(after.get(n))}
 
 
-def _digests(entries: Any) -> list[tuple[Any, Any]]:
+def digests(entries: Any) -> list[tuple[Any, Any]]:
+    """Path and digest of each artifact of an output."""
     return [(e.get("path"), e.get("sha256")) for e in entries or ()]
 
 

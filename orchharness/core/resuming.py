@@ -171,7 +171,8 @@ class _Taking:
 
     def _obstacle(self, event: Started | DecisionTaken, item: str) -> str | None:
         """Why the act does not count."""
-        why = self._redo.get(item) or self._void.get(event.act)
+        mender = self._redo.get(event.task) if isinstance(event, TaskStarted) else None
+        why = self._redo.get(item) or mender or self._void.get(event.act)
         if why is not None:
             return why
         if not self._run.expects(event):
@@ -199,7 +200,11 @@ class _Taking:
             other = any(_digests(entries) != _read(event.artifacts, n) for n, entries in asked.items())
             return "what it was about holds other bytes" if other else None
         end = self._ends.get(event.act)
-        if isinstance(end, TaskFinished) and isinstance(event, TaskStarted):
+        if (
+            isinstance(end, TaskFinished)
+            and isinstance(event, TaskStarted)
+            and event.task in self._plan.tasks
+        ):
             now = self._run.inputs_of(self._plan.tasks[event.task])
             changed = sorted(n for n, entries in now.items() if _digests(entries) != _read(end.inputs, n))
             return f"input {changed[0]!r} holds other bytes" if changed else None

@@ -29,10 +29,11 @@ class Ticket(NamedTuple):
     rank: int
     tail: float  # negated: longest first
     order: int
-    name: str  # item, or `gate/critic`: of one name the last ticket counts
+    name: str  # item, or `gate/judgement`: of one name the last ticket counts
     turn: int  # which ticket this is, over all names
     item: str
     critic: str | None = None
+    sample: int = 1
     track: Track = ("", "")
     foreground: bool = False
     resources: Mapping[str, int] = EMPTY
@@ -63,6 +64,7 @@ class Scheduler:
         self._shut: set[_Lane] = set()
         self._delayed: list[tuple[float, Ticket]] = []
         self._track_holds: defaultdict[Track, int] = defaultdict(int)
+        self._holders: dict[str, Track] = {}
         self._running: dict[str, Ticket | None] = {}
         self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
         self._own: list[Ticket] = []  # tickets of those
@@ -194,11 +196,25 @@ class Scheduler:
     def ended(self, act: str) -> None:
         """The act is over; a track it held is free again."""
         ticket = self._running.pop(act)
-        if ticket is None:
-            return
-        self._track_holds[ticket.track] -= 1
-        if not self._track_holds[ticket.track]:
-            self._reopen(ticket.track)
+        if ticket is not None:
+            self._let_go(ticket.track)
+
+    def hold(self, holder: str, track: Track) -> None:
+        """Let no task of the track start until the holder lets go of it; once is enough."""
+        if holder not in self._holders:
+            self._holders[holder] = track
+            self._track_holds[track] += 1
+
+    def let_go(self, holder: str) -> None:
+        """The holder holds no track any more."""
+        track = self._holders.pop(holder, None)
+        if track is not None:
+            self._let_go(track)
+
+    def _let_go(self, track: Track) -> None:
+        self._track_holds[track] -= 1
+        if not self._track_holds[track]:
+            self._reopen(track)
 
     def release(self, item: str) -> None:
         """The item's resources are free again, and so is everybody else if it ran alone."""

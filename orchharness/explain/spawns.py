@@ -1,50 +1,74 @@
 """What will be spawned: agents, critics and checks, in the first round and at most.
 
-At most: every gate uses up its iterations, and all its members work again each time. Not counted are retries after
+At most: every gate uses up its iterations, and all its members work again each time (or its mender and the members
+that come after others), and every critic has to confirm what it says. Not counted are retries after
 faults of execution, and gates that judge once more because another gate had replaced what they had judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
+from orchharness.core import graph
 from orchharness.core.plan import EMPTY, Command, Critic, Gate, Plan, Task
 from orchharness.explain.facts import Spawn
 
 
 def spawns(plan: Plan) -> list[Spawn]:
     """Acts by agent, then by critic, then checks."""
-    rounds = _rounds(plan)
+    working, judged = _rounds(plan)
     found: dict[tuple[str, str, str], Spawn] = {}
     for task in plan.tasks.values():
-        _add(found, _of_task(plan, task, rounds.get(task.id, 1)))
+        _add(found, _of_task(plan, task, working[task.id]))
     for gate in plan.gates.values():
-        most = rounds[gate.owner] if gate.owner is not None else gate.max_iterations
+        times = judged.get(gate.owner or "", 1)
+        most = times * gate.max_iterations
+        if gate.mender is not None:
+            _add(found, replace(_of_task(plan, gate.mender, times * (gate.max_iterations - 1)), first=0))
         for name in gate.critics:
-            _add(found, _of_critic(plan, plan.critics[name], most))
+            _add(found, _of_critic(plan, plan.critics[name], gate, most))
         if gate.checks:
             _add(found, Spawn(role="checks", name="", kind="checks", first=1, most=most))
     return sorted(found.values(), key=lambda s: ("task", "critic", "checks").index(s.role))
 
 
-def _rounds(plan: Plan) -> dict[str, int]:
-    """Task -> how often it may work: as often as its own gate lets it, again for each further round of wider gates."""
-    wider: dict[str, int] = {}
+class _Rounds(NamedTuple):
+    """Task -> how often it may work, and how often others may hand it to its own gate anew."""
+
+    working: dict[str, int]
+    judged: dict[str, int]
+
+
+def _rounds(plan: Plan) -> _Rounds:
+    working, judged = dict.fromkeys(plan.tasks, 1), dict.fromkeys(plan.tasks, 1)
     for gate in plan.gates.values():
         if gate.owner is None:
+            more, again_at_work = gate.max_iterations - 1, works_again(plan, gate)
             for member in gate.of:
-                wider[member] = wider.get(member, 0) + gate.max_iterations - 1
-    found = {}
-    for task_id, task in plan.tasks.items():
-        own = plan.gates[task.gate].max_iterations if task.gate is not None else 1
-        found[task_id] = own * (1 + wider.get(task_id, 0))
-    return found
+                judged[member] += more
+                working[member] += more if member in again_at_work else 0
+    for gate in plan.gates.values():
+        if gate.owner is not None and gate.mender is None:
+            working[gate.owner] *= gate.max_iterations
+    return _Rounds(working, judged)
+
+
+def works_again(plan: Plan, gate: Gate) -> frozenset[str]:
+    """The members that may work again on the gate's findings: all, or with a mender those that come after others."""
+    if gate.mender is None:
+        return frozenset(gate.of)
+    waiting = graph.dependents(plan, [*plan.tasks, *plan.gates])[0]
+    return frozenset(
+        later for found in graph.nearest_after(plan, gate.of, waiting).values() for later in found
+    )
 
 
 def again(plan: Plan, gate: Gate, path: Mapping[str, float]) -> float:
     """How much longer the critical path gets when the gate uses up its iterations; `path`: its tasks' lengths."""
-    return (gate.max_iterations - 1) * sum(path.get(task, 0.0) for task in gate.of if task in plan.tasks)
+    tasks = works_again(plan, gate) & plan.tasks.keys()
+    return (gate.max_iterations - 1) * sum(path.get(task, 0.0) for task in gate.of if task in tasks)
 
 
 def _add(found: dict[tuple[str, str, str], Spawn], new: Spawn) -> None:
@@ -80,7 +104,7 @@ def _of_task(plan: Plan, task: Task, most: int) -> Spawn:
     )
 
 
-def _of_critic(plan: Plan, critic: Critic, most: int) -> Spawn:
+def _of_critic(plan: Plan, critic: Critic, gate: Gate, rounds: int) -> Spawn:
     agent = plan.agents.get(critic.agent) if critic.agent is not None else None
     options: Mapping[str, Any] = critic.options or (agent.options if agent is not None else EMPTY)
     kind = critic.kind if agent is None else f"{critic.kind} {agent.id} ({agent.kind})"
@@ -91,8 +115,8 @@ def _of_critic(plan: Plan, critic: Critic, most: int) -> Spawn:
         kind=kind,
         options=options,
         command=_words(command),
-        first=1,
-        most=most,
+        first=gate.samples,
+        most=rounds * (gate.samples + gate.confirm_on_fail),
     )
 
 

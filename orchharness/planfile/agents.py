@@ -13,10 +13,12 @@ from orchharness.planfile.context import Context
 from orchharness.planfile.files import definition, read_prompt
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.options import model_fields, validate_options
+from orchharness.planfile.order import AFTER_SCOPE, check_order
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.schema import AGENT, CRITIC
 from orchharness.planfile.settings import read_environment, read_retry
 from orchharness.planfile.shapes import Fields, instead
+from orchharness.planfile.templates import ANY_SCOPE
 from orchharness.planfile.values import check_id, mapping_of, ratio, text_of
 
 COMMAND: Final = "command"
@@ -53,6 +55,7 @@ def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Ag
                 critics[name] = _critic(context, key, mapping_of(node, instead("{run: VALUE}", node)), agents)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
+    check_order(context, plan.get("critics", {}), critics)
     return critics
 
 
@@ -92,11 +95,12 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         kind=kind,
         command=read_command(context, fields),
         agent=_agent_name(context, fields, agents),
-        prompt=read_prompt(context, fields.get("prompt")),
+        prompt=read_prompt(context, fields.get("prompt"), AFTER_SCOPE if "after" in fields else ANY_SCOPE),
         options=options,
         criteria=_criteria(context, key, fields),
         inputs=_inputs(context, fields),
         env=_environment(context, fields),
+        after=tuple(dict.fromkeys(word.text for word in fields.get("after", ()))),
         mode=Mode(fields.get("mode", Mode.FOREGROUND)),
         timeout=fields.get("timeout", context.defaults.timeout),
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),

@@ -6,22 +6,33 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from orchharness.core.plan import Combine, Critic, Gate, OnExhausted, Refine, Severity
+from orchharness.core.plan import Agent, Combine, Critic, Gate, OnExhausted, Severity
 from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
+from orchharness.planfile.menders import read_refine
 from orchharness.planfile.names import Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
+from orchharness.planfile.order import check_beside
 from orchharness.planfile.people import check_human, is_human, options_of, question_of
 from orchharness.planfile.problems import FieldError, listed
+from orchharness.planfile.refining import read_plateau, warn_of_plateau
 from orchharness.planfile.shapes import Fields
-from orchharness.planfile.values import ratio, text_of
+from orchharness.planfile.values import ratio
 from orchharness.record import record
 
-_NOT_OVER_GATES: Final = ("checks", "critics", "refine", "combine", "block_on", "min_iterations")
+_FOR_CRITICS: Final = ("samples", "confirm_on_fail", "plateau")
+_NOT_OVER_GATES: Final = (
+    "checks",
+    "critics",
+    "refine",
+    "combine",
+    "block_on",
+    "min_iterations",
+    *_FOR_CRITICS,
+)
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
-_REFINE_LATER: Final = frozenset({"resume", "fresh"})
 
 
 @record(kw_only=False)
@@ -78,7 +89,12 @@ def add_judged(gate: GateDraft) -> None:
 
 
 def build_gate(
-    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, critics: Mapping[str, Critic]
+    context: Context,
+    draft: GateDraft,
+    defaults: Fields | None,
+    names: Names,
+    critics: Mapping[str, Critic],
+    agents: Mapping[str, Agent],
 ) -> Gate:
     """The gate itself; what is wrong with it is noted."""
     human = is_human(draft)
@@ -87,7 +103,7 @@ def build_gate(
     )
     nobody = human or bool(draft.of_gates)
     checks = () if nobody else read_checks(context, laid.get("checks"), draft, names)
-    named = () if nobody else _critics(context, laid, critics)
+    named = () if nobody else _critics(context, draft.id, laid, critics)
     exhausted = OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL))
     if human:
         check_human(context, draft)
@@ -100,6 +116,9 @@ def build_gate(
             draft.fields.at(key),
             f"gate {draft.id!r}: min_iterations {least} is more than max_iterations {most}",
         )
+    plateau = None if draft.of_gates else read_plateau(context, laid.get("plateau"))
+    warn_of_plateau(context, draft, plateau, most)
+    refining = read_refine(context, draft, None if draft.of_gates else laid.get("refine"), agents)
     aggregate = laid.get("aggregate", Combine.MEAN) if draft.of_gates else None
     return Gate(
         id=draft.id,
@@ -117,9 +136,14 @@ def build_gate(
         threshold=_threshold(context, laid),
         combine=Combine(laid.get("combine", Combine.ALL)),
         block_on=Severity(laid.get("block_on")) if laid.get("block_on") else None,
+        samples=laid.get("samples", 1),
+        confirm_on_fail=laid.get("confirm_on_fail", 0),
         min_iterations=least,
         max_iterations=most,
-        refine=_refine(context, laid.get("refine")),
+        plateau=plateau,
+        refine=refining.who,
+        mender=refining.mender,
+        session=refining.session,
         on_exhausted=exhausted,
         human=human,
         question=question_of(context, draft, exhausted),
@@ -165,7 +189,7 @@ def _add_member(gate: GateDraft, word: Scalar, names: Names) -> None:
     gate.members += [task for task in tasks if task.id not in known]
 
 
-def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
+def _critics(context: Context, gate: str, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for word in laid.get("critics", ()):
         if word.text in critics:
@@ -175,6 +199,7 @@ def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tup
             context.problems.add(
                 word, f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"
             )
+    check_beside(context, gate, laid.get("critics", ()), found, critics)
     return tuple(found)
 
 
@@ -200,6 +225,11 @@ def _check_sense(context: Context, draft: GateDraft, laid: Laid) -> None:
         )
     if not own.broken and not any(_names_judges(laid, key) for key in ("checks", "critics")):
         problems.add(draft.key, f"gate {draft.id!r} has neither 'checks' nor 'critics': nobody judges")
+    elif not own.broken and not _names_judges(laid, "critics"):
+        for key in _FOR_CRITICS:
+            if key in own:
+                what = f"{key!r} is about critics, and gate {draft.id!r} has checks only: leave it out"
+                problems.add(own.key(key), what)
 
 
 def _warn_of_failures(context: Context, draft: GateDraft) -> None:
@@ -227,26 +257,3 @@ def _threshold(context: Context, laid: Laid) -> Decimal:
     except FieldError as error:
         context.problems.add(error.node, f"threshold: {error.message}")
         return Decimal("0.90")
-
-
-def _refine(context: Context, node: Node | None) -> Refine:
-    if node is None:
-        return Refine.BLAMED
-    try:
-        word = text_of(node, "blamed or all").text
-        if word in tuple(Refine):
-            return Refine(word)
-        later = word in _REFINE_LATER
-        what = (
-            f"{word!r} is not supported yet: write blamed or all"
-            if later
-            else f"{word!r} is not blamed or all"
-        )
-    except FieldError as error:
-        what = (
-            error.message
-            if isinstance(node, Scalar)
-            else "a mender of its own is not supported yet: write blamed or all"
-        )
-    context.problems.add(node, f"refine: {what}")
-    return Refine.BLAMED

@@ -55,6 +55,9 @@ class Judges:
             agents = {member.agent.id: member for member in members if member.agent is not None}
             for name in gate.critics:
                 agent = self.critics[name].agent
+                if agent is not None and gate.mender is not None and gate.mender.agent == agent:
+                    what = f"critic {name!r} of gate {gate.id!r} is the agent {agent!r} itself, which mends for it"
+                    self.context.problems.warn(self.names.gates[gate.id].key, what)
                 if agent is not None and agent in agents:
                     what = f"the agent {agent!r} itself, which does task {agents[agent].id!r}"
                     node = self.names.gates[gate.id].key
@@ -88,12 +91,13 @@ class Judges:
     def _refuse_writers(self, gate: Gate, files: list[_File], judge: str) -> None:
         for _, inside in files:
             writers = {task.id: task for task, _ in self.index.writers(inside)} if inside else {}
-            own = [name for name in gate.of if name in writers] if writers else []
+            own = [name for name in (*gate.of, gate.id) if name in writers] if writers else []
             if inside is None or not own or any(_is_output(writers[name], inside) for name in own):
                 continue
+            who = f"task {own[0]!r}" if own[0] != gate.id else "the mender"
             self.context.problems.add(
                 self.names.gates[gate.id].key,
-                f"task {own[0]!r} may write {inside!r}, which {judge} uses: take the file out of its 'writes', "
+                f"{who} may write {inside!r}, which {judge} uses: take the file out of its 'writes', "
                 "or keep what judges outside of what it may write",
             )
 

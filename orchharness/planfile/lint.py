@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from orchharness.core.plan import Must, OutputKind, Task
+from orchharness.core.plan import Gate, Must, OutputKind, Task
 from orchharness.planfile.context import Context
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
-from orchharness.planfile.paths import matches_something
+from orchharness.planfile.paths import matches_something, may_meet
 from orchharness.planfile.writes import Concurrency, WriteIndex, find_clashes
 
 _MAX_SHOWN: Final = 20  # items of a cycle
@@ -56,11 +57,45 @@ def check_writes(context: Context, index: WriteIndex, at: Concurrency, names: Na
             if first == second
             else f"may write {first!r} and {second!r}, which can be the same file"
         )
-        context.problems.add(
-            names.tasks[other.id].key,
-            f"tasks {one.id!r} and {other.id!r} can run at once and {what}: "
-            "order them with 'needs', or let both take a counter of 1 from limits.resources",
-        )
+        if other.id in names.tasks and one.id in names.tasks:
+            who, key = f"tasks {one.id!r} and {other.id!r}", names.tasks[other.id].key
+            way = "order them with 'needs', or let both take a counter of 1 from limits.resources"
+        else:
+            who = " and ".join(_worker(task.id, names) for task in (one, other))
+            key = names.gates[other.id if other.id in names.gates else one.id].key
+            way = "order them with 'needs', or narrow the 'writes' of the mender"
+        context.problems.add(key, f"{who} can run at once and {what}: {way}")
+
+
+def _worker(item: str, names: Names) -> str:
+    return f"task {item!r}" if item in names.tasks else f"the mender of gate {item!r}"
+
+
+def check_menders(
+    context: Context,
+    gates: Mapping[str, Gate],
+    tasks: Mapping[str, Task],
+    index: WriteIndex,
+    at: Concurrency,
+    names: Names,
+) -> None:
+    """Note menders that may change what a task made before which their gate does not judge."""
+    for gate in gates.values():
+        if gate.mender is None:
+            continue
+        mine = [o.path for o in gate.mender.outputs]
+        told = set(gate.of)
+        for pattern in gate.mender.writes:
+            for writer, path in index.writers(pattern):
+                before = writer.id in tasks and at.is_before(writer, replace(gate.mender, id=gate.id))
+                if writer.id in told or not before or any(may_meet(path, own) for own in mine):
+                    continue
+                told.add(writer.id)
+                context.problems.add(
+                    names.gates[gate.id].key,
+                    f"the mender of gate {gate.id!r} may write {path!r} of task {writer.id!r}, which the gate does not "
+                    f"judge: name {writer.id!r} in its 'of', or narrow the mender's 'writes'",
+                )
 
 
 def check_files(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from orchharness.planfile.graph import Graph
 from orchharness.planfile.groups import add_group_needs, add_sequences, check_resources
 from orchharness.planfile.inputs import read_inputs
 from orchharness.planfile.judges import Judges
-from orchharness.planfile.lint import check_cycles, check_files, check_writes
+from orchharness.planfile.lint import check_cycles, check_files, check_menders, check_writes
 from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.people import check_skips, warn_of_idle_phases
@@ -125,7 +126,8 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
         critics=critics,
         tasks={task.id: build_task(context, task) for task in names.tasks.values()},
         gates={
-            gate.id: build_gate(context, gate, gate_defaults, names, critics) for gate in names.gates.values()
+            gate.id: build_gate(context, gate, gate_defaults, names, critics, agents)
+            for gate in names.gates.values()
         },
         groups=_groups(phases),
         edges=edges,
@@ -161,11 +163,14 @@ def _waits_for(parts: _Parts) -> dict[str, tuple[str, ...]]:
 
 def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
     """The checks that need the graph: only for plans without cycles."""
-    index = WriteIndex(parts.tasks.values())
+    # A mender works where its gate stands in the graph.
+    menders = [replace(g.mender, id=g.id, outputs=()) for g in parts.gates.values() if g.mender is not None]
+    index = WriteIndex([*parts.tasks.values(), *menders])
     phases = {phase.id: phase.index for phase in parts.phases}
     at = Concurrency(graph, phases, context.counters)
     if index.patterns:
         check_writes(context, index, at, parts.names)
+        check_menders(context, parts.gates, parts.tasks, index, at, parts.names)
     check_files(context, parts.tasks, index, at, parts.names)
     judges = Judges(
         context=context,

@@ -77,17 +77,23 @@ def _answers(
 
 
 def _writes(context: Context, task: TaskDraft) -> tuple[str, ...]:
+    paths = dict.fromkeys(read_writes(context, task.fields))
+    for output in task.outputs:
+        if output.kind is OutputKind.FILE and output.must is not Must.EXIST:
+            paths[output.path] = None
+    return tuple(paths)
+
+
+def read_writes(context: Context, fields: Fields) -> tuple[str, ...]:
+    """The patterns of `writes`; what is wrong is noted."""
     paths: dict[str, None] = {}
-    for word in task.fields.get("writes", ()):
+    for word in fields.get("writes", ()):
         try:
             text = context.templates.render(word, "a path")
             path = workspace_path(text, word, folder=True)
             paths[path if path and not text.endswith("/") else f"{path}/**".lstrip("/")] = None
         except FieldError as error:
             context.problems.add(error.node, f"writes: {error.message}")
-    for output in task.outputs:
-        if output.kind is OutputKind.FILE and output.must is not Must.EXIST:
-            paths[output.path] = None
     return tuple(paths)
 
 

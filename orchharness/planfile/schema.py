@@ -130,18 +130,39 @@ PYTEST_CHECK: Final = Table(
     what="a pytest check", keys={"paths": Words("paths"), "min": Raw("a number from 0 to 1", "ratio")}
 )
 
+PLATEAU: Final = Table(what="plateau", keys={"gain": Raw("a number from 0 to 1"), "rounds": Count(1, 1_000)})
+
+MENDER: Final = Table(
+    what="a mender",
+    keys={
+        **_RUN,
+        **_EXECUTION,
+        "agent": Raw("the name of an agent"),
+        "prompt": _PROMPT,
+        "writes": Words("paths"),
+        "env": _ENV,
+    },
+    hints={
+        "outputs": "write 'writes': what it writes are outputs of the tasks that the gate judges",
+        "inputs": "it finds the findings and the outputs of the tasks that the gate judges",
+        "session": "write a list: refine: [{…}, fresh]",
+    },
+)
+
 _GATE_KEYS: Final[_Keys] = {
     "checks": Raw("a list of checks", "checks"),
     "critics": Words("critics"),
     "threshold": Raw("a number from 0 to 1", "ratio"),
     "combine": Choice(_words(Combine)),
     "block_on": Choice(_words((Severity.CRITICAL, Severity.MAJOR))),
+    "samples": Count(1, 100),
+    "confirm_on_fail": Count(0, 100),
     "min_iterations": Count(1, 1_000),
     "max_iterations": Count(1, 1_000),
-    "refine": Raw("blamed or all"),
+    "plateau": Raw("{gain: 0.02, rounds: 2}, or off"),
+    "refine": Raw("blamed, all, resume, fresh, or {agent, prompt, writes}"),
     "on_exhausted": Choice(_words(OnExhausted)),
 }
-_GATE_LATER: Final = frozenset({"samples", "confirm_on_fail", "plateau"})
 SKIP: Final = Table(what="then", keys={"skip": Words("tasks, gates, tracks or phases")})
 OPTION: Final = Table(
     what="an option",
@@ -169,7 +190,6 @@ _GATE_HINTS: Final = {
 DEFAULT_GATE: Final = Table(
     what="defaults.gate",
     keys=_GATE_KEYS,
-    later=_GATE_LATER,
     hints={
         **_GATE_HINTS,
         **dict.fromkeys(("id", "kind", "question", "options"), "write it on the gate"),
@@ -190,7 +210,6 @@ GATE: Final = Table(
         "needs": Words("ids"),
         "rationale": Text(),
     },
-    later=_GATE_LATER,
     hints=_GATE_HINTS,
 )
 
@@ -317,8 +336,8 @@ CRITIC: Final = Table(
         "mode": _MODE,
         "env": _ENV,
         "inputs": Words("files"),
+        "after": Words("critics"),
     },
-    later=frozenset({"after"}),
     hints={
         "threshold": "write it on the gate",
         "model": "options belong to an agent: write it under 'agents' and name that agent here",

@@ -85,6 +85,7 @@ class GateView:
     state: str
     reason: str
     judges: str
+    mender: str
     of: str
     threshold: str
     scores: tuple[str, ...]
@@ -104,7 +105,7 @@ class GateView:
 def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bool = False) -> GateView:
     """The view of one gate; `limit` bounds each text. Brief: no details of a gate that passed at once."""
     past = history.items.get(gate.id) or ItemPast()
-    acts = [act for act in past.acts if act.outcome == "success"]
+    acts = [act for act in past.acts if act.outcome == "success" and not act.mends]
     if brief and past.state == "passed" and len(past.rounds) == 1:
         acts = []
     iterations = tuple(sorted({act.iteration for act in acts}))
@@ -115,6 +116,7 @@ def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bo
         state=past.state,
         reason="" if past.rounds and past.rounds[-1].reason == past.reason else past.reason,
         judges=line(_judges(plan, gate)),
+        mender=line(_mender(gate, past), 200),
         of=line(_of(gate), 600),
         threshold=str(gate.threshold) if _has_score(plan, gate) else "",
         scores=tuple(r.score for r in past.rounds if r.score is not None),
@@ -146,7 +148,23 @@ def _judges(plan: Plan, gate: Gate) -> str:
     parts = [plural(len(gate.checks), "check")] if gate.checks else []
     parts += [critic for critic in gate.critics if critic in plan.critics]
     how = f" ({gate.combine.value})" if len(gate.critics) > 1 else ""
-    return ", ".join(parts) + how
+    often = f", {'each ' if len(gate.critics) > 1 else ''}{gate.samples} times" if gate.samples > 1 else ""
+    sure = f", {gate.confirm_on_fail} more before a failure is believed" if gate.confirm_on_fail else ""
+    return ", ".join(parts) + how + often + sure
+
+
+def _mender(gate: Gate, past: ItemPast) -> str:
+    """Who works on its findings in place of the tasks, how often, and how long that took."""
+    if gate.mender is None:
+        return ""
+    acts = [act for act in past.acts if act.mends]
+    who = f"agent {gate.mender.agent}" if gate.mender.agent else f"a {gate.mender.kind}"
+    done = (
+        f": {plural(len(acts), 'act')}, {duration(sum(a.seconds for a in acts))}"
+        if acts
+        else ", which was not needed"
+    )
+    return f"Its findings are worked on by a mender of its own ({who}){done}."
 
 
 def _decision(entry: Mapping[str, Any]) -> str:
@@ -225,14 +243,16 @@ def _criteria(
         critic = plan.critics.get(critic_id)
         if critic is None:
             continue
-        answers = {act.iteration: _criteria_of(act) for act in acts if act.critic == critic_id}
+        answers: dict[int, list[Mapping[str, Any]]] = {}
+        for act in sorted((a for a in acts if a.critic == critic_id), key=lambda a: a.sample):
+            answers.setdefault(act.iteration, []).append(_criteria_of(act))
         for name, weight in critic.criteria.items():
-            last = mapping(answers[max(answers)].get(name)) if answers else {}
+            last = mapping(answers[max(answers)][0].get(name)) if answers else {}
             yield CriterionRow(
                 critic=critic_id,
                 name=line(name, 80),
                 weight=str(weight),
-                scores=tuple(_score(answers.get(i, {}), name) for i in iterations),
+                scores=tuple(" · ".join(_score(a, name) for a in answers.get(i, [{}])) for i in iterations),
                 why=clean(last.get("why"), limit),
             )
 
@@ -254,7 +274,7 @@ def _findings(acts: Sequence[Act], limit: int) -> Iterable[FindingRow]:
         for finding in sorted(found, key=lambda f: _rank(f.get("severity"))):
             yield FindingRow(
                 iteration=act.iteration,
-                critic=line(act.critic),
+                critic=act.judge,
                 severity=line(finding.get("severity"), 20),
                 task=line(finding.get("task"), 80),
                 where=line(finding.get("where"), 200),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchharness.core.plan import Plan
+from orchharness.core.plan import Plan, gate_of
 from orchharness.record import record
 from orchharness.report.text import entries, line, mapping, moment, number, plural
 
@@ -27,17 +27,25 @@ class Act:
     critic: str | None
     iteration: int
     attempt: int
+    sample: int  # which of the critic's judgements of the iteration it is
     begun: int
     over: int | None
     start: float
     end: float
     outcome: str
     result: Mapping[str, Any]  # the record of its end, empty while it runs
+    mends: bool = False  # it is of the gate's mender
 
     @property
     def seconds(self) -> float:
         """How long it took, or takes already."""
         return self.end - self.start
+
+    @property
+    def judge(self) -> str:
+        """The critic, and which of its judgements it is where that is not the first one; empty for a task's act."""
+        name = line(self.critic) if self.critic is not None else ""
+        return name if self.sample == 1 else f"{name} (judgement {self.sample})"
 
     @property
     def ok(self) -> bool:
@@ -191,13 +199,15 @@ def _act(
     begin = number(result.get("started"))
     begin = (number(start.get("at")) or 0.0) if begin is None else begin
     seconds = number(result.get("seconds"))
-    critic = start.get("critic")
+    critic, worker = start.get("critic"), str(start.get("task") or start.get("gate"))
     return Act(
         name=name,
-        item=str(start.get("task") or start.get("gate")),
+        item=gate_of(worker),
+        mends=gate_of(worker) != worker,
         critic=None if critic is None else str(critic),
         iteration=int(number(start.get("iteration")) or 1),
         attempt=int(number(start.get("attempt")) or 1),
+        sample=int(number(start.get("sample")) or 1),
         begun=begun,
         over=over,
         start=begin,

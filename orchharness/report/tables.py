@@ -129,19 +129,19 @@ def artifacts(history: History) -> list[ArtifactRow]:
     """Every version of every output that an act wrote, in the order they were made."""
     readers = _readers(history)
     made = list(_made(history))
-    newest = {(act.item, name, str(file.get("path"))): n for n, (act, name, file) in enumerate(made)}
+    newest = {(name, str(file.get("path"))): n for n, (act, name, file) in enumerate(made)}
     return [
         ArtifactRow(
-            name=line(f"{act.item}.{name}", 160),
+            name=line(name, 160),
             path=line(file.get("path"), 300),
             short=short(file.get("sha256")),
             sha256=line(file.get("sha256"), 80),
             size=size(file.get("size")),
             how=line(file.get("how"), 20),
-            producer=act.item,
+            producer=f"mender of {act.item}" if act.mends else act.item,
             iteration=act.iteration,
-            consumers=", ".join(readers.get((act.item, str(file.get("sha256"))), ())),
-            superseded=newest[act.item, name, str(file.get("path"))] != n,
+            consumers=", ".join(readers.get((name.partition(".")[0], str(file.get("sha256"))), ())),
+            superseded=newest[name, str(file.get("path"))] != n,
         )
         for n, (act, name, file) in enumerate(made)
     ]
@@ -150,9 +150,10 @@ def artifacts(history: History) -> list[ArtifactRow]:
 def _made(history: History) -> Iterable[tuple[Act, str, Mapping[str, Any]]]:
     seen = set()
     for act in sorted(history.acts, key=lambda a: (a.over is None, a.over)):
-        for name, files in mapping(act.result.get("outputs")).items():
+        for output, files in mapping(act.result.get("outputs")).items():
+            name = output if act.mends else f"{act.item}.{output}"
             for file in entries(files):
-                key = (act.item, name, str(file.get("path")), str(file.get("sha256")))
+                key = (name, str(file.get("path")), str(file.get("sha256")))
                 if key not in seen:
                     seen.add(key)
                     yield act, name, file
@@ -178,7 +179,7 @@ def troubles(history: History, limit: int) -> list[TroubleRow]:
         TroubleRow(
             act=line(act.name, 120),
             item=act.item,
-            critic=line(act.critic),
+            critic=act.judge,
             attempt=act.attempt,
             outcome=act.outcome,
             detail=clean(act.result.get("detail"), limit),

@@ -151,7 +151,13 @@ def _label(act: Act, *, first: bool, several: bool) -> str:
 
 
 def _title(act: Act, start: float) -> str:
-    who = act.item if act.critic is None else f"{act.item}, judged by {act.critic}"
+    who = (
+        f"{act.item}, its mender"
+        if act.mends
+        else act.item
+        if act.critic is None
+        else f"{act.item}, judged by {act.judge}"
+    )
     attempt = f", attempt {act.attempt}" if act.attempt > 1 else ""
     when = f"{duration(act.start - start)} to {duration(act.end - start)}"
     outcome = "still running" if act.outcome == RUNNING else act.outcome

@@ -297,7 +297,7 @@ class PlanRun:
         """What the plan says of an act that was running when its orchestrator died and cannot be found."""
         if not isinstance(start, StartTask) or isinstance(event, ev.JudgementFinished):
             return replace(event, again=True)
-        match self.plan.tasks[start.task].recovery:
+        match self.plan.worker(start.task).recovery:
             case Recovery.RERUN:
                 return replace(event, again=True)
             case Recovery.ASK:

@@ -7,14 +7,15 @@ from typing import Any
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import StartJudgement, StartTask
+from orchharness.core.plan import gate_of
 from orchharness.run.act import ActRequest, ActResult
 
 Start = StartTask | StartJudgement
 
 
 def wanted_of(start: Start) -> str:
-    """The task or gate the act is for."""
-    return start.task if isinstance(start, StartTask) else start.gate
+    """The task or gate the act is for; of a mender's, its gate."""
+    return gate_of(start.task) if isinstance(start, StartTask) else start.gate
 
 
 def start_of(event: ev.TaskStarted | ev.JudgementStarted) -> Start:
@@ -27,6 +28,7 @@ def start_of(event: ev.TaskStarted | ev.JudgementStarted) -> Start:
         iteration=event.iteration,
         attempt=event.attempt,
         act=event.act,
+        sample=event.sample,
     )
 
 
@@ -44,6 +46,7 @@ def started(start: Start, at: float, key: str) -> ev.Event:
         attempt=start.attempt,
         act=start.act,
         key=key,
+        sample=start.sample,
     )
 
 

@@ -123,7 +123,7 @@ class Judgement:
         paths = {name: tuple(str(p) for p in found) for name, found in copies.items()}
         names = _short_names(gate, paths)
         env = parts.env(folder, iteration=start.iteration, attempt=start.attempt)
-        env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged)}
+        env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged), "ORCH_SAMPLE": str(start.sample)}
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in names.items()}
         values = {
             "iteration": start.iteration,
@@ -146,8 +146,13 @@ class Judgement:
         start, parts = self.start, self.parts
         critic, folder = parts.plan.critics[start.critic], staged.folder
         values = staged.values | {"criteria": {n: str(w) for n, w in critic.criteria.items()}}
-        prompt = None if critic.prompt is None else parts.render(critic.prompt, values)
         env = staged.env
+        read: dict[str, Any] = {}
+        if critic.after:
+            read = self.run.read_by(start.gate, critic.id)
+            env["ORCH_EVALUATIONS"] = write_json(folder / "evaluations.json", read)
+            values["evaluations"] = read
+        prompt = None if critic.prompt is None else parts.render(critic.prompt, values)
         if prompt is not None:
             env["ORCH_PROMPT"] = write_text(folder / "prompt.md", prompt)
         env |= parts.render_map(critic.env, values)
@@ -176,6 +181,7 @@ class Judgement:
             agent=agent,
             criteria=tuple(critic.criteria),
             artifacts=dict(staged.paths),
+            evaluations=read,
             env={**env, "ORCH_RESULT": str(folder / "answer.json")},
             options=parts.render_any(critic.options, values),
             timeout=critic.timeout,

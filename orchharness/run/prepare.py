@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness import private
 from orchharness.core.acts import SpawnRequest
-from orchharness.core.plan import is_template
+from orchharness.core.plan import gate_of, is_template
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.run.act import ActRequest, read_request, write_request
@@ -24,13 +24,14 @@ from orchharness.run.parts import (
     asked_from_caller,
     env_name,
     origin,
+    word_of,
     write_json,
     write_text,
 )
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator, StartJudgement, StartTask
-    from orchharness.core.plan import Task
+    from orchharness.core.plan import Gate, Task
     from orchharness.run.frozen import FrozenInputs
     from orchharness.workspace.store import Store
 
@@ -52,24 +53,25 @@ class Preparer:
             OSError: the disk fails.
         """
         parts = self.parts
-        task = parts.plan.tasks[start.task]
+        task, known = parts.plan.worker(start.task), run.worker(start.task)
+        mends = parts.plan.gates[gate_of(task.id)] if task.id not in parts.plan.tasks else None
         folder = parts.new_folder(start.act)
         workspace = parts.workspace_of(task)
         outputs = parts.output_paths(task, workspace)
         inputs = run.inputs_of(task) if task.inputs else {}
         staged = self._stage(task, workspace, folder, inputs) if task.inputs else {}
-        known = run.tasks[task.id]
-        findings = known.findings
-        told = findings.to_record() if findings else None
+        told = known.findings.to_record() if known.findings else None
         values = {
             "iteration": start.iteration,
             "findings": told["findings"] if told else [],
-            "outputs": outputs,
+            "outputs": outputs if mends is None else _named_as_judged(mends, outputs),
             "inputs": as_paths(staged),
         }
         env = parts.env(folder, task=task.id, iteration=start.iteration, attempt=start.attempt)
         env |= {env_name("ORCH_OUTPUT_", n): p for n, p in outputs.items()}
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in staged.items()}
+        if mends is not None:
+            env["ORCH_GATE"] = mends.id
         if told is not None:
             env["ORCH_FINDINGS"] = write_json(folder / "findings.json", told)
         prompt = self._prompt(task, told, values) if task.ask is None else known.answer or ""
@@ -80,7 +82,7 @@ class Preparer:
             act=start.act,
             key=key,
             role="task",
-            item=task.id,
+            item=task.id if mends is None else mends.id,
             folder=str(folder),
             spawn=SpawnRequest(
                 key=key,
@@ -95,7 +97,7 @@ class Preparer:
                 env=env,
                 options=parts.render_any(task.options, values),
                 findings=env.get("ORCH_FINDINGS"),
-                session=known.session if start.iteration > 1 else None,
+                session=run.session_of(task.id) if start.iteration > 1 else None,
                 timeout=task.timeout,
             ),
             iteration=start.iteration,
@@ -104,7 +106,7 @@ class Preparer:
             store=str(parts.directory.store),
             outputs=self._declared(task, folder),
             writes=task.writes,
-            earlier=known.outputs,
+            earlier=known.outputs if mends is None else run.artifacts_of(mends),
             inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()}
             | self._plain_inputs(task, workspace, staged),
             secret=asked_from_caller(task.env),
@@ -203,7 +205,9 @@ class Preparer:
         return None
 
     def _trusted(self, run: Orchestrator, request: ActRequest) -> ActRequest:
-        task = self.parts.plan.tasks[request.item]
+        gate = self.parts.plan.gates.get(request.item)
+        mender = gate.mender if gate is not None else None
+        task = mender or self.parts.plan.tasks[request.item]
         workspace = self.parts.workspace_of(task)
         plain = {i.name: request.inputs.get(i.name, []) for i in task.inputs if i.files is not None}
         return replace(
@@ -214,7 +218,7 @@ class Preparer:
             store=str(self.parts.directory.store),
             outputs=self._declared(task, Path(request.folder)),
             writes=task.writes,
-            earlier=run.tasks[task.id].outputs,
+            earlier=run.tasks[task.id].outputs if gate is None else run.artifacts_of(gate),
             timeout=task.timeout,
             idle_timeout=task.idle_timeout,
         )
@@ -228,6 +232,14 @@ class Preparer:
         if findings is not None and not ("findings" in task.prompt and is_template(task.prompt)):
             text += _findings_frame(findings)
         return text
+
+
+def _named_as_judged(gate: Gate, paths: Mapping[str, str]) -> dict[str, str]:
+    """What templates of a mender call the outputs: `TASK_name`, and of a gate over one task just the name."""
+    found = {word_of(name): path for name, path in paths.items()}
+    if len(gate.of) == 1:
+        found |= {name.partition(".")[2]: path for name, path in paths.items()}
+    return found
 
 
 def _findings_frame(findings: Mapping[str, Any]) -> str:

@@ -140,7 +140,9 @@ class Comparison:
 
     def _is_later_work(self, path: str) -> bool:
         relative = os.path.relpath(path, self._parts.workspace) if path.startswith("/") else path
-        return any(_may_write(task, relative) for task in self._parts.plan.tasks.values())
+        plan = self._parts.plan
+        menders = (gate.mender for gate in plan.gates.values() if gate.mender is not None)
+        return any(_may_write(task, relative) for task in (*plan.tasks.values(), *menders))
 
     def _wrong_bytes(self, found: Resumption) -> Iterator[tuple[str, str]]:
         place = {e.act: n for n, e in enumerate(self._earlier.past.acts) if isinstance(e, TaskStarted)}
@@ -174,7 +176,7 @@ class Comparison:
                 for entry in entries:
                     if "item" in entry or "sha256" not in entry or not isinstance(end, TaskFinished):
                         continue
-                    where = self._parts.workspace_of(self._parts.plan.tasks[end.task]) / entry["path"]
+                    where = self._parts.workspace_of(self._parts.plan.worker(end.task)) / entry["path"]
                     if self._digest(where) == entry["sha256"]:
                         continue
                     if not self._writer_since(where, end.act, place, found):
@@ -190,12 +192,13 @@ class Comparison:
         since = self._earlier.past.acts[place[act] + 1 :]
         result = ""
         for event in since:
-            if not isinstance(event, TaskStarted) or event.task not in self._parts.plan.tasks:
+            task = _worker(self._parts.plan, event.task) if isinstance(event, TaskStarted) else None
+            if task is None or not isinstance(event, TaskStarted):
                 continue
-            task = self._parts.plan.tasks[event.task]
             if task.scratch or not self._covers(task, where):
                 continue
-            if event.act not in kept and event.task == item_of(own):
+            mended = event.task not in self._parts.plan.tasks
+            if event.act not in kept and (mended or event.task == item_of(own)):
                 result = "dropped"
             else:
                 return "other"
@@ -207,7 +210,7 @@ class Comparison:
 
     def _live(self, task_id: str, entry: Mapping[str, Any]) -> Path | None:
         """Where the artifact still should be; None for what an agent said, and what is made again from the store."""
-        path, task = entry["path"], self._parts.plan.tasks[task_id]
+        path, task = entry["path"], self._parts.plan.worker(task_id)
         rebuilt = self._source is not self._parts
         if path.startswith(_SAID) or (rebuilt and is_rebuilt(self._parts.plan, task, path)):
             return None
@@ -260,7 +263,7 @@ def rebuild(found: Resumption, parts: Parts, source: Parts) -> None:
     for end in (e for e, _ in found.kept if isinstance(e, TaskFinished)):
         for entry in _entries(end):
             new.put(old.path(entry["sha256"]))
-            task = parts.plan.tasks[end.task]
+            task = parts.plan.worker(end.task)
             if not entry["path"].startswith(_SAID) and is_rebuilt(parts.plan, task, entry["path"]):
                 last[live_path(parts, task, entry["path"])] = entry["sha256"]
     for where, sha256 in last.items():
@@ -277,6 +280,14 @@ def _put_back(where: Path, data: bytes) -> None:
 def _entries(end: TaskFinished) -> Iterator[Mapping[str, Any]]:
     for entries in end.outputs.values():
         yield from entries
+
+
+def _worker(plan: Plan, name: str) -> Task | None:
+    """The task or mender; None when the plan has it no more."""
+    try:
+        return plan.worker(name)
+    except KeyError:
+        return None
 
 
 def _may_write(task: Task, path: str) -> bool:

@@ -124,6 +124,7 @@ class AgentRule(_Rule):
 class CriticRule(_Rule):
     """A rule of a critic's script."""
 
+    sample: Annotated[list[int], BeforeValidator(_as_list)] | None = None
     do: Annotated[list[Annotated[CriticAction, BeforeValidator(_as_action)]], BeforeValidator(_as_list)]
 
 

@@ -59,7 +59,7 @@ class Actor:
         for rule in self.script.get("script") or ():
             if all(
                 _fits(rule.get(name), self.facts.get(name))
-                for name in ("task", "gate", "iteration", "attempt")
+                for name in ("task", "gate", "iteration", "attempt", "sample")
             ):
                 return list(rule["do"])
         return [dict(action) for action in self.script.get("otherwise") or ()]
@@ -154,7 +154,10 @@ def facts_of(environment: Mapping[str, str], act: str) -> dict[str, Any]:
     names = (("task", "ORCH_TASK"), ("gate", "ORCH_GATE"))
     found: dict[str, Any] = {"act": act}
     found |= {name: environment[variable] for name, variable in names if variable in environment}
-    return found | {n: int(environment.get(f"ORCH_{n.upper()}", "1")) for n in ("iteration", "attempt")}
+    counts = {n: environment.get(f"ORCH_{n.upper()}", "1") for n in ("iteration", "attempt")}
+    if "ORCH_SAMPLE" in environment:
+        counts["sample"] = environment["ORCH_SAMPLE"]
+    return found | {name: int(count) for name, count in counts.items()}
 
 
 def main(words: list[str]) -> int:

@@ -37,6 +37,17 @@ def test_C9_a_loop_that_finds_more_each_round_ends(play):
     assert len(played.starts("work")) == 3
 
 
+def test_C9_a_loop_whose_score_does_not_rise_any_more_ends_before_its_last_round(play):
+    text = chain(judge="scores: [0.5, 0.7, 0.71, 0.7, 0.71, 0.7]")
+    play.plan(text.replace("[judge]", "[judge], max_iterations: 50, plateau: {gain: 0.02, rounds: 2}"))
+
+    played = play.run()
+
+    assert played.outcomes == {"passed": 1, "failed": 1, "skipped": 1}
+    assert "on a plateau: 0.70 → 0.71 → 0.70 rose less than 0.02 in each of the last 2 rounds" in played.text
+    assert len(played.starts("work")) == 4
+
+
 def test_C9_a_threshold_that_cannot_be_reached_is_refused(play):
     play.plan(chain().replace("critics: [judge]", "critics: [judge], threshold: 1.5"))
 

@@ -30,7 +30,9 @@ from orchharness.core.plan import (
     Then,
     Track,
     TriggerRule,
+    gate_of,
     group_node,
+    mender_of,
 )
 from orchharness.core.status import FAILURES, OVER, Transition
 
@@ -89,10 +91,16 @@ def gate(
     phase: str = "main",
     track: str = "t",
     threshold: str = "0.90",
+    mender: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Gate:
-    """A gate over tasks, over gates (`over`), or a task's own one (`own`)."""
+    """A gate over tasks, over gates (`over`), or a task's own one (`own`). `mender`: what its mender is made of."""
     found = []
+    if mender is not None:
+        spec = task(mender_of(name), phase=phase, track=track, outputs=(), **mender)
+        members = (own,) if own else of
+        written = (Output(name=f"{t}.out", kind=OutputKind.FILE, path=f"{t}.out") for t in members)
+        more["mender"] = replace(spec, outputs=tuple(written))
     if checks or check_reads:
         sources = tuple(Source(item=i, output=o) for i, _, o in (w.partition(".") for w in check_reads))
         found.append(Check(kind=CheckKind.RUN, name="run check", sources=sources))
@@ -183,6 +191,7 @@ class Done:
     changed: bool = True
     detail: str = ""
     outputs: Mapping[str, str] | None = None
+    mends: tuple[str, ...] | None = None  # of a mender: the tasks whose outputs it changed; all by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +258,7 @@ class Drive:
         self.loose = False  # results were dropped: what claims to be alone then may be two
         self._succeeded: set[str] = set()
         self._decided: set[str] = set()
+        self._mended_since: set[str] = set()  # tasks that did not work since a mender did
         self._ends: list[tuple[float, int, ev.Event]] = []
         self._later: list[tuple[float, int, ev.Event]] = []
         self._used: dict[str, int] = {}
@@ -271,6 +281,10 @@ class Drive:
         self._note_finals()
 
     def _note(self, t: Transition) -> None:
+        if t.reason.startswith("mended by"):
+            self._mended_since.add(t.item)
+        elif t.state == "running":
+            self._mended_since.discard(t.item)
         self._decided |= {t.item} if t.state in OVER else set()
         if t.state in {"passed", "waived"}:
             self._succeeded.add(t.item)
@@ -332,8 +346,11 @@ class Drive:
                 )
 
     def _start_task(self, start: StartTask) -> None:
-        spec = self.plan.tasks[start.task]
-        self._check_start(spec)
+        spec = self.plan.worker(start.task)
+        if start.task in self.plan.tasks:
+            self._check_start(spec)
+        else:
+            self._check_mender(gate_of(start.task))
         self.read[start.act] = self.run.inputs_of(spec)
         told = self.run.findings_for(start.task)
         self.told[start.act] = told and told.to_record()
@@ -366,6 +383,7 @@ class Drive:
                 attempt=start.attempt,
                 act=start.act,
                 key="k",
+                sample=start.sample,
             )
         )
         said = self._next((start.act, f"{start.gate}/{start.critic}", start.gate), Said())
@@ -425,6 +443,8 @@ class Drive:
     def _outputs(self, task: str, act: str, how: Done) -> dict[str, Any]:
         if how.outcome is not Outcome.SUCCESS:
             return {}
+        if task not in self.plan.tasks:
+            return self._mended(task, act, how)
         before = self.run.tasks[task].outputs
         found: dict[str, Any] = {}
         for output in self.plan.tasks[task].outputs:
@@ -437,6 +457,17 @@ class Drive:
             if digest is not None:
                 entry = {"path": output.path, "sha256": digest, "size": 1, "how": f"by {act}"}
                 found[output.name] = [entry]
+        return found
+
+    def _mended(self, mender: str, act: str, how: Done) -> dict[str, Any]:
+        """What a mender leaves of the outputs of the members."""
+        found = {}
+        for name, known in self.run.artifacts_of(self.plan.gates[gate_of(mender)]).items():
+            changed = how.changed and (how.mends is None or name.partition(".")[0] in how.mends)
+            entry = {**known[0], "how": "existed"}
+            found[name] = [{**entry, "sha256": f"{act}:{name}", "how": "changed"} if changed else entry]
+            if how.outputs is not None:  # what it found, and did not write itself
+                found[name] = [{**entry, "sha256": how.outputs[name]}] if name in how.outputs else [entry]
         return found
 
     def _note_finals(self) -> None:
@@ -544,6 +575,13 @@ class Drive:
         if spec.trigger_rule is TriggerRule.ONE_SUCCESS and spec.needs:
             assert any(map(self._held, graph.needs_of(self.plan, spec.id))), f"{spec.id}: nothing passed"
 
+    def _check_mender(self, gate_id: str) -> None:
+        assert self.state(gate_id) == "refining"
+        for task_id in self.plan.gates[gate_id].of:
+            assert self.state(task_id) == "passed", f"{gate_id} is mended while {task_id} works"
+            for other in self.run._ledger.over.get(task_id, ()):
+                assert other.id == gate_id or other.state not in {"ready", "judging"}
+
     def _check_judgement(self, spec: Gate) -> None:
         for task_id in spec.of:
             assert self.state(task_id) == "passed", (
@@ -557,6 +595,8 @@ class Drive:
             return True
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
             return False
+        if spec.id in self._mended_since:
+            return False  # its gate judges what a mender of another gate wrote: the task did not work
         own = self.run.gates[spec.gate]
         asked = record.refined_by in {None, own.id}
         return asked and self.state(spec.gate) in {"waiting", "ready", "judging", "refining"}
@@ -570,9 +610,9 @@ class Drive:
             assert taken <= count or self.loose, f"{name}: {taken} of {count} taken by {list(claims)}"
         for item, spec in claims.items():
             if spec.mode is FOREGROUND:
-                mine = {item, spec.gate}
+                mine = {item, spec.gate, mender_of(spec.gate or "")}
                 others = [a for a, (i, _) in run._ledger.acts.items() if i not in mine]
-                late = [a for a in others if self.state(run._ledger.acts[a][0]) == "error"]
+                late = [a for a in others if self.state(gate_of(run._ledger.acts[a][0])) == "error"]
                 assert others == late or self.loose, f"{others} run beside {item}"
         assert sum(run.counts.values()) == len(run.selected)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 
 from build import (
@@ -30,7 +31,7 @@ from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Combine, OnExhausted, Plan, Refine, Severity
+from orchharness.core.plan import Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
@@ -82,7 +83,7 @@ def plans(draw: st.DrawFn) -> Plan:
             nodes.append(f"A{number}")
     critics = [
         critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
-        critic("other", criteria={}, mode=FOREGROUND),
+        critic("other", criteria={}, mode=FOREGROUND, after=draw(st.sampled_from([(), ("critic",)]))),
     ]
     whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
     return _with_skips(draw, whole)
@@ -149,9 +150,14 @@ def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
         checks=not human and rarely(draw),
         critics=[] if human else draw(st.sampled_from([["critic"], ["critic", "other"]])),
         max_iterations=most,
+        samples=draw(st.sampled_from([1, 1, 1, 2, 3])),
+        confirm_on_fail=draw(st.sampled_from([0, 0, 1, 2])),
+        plateau=draw(st.sampled_from([None, None, Plateau(gain=Decimal("0.05"), rounds=1)])),
         min_iterations=draw(st.integers(1, most)) if rarely(draw) else 1,
         on_exhausted=exhausted,
         refine=draw(st.sampled_from(Refine)),
+        session=draw(st.sampled_from(Session)),
+        mender={"attempts": draw(st.integers(1, 2))} if rarely(draw) else None,
         combine=draw(st.sampled_from(Combine)),
         block_on=draw(st.sampled_from([None, None, Severity.CRITICAL])),
         **place,

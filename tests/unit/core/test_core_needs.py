@@ -9,6 +9,7 @@ from build import ALL_DONE, Done, Drive, Said, failed, gate, plan, task
 
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
+from orchharness.core.needs import Needs
 from orchharness.core.orchestrator import RunView
 from orchharness.core.plan import Input
 from orchharness.errors import OrchError
@@ -342,3 +343,11 @@ def test_a_watcher_sees_the_run_as_it_stands(drive):
     assert (view.state, view.counts) == ("passed", {"passed": 2})
     assert [s.id for s in view.items()] == ["A", "G"]
     assert view.status("G").type == "gate"
+
+
+def test_what_failed_stays_failed():
+    needs = Needs(plan(task("A"), task("B", "A")), ["A", "B"])
+    needs.settle("A", ok=False, root="A failed")
+    needs.settle("A", ok=True)
+
+    assert needs.settled == {"A": False}

@@ -53,7 +53,7 @@ class Session(Drive):
 
     def _go_on(self, started) -> None:
         if isinstance(started, ev.TaskStarted):
-            self.read[started.act] = self.run.inputs_of(self.plan.tasks[started.task])
+            self.read[started.act] = self.run.inputs_of(self.plan.worker(started.task))
         else:
             self.shown[started.act] = self.run.artifacts_of(self.plan.gates[started.gate])
         if isinstance(started, ev.TaskStarted):
@@ -324,6 +324,78 @@ def test_what_a_result_depends_on_is_told_by_its_name():
         "N": "it is new",
         "G/critic": "prompt changed",
     }
+
+
+MENDED = plan(task("A"), task("B", reads={"a": "A.out"}), gate("G", "A", "B", mender={}))
+ONCE = {"G": [Said(score=0.5), Said()], "G.mender": Done(mends=("A",))}
+
+
+def test_a_mender_without_an_end_is_taken_over_as_running():
+    first = Drive(MENDED, ONCE).play(28)
+    again = Session.after(first.events, MENDED, ONCE | {"G": Said()})
+
+    assert first.acts[-1] == "G.mender.i2.a1"
+    assert again.run.acts == ("G.mender.i2.a1",)
+    assert again.found.reasons["G"] == "re-attached"
+    assert again.play().starts() == ["B.i2.a1", "G.i2.critic.a1"]
+
+
+def test_a_mender_that_is_another_one_now_takes_what_followed_from_it_with_it():
+    first = Drive(MENDED, ONCE).play()
+    again = Session.after(first.events, MENDED, ONCE, redo={"G.mender": "prompt changed"}).play()
+
+    assert again.found.reasons["G"] == "re-run: prompt changed"
+    assert set(again.found.dropped) == {"G.mender.i2.a1", "B.i2.a1", "G.i2.critic.a1"}
+    assert again.starts()[0] == "G.mender.i2.a1.r2"
+    assert again.state("G") == "passed"
+
+
+def test_work_of_a_mender_that_the_plan_has_no_more_does_not_count():
+    first = Drive(MENDED, ONCE).play()
+    now = plan(task("A"), task("B", reads={"a": "A.out"}), gate("G", "A", "B"))
+    again = Session.after(first.events, now, {"G": Said()}).play()
+
+    assert "G.mender.i2.a1" in again.found.dropped
+    assert again.starts()[:1] == ["A.i2.a1"]
+
+
+def test_a_mender_that_was_cancelled_is_asked_again():
+    first = Drive(MENDED, ONCE)
+    first.at(28, ev.StopRequested, reason="Ctrl-C", cancel=True, interrupted=True).play()
+    again = Session.after(over(first), MENDED, ONCE | {"G": Said()}).play()
+
+    assert first.acts[-1] == "G.mender.i2.a1"
+    assert again.starts() == ["G.mender.i2.a2", "B.i2.a1", "G.i2.critic.a1"]
+
+
+def test_judgements_that_are_wanted_besides_are_the_only_ones_made():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole).play()
+    now = plan(task("A"), gate("G", own="A", samples=3))
+    again = Session.after(over(first), now).play()
+
+    assert again.found.dropped == {}
+    assert again.starts() == ["G.i1.critic.s2.a1", "G.i1.critic.s3.a1"]
+
+
+def test_judgements_that_are_not_wanted_any_more_are_dropped():
+    whole = plan(task("A"), gate("G", own="A", samples=3))
+    first = Drive(whole, {"G": [Said(), Said(score=0.1), Said(score=0.1)]}).play(16)
+    again = Session.after(first.events, plan(task("A"), gate("G", own="A"))).play()
+
+    assert set(again.found.dropped) == {"G.i1.critic.s2.a1", "G.i1.critic.s3.a1", "A.i2.a1"}
+    assert again.state("G") == "passed"
+
+
+def test_an_answer_that_is_missing_among_several_is_asked_for_alone():
+    whole = plan(task("A"), gate("G", own="A", samples=3))
+    slow = {"G.i1.critic.s2.a1": Said(seconds=60)}
+    first = Drive(whole, slow).play(20)
+    again = Session.after(first.events, whole)
+
+    assert again.run.acts == ("G.i1.critic.s2.a1",)
+    assert again.play().starts() == []
+    assert again.state("G") == "passed"
 
 
 # ---- any plan, any prefix -----------------------------------------------------------------------

@@ -46,6 +46,42 @@ def test_a_wider_gate_makes_the_own_gates_judge_again(explained):
     assert counts(found) == {"task": (1, 6), "critic c": (2, 9), "checks": (1, 3)}
 
 
+def test_critics_count_as_often_as_they_judge(explained):
+    found = explained("""
+        critics: {c: {run: "true", criteria: {q: 1}}}
+        tasks:
+          a:
+            run: "true"
+            outputs: {o: a.md}
+            gate: {critics: [c], checks: [{run: "true"}], samples: 3, confirm_on_fail: 2, max_iterations: 2}
+    """)
+
+    assert counts(found) == {"task": (1, 2), "critic c": (3, 10), "checks": (1, 2)}
+
+
+def test_menders_count_in_place_of_the_members_they_work_for(explained):
+    found = explained("""
+        agents: {fixer: {kind: command, run: [x]}, own: {kind: command, run: [x]}}
+        critics: {c: {run: "true", criteria: {q: 1}}}
+        tracks:
+          t:
+            tasks:
+              a:
+                run: "true"
+                outputs: {o: a.md}
+                gate: {critics: [c], refine: {agent: own}, max_iterations: 2}
+              b: {run: "true", inputs: {a: a.o}, outputs: {o: b.md}}
+            gate: {critics: [c], refine: {agent: fixer}, max_iterations: 4}
+    """)
+
+    assert counts(found) == {
+        "task": (2, 1 + 4),
+        "task own": (0, 4),
+        "task fixer": (0, 3),
+        "critic c": (2, 4 * 2 + 4),
+    }
+
+
 def test_an_agent_that_judges_is_told_with_its_options(explained):
     found = explained("""
         agents: {reader: {kind: model, allow: [Read]}}
