@@ -18,9 +18,8 @@ PATTERN: Final = rf"^\s*(?:(?=[0-9]){_DURATION.pattern}|(?=[Pp].){_ISO.pattern})
 """The same for a JSON Schema, which cannot tell nothing at all from a time span."""
 _SECONDS: Final = (86_400, 3_600, 60, 1)
 _PLAIN_NUMBER: Final = re.compile(_NUMBER)
-_SPOKEN: Final = re.compile(
-    rf"{_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)",
-    re.IGNORECASE,
+_SPOKEN: Final = (
+    rf"(?i){_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)"
 )
 _TEN_YEARS: Final = 3650 * 86_400
 
@@ -48,8 +47,8 @@ class Duration:
 
 def _meant_duration(text: str) -> str:
     """`; did you mean '30m'?` for `30 minutes`, else nothing."""
-    parts = list(_SPOKEN.finditer(text))
-    rest = _SPOKEN.sub("", text).replace("and", "").strip(" ,")
+    parts = list(re.finditer(_SPOKEN, text))
+    rest = re.sub(_SPOKEN, "", text).replace("and", "").strip(" ,")
     units = ["dhms".index(unit.lower()) for part in parts for unit in part.groups()[1:] if unit]
     if rest or not parts or len(set(units)) != len(units):
         return ""
