@@ -10,14 +10,12 @@ from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.values import short, text_of
 
 _NUMBER: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)"
-_DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-_ISO: Final = re.compile(
-    rf"[Pp](?:{_NUMBER}[Dd])?(?:[Tt](?:{_NUMBER}[Hh])?(?:{_NUMBER}[Mm])?(?:{_NUMBER}[Ss])?)?"
-)
-PATTERN: Final = rf"^\s*(?:(?=[0-9]){_DURATION.pattern}|(?=[Pp].){_ISO.pattern})\s*$"
+# Texts, compiled when they are first used: few plans have a time span of each form.
+_DURATION: Final = rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?"
+_ISO: Final = rf"[Pp](?:{_NUMBER}[Dd])?(?:[Tt](?:{_NUMBER}[Hh])?(?:{_NUMBER}[Mm])?(?:{_NUMBER}[Ss])?)?"
+PATTERN: Final = rf"^\s*(?:(?=[0-9]){_DURATION}|(?=[Pp].){_ISO})\s*$"
 """The same for a JSON Schema, which cannot tell nothing at all from a time span."""
 _SECONDS: Final = (86_400, 3_600, 60, 1)
-_PLAIN_NUMBER: Final = re.compile(_NUMBER)
 _SPOKEN: Final = (
     rf"(?i){_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)"
 )
@@ -33,9 +31,9 @@ class Duration:
         """The seconds; raises FieldError."""
         scalar = text_of(node, "a duration")
         text = scalar.text.strip()
-        if _PLAIN_NUMBER.fullmatch(text):
+        if re.fullmatch(_NUMBER, text):
             raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
-        match = _DURATION.fullmatch(text) or _ISO.fullmatch(text)
+        match = re.fullmatch(_DURATION, text) or re.fullmatch(_ISO, text)
         if match is None or not any(match.groups()):
             like = "write it like 90s, 30m, 2h, 1d, 1h30m or PT30M"
             raise FieldError(node, f"{short(text)} is no duration: {like}{_meant_duration(text)}")
