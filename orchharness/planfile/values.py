@@ -61,7 +61,7 @@ class Identifier:
     __slots__ = ()
 
     def read(self, node: Node, problems: Problems) -> str:
-        scalar = text_of(node)
+        scalar = no_boolean(text_of(node))
         check_id(scalar)
         return scalar.text
 
