@@ -117,7 +117,7 @@ def _word(node: Node) -> str:
 def _shell_command(node: Node) -> Command:
     if not isinstance(node, Scalar):
         raise FieldError(node, f"with 'shell: true' expected one text, found {describe(node)}")
-    text = text_of(node, "one text").text
+    text = no_boolean(text_of(node, "one text"), "one text", numbers=False).text
     if not text.strip():
         raise FieldError(node, "the command is empty")
     return Command(argv=(text,), shell=True)  # noqa: S604 - only says so, nothing is run here

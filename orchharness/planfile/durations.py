@@ -10,20 +10,17 @@ from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.values import short, text_of
 
 _NUMBER: Final = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)"
-_DURATION: Final = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-_ISO: Final = re.compile(
-    rf"[Pp](?:{_NUMBER}[Dd])?(?:[Tt](?:{_NUMBER}[Hh])?(?:{_NUMBER}[Mm])?(?:{_NUMBER}[Ss])?)?"
-)
-_ONE: Final = rf"(?:(?=[0-9]){_DURATION.pattern}|(?=[Pp].){_ISO.pattern})"
+# Texts, compiled when they are first used: few plans have a time span of each form.
+_DURATION: Final = rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?"
+_ISO: Final = rf"[Pp](?:{_NUMBER}[Dd])?(?:[Tt](?:{_NUMBER}[Hh])?(?:{_NUMBER}[Mm])?(?:{_NUMBER}[Ss])?)?"
+_ONE: Final = rf"(?:(?=[0-9]){_DURATION}|(?=[Pp].){_ISO})"
 PATTERN: Final = rf"^\s*{_ONE}\s*$"
 """The same for a JSON Schema, which cannot tell nothing at all from a time span."""
 RANGE_PATTERN: Final = rf"^\s*{_ONE}(?:\s*\.\.\s*{_ONE})?\s*$"
 _SECONDS: Final = (86_400, 3_600, 60, 1)
 _FORMS: Final = "90s, 30m, 2h, 1d, 1h30m or PT30M"
-_PLAIN_NUMBER: Final = re.compile(_NUMBER)
-_SPOKEN: Final = re.compile(
-    rf"{_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)",
-    re.IGNORECASE,
+_SPOKEN: Final = (
+    rf"(?i){_NUMBER}\s*(?:(d)(?:ays?)?|(h)(?:(?:ou)?rs?)?|(m)(?:in(?:ute)?s?)?|(s)(?:ec(?:ond)?s?)?)"
 )
 TEN_YEARS: Final = 3650 * 86_400
 
@@ -37,7 +34,7 @@ class Span(NamedTuple):
 
 def seconds_in(text: str) -> float | None:
     """The seconds that the words say; None when they are no duration."""
-    match = _DURATION.fullmatch(text) or _ISO.fullmatch(text)
+    match = re.fullmatch(_DURATION, text) or re.fullmatch(_ISO, text)
     if match is None or not any(match.groups()):
         return None
     return sum(float(n) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True) if n)
@@ -97,15 +94,15 @@ class Estimate:
 
 def _with_unit(node: Node) -> str:
     text = text_of(node, "a duration").text.strip()
-    if _PLAIN_NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         raise FieldError(node, f"{text}: say the unit, e.g. {text}s or {text}m")
     return text
 
 
 def _meant_duration(text: str) -> str:
     """`; did you mean '30m'?` for `30 minutes`, else nothing."""
-    parts = list(_SPOKEN.finditer(text))
-    rest = _SPOKEN.sub("", text).replace("and", "").strip(" ,")
+    parts = list(re.finditer(_SPOKEN, text))
+    rest = re.sub(_SPOKEN, "", text).replace("and", "").strip(" ,")
     units = ["dhms".index(unit.lower()) for part in parts for unit in part.groups()[1:] if unit]
     if rest or not parts or len(set(units)) != len(units):
         return ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchharness.core.acts import Kind
-from orchharness.core.plan import LANGUAGE_VERSION
+from orchharness.core.plan import LANGUAGE_VERSION, Refine, Session
 from orchharness.planfile.durations import PATTERN, RANGE_PATTERN, Duration, Estimate
 from orchharness.planfile.kindschemas import COMMAND_KEYS, options_schema
 from orchharness.planfile.meanings import meaning
@@ -24,11 +24,13 @@ from orchharness.planfile.schema import (
     INPUT,
     JSON_CHECK,
     LANE,
+    MENDER,
     NOT_ASKING,
     OPTION,
     OUTPUT,
     PHASE,
     PLAN,
+    PLATEAU,
     PROMPT_FILE,
     PYTEST_CHECK,
     SKIP,
@@ -90,8 +92,10 @@ _TABLES: Final[Mapping[str, tuple[Json, Table]]] = {
     "file check": (_PATH, FILE_CHECK),
     "json check": (_PATH, JSON_CHECK),
     "then": ({"enum": list(THEN)}, SKIP),
+    "plateau": ({"const": "off"}, PLATEAU),
 }
 _LISTS: Final[Mapping[str, tuple[Json, Table]]] = {
+    "refine": ({"enum": [*Refine, *Session]}, MENDER),
     "input": ({"type": "string", "pattern": r"[./]"}, INPUT),
     "pytest check": (_WORD, PYTEST_CHECK),
 }
@@ -106,6 +110,8 @@ _RULES: Final[tuple[tuple[Table, Json], ...]] = (
     (CROSS, {"required": ["from", "to"]}),
     (TRACK, {"required": ["tasks"]}),
     (PHASE, {"anyOf": [{"required": [part]} for part in ("tasks", "tracks", "gates")]}),
+    (PLATEAU, {"required": ["gain"]}),
+    (MENDER, {"oneOf": [{"required": ["run"]}, {"required": ["agent"]}]}),
     (OPTION, {"required": ["id", "then"]}),
     (SKIP, {"required": ["skip"]}),
     (CRITIC, {"dependentRequired": {"shell": ["run"]}}),

@@ -17,9 +17,7 @@ from orchharness.planfile.schema import INPUT
 from orchharness.planfile.values import text_of
 
 EVALUATION: Final = "evaluation"
-_SPOKEN: Final = re.compile(
-    r"(?:\$?\{\{\s*)?(?:tasks\.)?([\w-]+)\.(?:outputs\.)?([\w-]+)(?:\s*\}\})?", re.ASCII
-)
+_SPOKEN: Final = r"(?:\$?\{\{\s*)?(?:tasks\.)?([\w-]+)\.(?:outputs\.)?([\w-]+)(?:\s*\}\})?"
 _GROUP: Final = re.compile(r"[A-Za-z][\w-]*/[A-Za-z][\w-]*\.\*", re.ASCII)
 
 
@@ -106,7 +104,7 @@ def _references(names: Names, task: TaskDraft, scalar: Scalar) -> list[Source]:
         raise FieldError(scalar, _no_reference(names, scalar))
     if output == "*":
         return _all_of(names, task, scalar, item_id)
-    if names.get(item_id) is None and (spoken := _SPOKEN.fullmatch(scalar.text)):
+    if names.get(item_id) is None and (spoken := re.fullmatch(_SPOKEN, scalar.text, re.ASCII)):
         meant = f"{spoken[1]}.{spoken[2]}"
         if names.get(spoken[1]) is not None:
             raise FieldError(scalar, f"{scalar.text!r} is no TASK.output: write '{meant}'")

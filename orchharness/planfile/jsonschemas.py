@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from orchharness.planfile.context import Context
@@ -27,6 +26,8 @@ def schema_file(context: Context, node: Node) -> str:
 
 
 def _check(path: Path, node: Node) -> None:
+    import json  # only plans with schemas pay for it
+
     name = path.name
     try:
         text = path.read_text("utf-8-sig") if path.stat().st_size <= MAX_BYTES else ""
@@ -38,7 +39,7 @@ def _check(path: Path, node: Node) -> None:
         raise FieldError(node, what) from None
     except (ValueError, RecursionError) as error:
         raise FieldError(node, f"schema {name!r} is no JSON: {error}") from None
-    from jsonschema import SchemaError  # only plans with schemas pay for it
+    from jsonschema import SchemaError
     from jsonschema.validators import validator_for
 
     try:

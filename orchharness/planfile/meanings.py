@@ -36,7 +36,10 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     "block_on": "a finding of this severity fails the gate whatever the score",
     "min_iterations": "the least number of times that the work is done and judged",
     "max_iterations": "the greatest number of times that the work is done and judged",
-    "refine": "who works on the findings: blamed (whom they name) or all",
+    "refine": "who works on the findings: blamed (whom they name), all, or a mender {agent, prompt, writes}; and in which session: resume, fresh",
+    "samples": "how often each critic judges; the median counts",
+    "confirm_on_fail": "how many more judgements a failing score needs before it is believed",
+    "plateau": "stop refining when the score rose by less than `gain` in each of the last `rounds`; or off",
     "on_exhausted": "when the iterations are used up: fail, ask a person, or accept with the score on record",
     "path": "a path or glob, relative to the workspace, written with /",
 }
@@ -89,6 +92,11 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "question": "what a person is asked",
         "options": "what a person may choose",
     },
+    "plateau": {"gain": "the least rise of the score", "rounds": "how many rounds in a row; default 2"},
+    "a mender": {
+        "agent": "the name of the agent that mends",
+        "writes": "the outputs that it may change; default: those of all tasks that the gate judges",
+    },
     "an option": {
         "id": "what is typed to choose it",
         "label": "what it means, for people",
@@ -123,6 +131,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "a critic": {
         "agent": "the name of the agent that judges; with `prompt`",
+        "after": "critics of the same gate whose evaluations it reads",
         "criteria": "criterion → weight; the weights sum to 1. Without any it gives findings only",
     },
     "a cross_pollination edge": {

@@ -12,7 +12,6 @@ from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.excerpt import excerpt
 from orchharness.planfile.files import MAX_BYTES, absolute
-from orchharness.planfile.foreign import foreign_format
 from orchharness.planfile.loader import load
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar
@@ -127,16 +126,24 @@ def _fields(problems: Problems) -> Fields:
         what = f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}{hint}"
         problems.add(tree, what)
         raise problems.error()
-    foreign = foreign_format(tree.entries)
-    if foreign is not None:
-        problems.add(tree, f"this is no plan{foreign}: a plan begins with 'orchharness: 1' and has 'tasks'")
-        raise problems.error()
+    if "orchharness" not in tree.entries:
+        _refuse_foreign_format(tree, problems)
     _refuse_too_many(tree, problems)
     try:
         return PLAN.read(tree, problems)
     except FieldError as error:
         problems.add_error(error)
         raise problems.error() from None
+
+
+def _refuse_foreign_format(tree: MappingNode, problems: Problems) -> None:
+    """One fault for a file that is something else, instead of one for each of its keys."""
+    from orchharness.planfile.foreign import foreign_format
+
+    foreign = foreign_format(tree.entries)
+    if foreign is not None:
+        problems.add(tree, f"this is no plan{foreign}: a plan begins with 'orchharness: 1' and has 'tasks'")
+        raise problems.error()
 
 
 def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:

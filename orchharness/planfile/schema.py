@@ -130,14 +130,16 @@ PYTEST_CHECK: Final = Table(
     what="a pytest check", keys={"paths": Words("paths"), "min": Raw("a number from 0 to 1", "ratio")}
 )
 
-PLATEAU: Final = Table(what="plateau", keys={"gain": Raw("a number from 0 to 1"), "rounds": Count(1, 1_000)})
+PLATEAU: Final = Table(
+    what="plateau", keys={"gain": Raw("a number from 0 to 1", "ratio"), "rounds": Count(1, 1_000)}
+)
 
 MENDER: Final = Table(
     what="a mender",
     keys={
         **_RUN,
         **_EXECUTION,
-        "agent": Raw("the name of an agent"),
+        "agent": Raw("the name of an agent", "text"),
         "prompt": _PROMPT,
         "writes": Words("paths"),
         "env": _ENV,
@@ -159,8 +161,8 @@ _GATE_KEYS: Final[_Keys] = {
     "confirm_on_fail": Count(0, 100),
     "min_iterations": Count(1, 1_000),
     "max_iterations": Count(1, 1_000),
-    "plateau": Raw("{gain: 0.02, rounds: 2}, or off"),
-    "refine": Raw("blamed, all, resume, fresh, or {agent, prompt, writes}"),
+    "plateau": Raw("{gain: 0.02, rounds: 2}, or off", "plateau"),
+    "refine": Raw("blamed, all, resume, fresh, or {agent, prompt, writes}", "refine"),
     "on_exhausted": Choice(_words(OnExhausted)),
 }
 SKIP: Final = Table(what="then", keys={"skip": Words("tasks, gates, tracks or phases")})

@@ -10,7 +10,6 @@ from collections.abc import Mapping as AbstractMapping
 from typing import Any, Final
 
 from orchharness.core.plan import EMPTY
-from orchharness.planfile.foreign import FOREIGN, foreign_word
 from orchharness.planfile.near import nearest
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems
@@ -132,6 +131,8 @@ class Table:
     def _unknown(self, name: str, value: Node, problems: Problems) -> str:
         if name in self.later:
             return f"{name!r} in {self.what} is not supported yet: leave it out"
+        from orchharness.planfile.foreign import foreign_word  # only where something is wrong
+
         start = f"unknown key {name!r} in {self.what}"
         if name[:1].isspace():
             return f"{start}: the line begins with U+{ord(name[0]):04X}, indent with plain spaces"
@@ -152,6 +153,8 @@ class Table:
 
     def _near(self, name: str) -> str | None:
         """What to write instead of a misspelt foreign word, where no own word is near."""
+        from orchharness.planfile.foreign import FOREIGN
+
         known = [*self.keys, *self.later]
         if nearest(name, known) is not None:
             return None

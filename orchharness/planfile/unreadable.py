@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what YAML forbids of ASCII
 _FORBIDDEN: Final = "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-_CONFLICT: Final = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
+_CONFLICT: Final = r"^(<{7}|={7}|>{7}|\|{7})( |$)"
 _INDICATORS: Final = "@`%"
 _WORDS: Final = {  # a part of the parser's words -> ours
     "expected node content": "a value is missing just before this: a comma too many, a bracket left open, or a ' #' that begins a comment",
@@ -57,7 +57,7 @@ def fault_of(text: str, error: Any) -> Fault:
     """What a yaml.MarkedYAMLError means."""
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    if conflict := _CONFLICT.search(text):
+    if conflict := re.search(_CONFLICT, text, re.MULTILINE):
         place = _place(text, conflict.start())
         return Fault(*place, "not YAML: the marks of a merge conflict are in the file: settle it first")
     lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)

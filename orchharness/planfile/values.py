@@ -10,7 +10,6 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
-from orchharness.planfile.foreign import SYNONYMS
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, Problems, listed
 
@@ -62,7 +61,7 @@ class Identifier:
     __slots__ = ()
 
     def read(self, node: Node, problems: Problems) -> str:
-        scalar = text_of(node)
+        scalar = no_boolean(text_of(node))
         check_id(scalar)
         return scalar.text
 
@@ -116,6 +115,8 @@ class Choice:
             raise FieldError(
                 node, f"{scalar.text!r} is not supported yet: write one of {listed(self.options)}"
             )
+        from orchharness.planfile.foreign import SYNONYMS  # only where something is wrong
+
         same = SYNONYMS.get(scalar.text.lower().replace("-", "_"))
         guess = (
             f"; did you mean {same!r}?" if same in self.options else problems.guess(scalar.text, self.options)
