@@ -92,6 +92,8 @@ class Mending:
         fresh: dict[str, dict[str, Any]] = {}
         for name, found in event.outputs.items():
             task, _, output = name.partition(".")
+            if self._ledger.tasks[task].task.ask is not None:  # what a person answered stands
+                continue
             if _mended(self._ledger.tasks[task].outputs.get(output, ()), found, retried=retried):
                 fresh.setdefault(task, {})[output] = found
         roots = self._refining.set_out(record, list(fresh))

@@ -7,7 +7,6 @@ its place. Bounded: 5 MiB, and what `planfile.source` bounds.
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import Final, NamedTuple
 
 from orchharness.errors import Location, OrchError, Problem
@@ -151,7 +150,7 @@ def _document(text: str, shown: str, whole: str) -> Document | None:
     try:
         tree = read_tree(text, problems)
     except SourceError as error:
-        problems.add(error.node, _with_advice(error.message, text, error.node.line))
+        problems.add(error.node, error.message)
         raise UnreadableError(list(problems.error().problems)) from None
     if tree is None:
         return None
@@ -162,13 +161,6 @@ def _document(text: str, shown: str, whole: str) -> Document | None:
 def _joined(match: re.Match[str]) -> str:
     high, low = (int(half, 16) for half in match.groups())
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
-
-
-def _with_advice(message: str, text: str, line: int) -> str:
-    row = next(islice(text.split("\n"), line - 1, None), "")
-    if "cannot start any token" in message and "\t" in row[: len(row) - len(row.lstrip())]:
-        return f"{message}: YAML is not indented with tabs, write spaces"
-    return message
 
 
 def _in_own_words(problem: Problem) -> Problem:

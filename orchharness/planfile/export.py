@@ -95,7 +95,6 @@ _TABLES: Final[Mapping[str, tuple[Json, Table]]] = {
     "plateau": ({"const": "off"}, PLATEAU),
 }
 _LISTS: Final[Mapping[str, tuple[Json, Table]]] = {
-    "refine": ({"enum": [*Refine, *Session]}, MENDER),
     "input": ({"type": "string", "pattern": r"[./]"}, INPUT),
     "pytest check": (_WORD, PYTEST_CHECK),
 }
@@ -179,7 +178,14 @@ class _Export:
             plain, table = _LISTS[form]
             listed = {"type": "array", "items": plain, "minItems": 1}
             return {"anyOf": [plain, listed, self._reference(table)]}
+        return self._special(form)
+
+    def _special(self, form: str) -> Json:
+        """Forms that no other one is like."""
         match form:
+            case "refine":
+                one = {"anyOf": [{"enum": [*Refine, *Session]}, self._reference(MENDER)]}
+                return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 2}]}
             case "checks" | "options":
                 return {"type": "array", "items": self._reference(CHECK if form == "checks" else OPTION)}
             case "lanes":

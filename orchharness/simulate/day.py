@@ -65,7 +65,7 @@ class _Story:
 
     def _spawned(self, events: Sequence[ev.TaskStarted]) -> Iterator[str]:
         if len(events) == 1:
-            mode = self._plan.tasks[events[0].task].mode
+            mode = self._plan.worker(events[0].task).mode
             alone = ": nothing else starts until it is decided" if mode is Mode.FOREGROUND else ""
             yield f"spawn {self._named(events[0])} in the {mode}{alone}"
             return

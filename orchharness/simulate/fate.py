@@ -41,14 +41,14 @@ class Fates:
 
     def of_task(self, task: str, iteration: int, attempt: int) -> Fate:
         """How that act of the task ends."""
-        return self._drawn(task, iteration, attempt, self._plan.tasks[task].timeout)
+        return self._drawn(task, iteration, attempt, self._plan.worker(task).timeout)
 
-    def of_judgement(self, gate: str, critic: str, iteration: int, attempt: int) -> Fate:
+    def of_judgement(self, gate: str, critic: str, iteration: int, attempt: int, sample: int = 1) -> Fate:
         """How that act of the critic ends; what it says is `evaluation`."""
         timeout = None if critic == CHECKS else self._plan.critics[critic].timeout
-        return self._drawn(f"{gate}/{critic}", iteration, attempt, timeout)
+        return self._drawn(f"{gate}/{critic}", iteration, attempt, timeout, sample)
 
-    def _drawn(self, act: str, iteration: int, attempt: int, timeout: float | None) -> Fate:
+    def _drawn(self, act: str, iteration: int, attempt: int, timeout: float | None, sample: int = 1) -> Fate:
         assumed = self._assumed
         takes, factor = assumed.seconds.get(act, NO_TIME), 1.0
         if iteration > 1:
@@ -57,7 +57,8 @@ class Fates:
         if not (takes.spread or dies):
             fate = Fate(takes.mean * factor, usd=takes.acts[0][1] if isinstance(takes, Measured) else 0.0)
         else:
-            fate = _thrown(Random(f"{self._prefix}{act}.i{iteration}.a{attempt}"), takes, factor, dies)  # noqa: S311
+            which = f"i{iteration}.a{attempt}" if sample == 1 else f"i{iteration}.s{sample}.a{attempt}"
+            fate = _thrown(Random(f"{self._prefix}{act}.{which}"), takes, factor, dies)  # noqa: S311
         if timeout is not None and fate.seconds > timeout and assumed.timeouts:
             fate = Fate(timeout, Outcome.TIMEOUT, "longer than its timeout (simulated)", fate.usd)
         price = assumed.prices.get(act)

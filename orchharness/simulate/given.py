@@ -218,6 +218,8 @@ def _chances(plan: Plan, assumed: Assumptions) -> Iterator[str]:
         yield f"a round of judgements fails with a probability of {_shares(fails)}"
     elif plan.gates:
         yield "every gate passes (--fail 0.3 says otherwise)"
+    if any(t.ask for t in plan.tasks.values()) or any(g.options for g in plan.gates.values()):
+        yield "people answer at once, when nothing else can go on, and let the work go on where they can"
     dies = {a: p for a, p in assumed.dies.items() if p}
     if not dies:
         yield "no agent dies (--die 0.05 says otherwise)"

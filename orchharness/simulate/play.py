@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
-from orchharness.core.plan import Plan, Task
+from orchharness.core.plan import Plan, Task, Then
 from orchharness.core.status import Transition
 from orchharness.simulate.fate import Fate, Fates
 
+_WISHES = (Then.PASS, Then.SKIP, Then.FAIL)  # what a person chooses: the first of these that can be
 Watch = Callable[[ev.Event, Sequence[Transition]], None]
 
 
@@ -110,7 +111,29 @@ class _Play:
                 break
             for instruction in found:
                 self._carry_out(instruction)
+        if not self._ends and self._run.wake_at() is None and self._answered():
+            self._start()
         self._peak = max(self._peak, len(self._ends))
+
+    def _answered(self) -> bool:
+        """Let a person answer, so that the work goes on where that can be chosen; False: nobody is asked."""
+        for asked in self._run.questions:
+            chosen = sorted((_WISHES.index(o.then), o.id) for o in asked.options if o.then in _WISHES)
+            if asked.options and not chosen:
+                continue
+            option = chosen[0][1] if chosen else ev.ANSWER
+            decision = ev.DecisionTaken(
+                at=self._now,
+                item=asked.item,
+                question=asked.name,
+                number=asked.number,
+                option=option,
+                by="the simulation",
+            )
+            if self._run.objection(decision) is None:
+                self._apply(decision)
+                return True
+        return False
 
     def _carry_out(self, start: StartTask | StartJudgement | CancelAct) -> None:
         assert not isinstance(start, CancelAct), "only a stop cancels, and nobody stops a simulation"
@@ -122,8 +145,8 @@ class _Play:
             self._apply(ev.TaskStarted(task=item, **values))
         else:
             item = start.gate
-            fate = self._fates.of_judgement(item, start.critic, start.iteration, start.attempt)
-            self._apply(ev.JudgementStarted(gate=item, critic=start.critic, **values))
+            fate = self._fates.of_judgement(item, start.critic, start.iteration, start.attempt, start.sample)
+            self._apply(ev.JudgementStarted(gate=item, critic=start.critic, sample=start.sample, **values))
         number = len(self._legs)
         ready, because = self._ready.get(item, (0.0, None))
         waited = ready < self._now and self._last is not None and self._legs[self._last].end == self._now
@@ -159,7 +182,7 @@ class _Play:
             values["usage"] = {"usd": fate.usd}
         well = fate.outcome is Outcome.SUCCESS
         if isinstance(start, StartTask):
-            made = _outputs(self._plan.tasks[start.task], start.act) if well else {}
+            made = _outputs(self._plan.worker(start.task), start.act) if well else {}
             return ev.TaskFinished(task=start.task, outputs=made, **values)
         said = self._fates.evaluation(start.gate, start.critic, start.iteration) if well else {}
         return ev.JudgementFinished(gate=start.gate, critic=start.critic, evaluation=said, **values)
