@@ -241,6 +241,8 @@ class Refining:
 
     def _lost(self, task: str, reason: str) -> None:
         for record in self._ledger.over.get(task, ()):
+            if record.stale:  # it does not judge again: who waits for that need not
+                self._ledger.due.append((Due.CLOSED, record.id))
             record.bereft, record.stale = True, False
             if record.turn:
                 self.doom(record, (GateState.FAILED, reason))

@@ -582,3 +582,26 @@ def test_a_member_after_two_others_waits_for_both(drive):
     run = drive(*items, script=script).play()
 
     assert run.spans["C.i2.a1"][0] == run.spans["B.i2.a1"][1]
+
+
+def test_a_gate_that_waits_for_another_to_judge_again_goes_on_when_that_never_will(drive):
+    items = (
+        task("A"),
+        gate("O", own="A", max_iterations=1),
+        task("B"),
+        gate("M", "A", "B", max_iterations=2),
+        task("LATER"),
+        gate("W", "A", max_iterations=2, needs=("LATER",)),
+        gate("N", "B", max_iterations=2, needs=("LATER",)),
+    )
+    script = {
+        "O": [Said(score=1), Said(score=0.2, seconds=50)],  # what M judged is lost, while N waits for M
+        "LATER": Done(seconds=40),
+        "W": Said(score=0.2),
+        "N": [Said(score=0.2), Said(score=1)],
+    }
+    played = drive(*items, script=script).play()
+
+    assert played.path_of("M") == ["ready", "judging", "passed"]
+    assert played.state("W") == "failed"
+    assert played.state("N") == "passed"
