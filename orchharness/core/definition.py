@@ -23,13 +23,13 @@ def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
     """Item -> field -> value. Critics stand as `GATE/critic`, a gate's checks as `GATE/checks`."""
     found: dict[str, dict[str, Any]] = {}
     for task in plan.tasks.values():
-        found[task.id] = _with_variables(plan, _task(task))
+        found[task.id] = _with_variables(plan, _task(task), task.matrix)
     for gate in plan.gates.values():
         found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
         if gate.checks:
-            found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))
+            found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate), gate.matrix)
         for name in gate.critics:
-            found[f"{gate.id}/{name}"] = _with_variables(plan, _critic(plan, plan.critics[name]))
+            found[f"{gate.id}/{name}"] = _with_variables(plan, _critic(plan, plan.critics[name]), gate.matrix)
     return found
 
 
@@ -74,16 +74,20 @@ def _critic(plan: Plan, critic: Critic) -> dict[str, Any]:
     return found
 
 
-def _with_variables(plan: Plan, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields, and the values of the plan's variables that their templates name."""
-    if plan.vars:
+def _with_variables(plan: Plan, fields: dict[str, Any], matrix: Mapping[str, str]) -> dict[str, Any]:
+    """The fields, and the values of the plan's variables and of the matrix that their templates name."""
+    if plan.vars or matrix:
         text = " ".join(_templates(fields))
-        named = (
-            {n: v for n, v in plan.vars.items() if re.search(rf"\b{re.escape(n)}\b", text)} if text else {}
-        )
-        for name, value in named.items():
-            fields[f"variable {name!r}"] = value
+        for what, values in (("variable", plan.vars), ("matrix value", matrix)) if text else ():
+            for name, value in values.items():
+                if re.search(rf"\b{re.escape(name)}\b", text):
+                    fields[f"{what} {name!r}"] = value
     return fields
+
+
+def templates_in(value: Any) -> list[str]:
+    """The texts in it that are rendered later."""
+    return _templates(plain(value))
 
 
 def _templates(value: Any) -> list[str]:

@@ -208,6 +208,8 @@ class Task:
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)
     estimate: float | None = None
+    base: str = ""  # its id in the plan file: of `ID[a]`, a copy that a matrix makes, it is `ID`
+    matrix: Mapping[str, str] = field(default=EMPTY)  # what this copy is made with
     title: str | None = None
     rationale: str | None = None
     tags: tuple[str, ...] = ()
@@ -271,6 +273,8 @@ class Gate:
     max_iterations: int = 3
     refine: Refine = Refine.BLAMED
     on_exhausted: OnExhausted = OnExhausted.FAIL
+    base: str = ""  # its id in the plan file, as a task's
+    matrix: Mapping[str, str] = field(default=EMPTY)
     title: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -283,6 +287,7 @@ class Track:
     phase: str
     mode: Mode
     items: tuple[str, ...]
+    base: str = ""  # its id in the plan file, as a task's
     title: str | None = None
     rationale: str | None = None
 

@@ -162,9 +162,14 @@ def _agent_name(context: Context, fields: Fields, agents: AbstractMapping[str, A
 def known_agent(context: Context, node: Node, agents: AbstractMapping[str, Agent]) -> str | None:
     """The name of an agent; None when there is no such agent (noted)."""
     try:
-        name = text_of(node, "the name of an agent").text
+        text_of(node, "the name of an agent")
     except FieldError as error:
         context.problems.add(error.node, f"agent: {error.message}: write it under 'agents' and name it here")
+        return None
+    try:
+        name = context.templates.render(node)
+    except FieldError as error:
+        context.problems.add(error.node, f"agent: {error.message}")
         return None
     if name not in agents:
         guess = context.problems.guess(name, agents)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from orchharness.core.acts import Kind
 from orchharness.core.plan import Retry
+from orchharness.planfile.matrix import Copies, values_of
 from orchharness.planfile.problems import Problems
 from orchharness.planfile.templates import Templates
 from orchharness.record import record
@@ -39,3 +40,10 @@ class Context:
     counters: dict[str, int] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
     definitions: dict[str, None] = field(default_factory=dict)
+    matrix_reads: dict[int, frozenset[str]] = field(default_factory=dict)  # of an agent or critic
+
+    def at(self, copies: Copies) -> Context:
+        """The context of what is inside of these copies: its templates see `matrix`."""
+        if not copies:
+            return self
+        return replace(self, templates=replace(self.templates, matrix=values_of(copies)))

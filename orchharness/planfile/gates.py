@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from orchharness.core.plan import Combine, Critic, Gate, OnExhausted, Refine, Severity
+from orchharness.core.plan import Agent, Combine, Critic, Gate, OnExhausted, Refine, Severity, is_template
 from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
-from orchharness.planfile.names import Names, in_words, tasks_of
+from orchharness.planfile.matrix import Copies, near, titled, values_of
+from orchharness.planfile.names import Draft, Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.shapes import Fields
+from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.values import ratio, text_of
 from orchharness.record import record
 
 _NOT_OVER_GATES: Final = ("checks", "critics", "refine", "combine", "block_on", "min_iterations")
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
 _REFINE_LATER: Final = frozenset({"resume", "fresh"})
+
+
+class Staff(NamedTuple):
+    """Who may be named: agents and critics."""
+
+    agents: Mapping[str, Agent]
+    critics: Mapping[str, Critic]
 
 
 @record(kw_only=False)
@@ -70,12 +79,12 @@ def add_judged(gate: GateDraft) -> None:
 
 
 def build_gate(
-    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, critics: Mapping[str, Critic]
+    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, staff: Staff
 ) -> Gate:
     """The gate itself; what is wrong with it is noted."""
     laid = Laid(draft.fields, defaults, _FROM_DEFAULTS_OVER_GATES if draft.of_gates else None)
     checks = () if draft.of_gates else read_checks(context, laid.get("checks"), draft, names)
-    named = () if draft.of_gates else _critics(context, laid, critics)
+    named = () if draft.of_gates else _critics(context, laid, staff, draft)
     _check_sense(context, draft, laid)
     least, most = laid.get("min_iterations", 1), 1 if draft.of_gates else laid.get("max_iterations", 3)
     if least > most:
@@ -105,7 +114,9 @@ def build_gate(
         max_iterations=most,
         refine=_refine(context, laid.get("refine")),
         on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
-        title=draft.fields.get("title"),
+        title=title_of(context, draft.fields, draft.base, draft.copies),
+        base=draft.base,
+        matrix=values_of(draft.copies),
         tags=read_tags(draft.fields),
     )
 
@@ -124,6 +135,20 @@ def check_scores(
                 )
 
 
+def title_of(context: Context, fields: Fields, base: str, copies: Copies) -> str | None:
+    """The title; that of a copy says which one it is, with the whole values."""
+    title: str | None = fields.get("title")
+    if not copies:
+        return title
+    if title is None or not is_template(title):
+        return titled(title or base, copies)
+    try:
+        return context.templates.render(fields.at("title"))
+    except FieldError as error:
+        context.problems.add(error.node, f"title: {error.message}")
+        return title
+
+
 def read_tags(fields: Fields) -> tuple[str, ...]:
     """`tags` and `marks` together, once each."""
     words: tuple[Scalar, ...] = (*fields.get("tags", ()), *fields.get("marks", ()))
@@ -131,26 +156,30 @@ def read_tags(fields: Fields) -> tuple[str, ...]:
 
 
 def _add_member(gate: GateDraft, word: Scalar, names: Names) -> None:
-    named = names.find(word)
-    if isinstance(named, GateDraft):
-        check_direction(gate, named, word)
-        if named not in gate.of_gates:
-            gate.of_gates.append(named)
-        return
-    tasks = tasks_of(named)
-    if not tasks:
-        raise FieldError(word, f"{in_words(named)} has no tasks to judge")
-    known = {task.id for task in gate.members}
-    for task in tasks:
-        check_direction(gate, task, word)
+    named = names.find(word, gate).drafts
+    gates = [draft for draft in named if isinstance(draft, GateDraft)]
+    # What a phase's own gates judge of it is their own copy of it.
+    tasks = [task for draft in named for task in tasks_of(draft) if near(task.copies, gate.copies)]
+    if not tasks and not gates:
+        raise FieldError(word, f"{in_words(named[0])} has no tasks to judge")
+    known = {task.id for task in gate.members} | {other.id for other in gate.of_gates}
+    needed: list[Draft] = [*gates, *tasks]
+    for item in needed:
+        check_direction(gate, item, word)
+    gate.of_gates += [item for item in gates if item.id not in known]
     gate.members += [task for task in tasks if task.id not in known]
 
 
-def _critics(context: Context, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
+def _critics(context: Context, laid: Laid, staff: Staff, draft: GateDraft) -> tuple[str, ...]:
     found: dict[str, None] = {}
+    critics = staff.critics
     for word in laid.get("critics", ()):
         if word.text in critics:
             found[word.text] = None
+            agent = staff.agents.get(critics[word.text].agent or "")
+            for used in (critics[word.text], agent):
+                if used is not None:
+                    check_matrix(context, used, draft.copies, f"gate {draft.id!r}", word)
         else:
             guess = context.problems.guess(word.text, critics)
             context.problems.add(

@@ -63,14 +63,15 @@ class Judges:
     def _pin_checks(self, gate: Gate) -> None:
         checks = []
         for check in gate.checks:
-            files = self._files(check.command)
+            files = self._files(check.command, gate)
             self._refuse_writers(gate, files, f"a check of its gate {gate.id!r}")
             checks.append(replace(check, inputs=self._pinned(check.inputs, files)))
         self.gates[gate.id] = replace(gate, checks=tuple(checks))
 
-    def _files(self, command: Command | None) -> list[_File]:
+    def _files(self, command: Command | None, gate: Gate | None = None) -> list[_File]:
         base, found = self.context.base, []
-        for word in command_words(self.context, command):
+        context = self.context.at(self.names.gates[gate.id].copies) if gate else self.context
+        for word in command_words(context, command):
             path = existing_file(base, word)
             if path is None:
                 continue

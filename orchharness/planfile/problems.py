@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS: Final = 1_000
 _MAX_GUESSES: Final = 50  # a guess among thousands of ids is slow; nobody reads more of them
 _MAX_SOURCE: Final = 200
+_COPY: Final = re.compile(r"(?<=[A-Za-z0-9_-])\[[A-Za-z0-9_.+-]+\]'")  # the end of 'ID[a]'
 _LINE_END: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # the line ends that YAML's marks count
 
 
@@ -34,7 +35,7 @@ class Problems:
         self.text = text
         self._lines: list[str] | None = None
         self._found: dict[tuple[Location, str], Problem] = {}
-        self._warnings: dict[tuple[Location, str], None] = {}
+        self._warnings: dict[tuple[Location, str], str] = {}
         self._guesses = 0
 
     def __bool__(self) -> bool:
@@ -44,7 +45,8 @@ class Problems:
         """Keep a problem; `node` is its place, None the file as a whole. The same one twice is kept once."""
         location = self._location(node)
         if len(self._found) < MAX_PROBLEMS:
-            self._found.setdefault((location, message), Problem(location, message, self._line(location)))
+            known = (location, _of_any_copy(message))
+            self._found.setdefault(known, Problem(location, message, self._line(location)))
 
     def add_error(self, error: FieldError) -> None:
         """Keep what a reading function raised."""
@@ -53,11 +55,13 @@ class Problems:
     def warn(self, node: Node | None, message: str) -> None:
         """Keep a warning."""
         if len(self._warnings) < MAX_PROBLEMS:
-            self._warnings[self._location(node), message] = None
+            location = self._location(node)
+            self._warnings.setdefault((location, _of_any_copy(message)), message)
 
     def warnings(self) -> tuple[str, ...]:
         """All warnings, each with its place, in the order of the file."""
-        return tuple(f"{location}: {message}" for location, message in sorted(self._warnings))
+        found = sorted((location, message) for (location, _), message in self._warnings.items())
+        return tuple(f"{location}: {message}" for location, message in found)
 
     def error(self) -> PlanError:
         """All problems as the one error of the file."""
@@ -88,6 +92,11 @@ class Problems:
             return None
         line = "".join(c if c.isprintable() else " " for c in self._lines[location.line - 1][:_MAX_SOURCE])
         return line.rstrip()
+
+
+def _of_any_copy(message: str) -> str:
+    """The message without the values of the copy it names: the fault of all copies stands once in the file."""
+    return _COPY.sub("'", message) if "]'" in message else message
 
 
 def listed(names: Collection[str], *, most: int = 8) -> str:

@@ -12,6 +12,7 @@ from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import MAX_BYTES, absolute
 from orchharness.planfile.loader import load
+from orchharness.planfile.matrix import copies_in
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems
@@ -125,17 +126,23 @@ def _fields(problems: Problems) -> Fields:
 
 def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
     """Count the tasks before anything is made of them."""
-    count, pending = 0, [tree]
-    for node in pending:
+    count, pending = 0, [(tree, 1)]
+    for node, times in pending:
         for name, (key, value) in node.entries.items():
             if not isinstance(value, MappingNode):
                 continue
-            if name == "tasks":
-                count += len(value.entries)
+            inside = [(entry, times * copies_in(entry)) for _, entry in value.entries.values()]
+            if name == "tasks" or (name == "gates" and times > 1):
+                count += sum(copies for _, copies in inside)
             elif name in {"phases", "tracks"}:
-                pending += [group for _, group in value.entries.values() if isinstance(group, MappingNode)]
+                pending += [(group, copies) for group, copies in inside if isinstance(group, MappingNode)]
+                # Groups that a matrix makes count, too, even those without tasks.
+                count += sum(copies for _, copies in inside if copies > 1)
             if count > MAX_TASKS:
-                problems.add(key, f"more than {MAX_TASKS} tasks: split the plan")
+                problems.add(
+                    key,
+                    f"more than {MAX_TASKS} tasks{', with the copies of each matrix' if times > 1 else ''}: split the plan",
+                )
                 raise problems.error()
 
 

@@ -46,6 +46,7 @@ _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}")
+_MATRIX: Final = Raw("name: [values]")
 _ENV: Final = Raw("NAME: value")
 
 RETRY: Final = Table(
@@ -179,8 +180,9 @@ TASK: Final = Table(
         "gate": Either(GATE),
         "estimate": Duration(),
         "rationale": Text(),
+        "matrix": _MATRIX,
     },
-    later=frozenset({"ask", "matrix", "when", "budget"}),
+    later=frozenset({"ask", "when", "budget"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -205,8 +207,9 @@ _GROUP_KEYS: Final[_Keys] = {
     "resources": Counters(),
     "trigger_rule": _TRIGGER_RULE,
     "gate": Either(GATE),
+    "matrix": _MATRIX,
 }
-_GROUP_LATER: Final = frozenset({"when", "matrix"})
+_GROUP_LATER: Final = frozenset({"when"})
 _ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)
 GATES: Final = Named("gate", GATE)
@@ -316,6 +319,7 @@ PLAN: Final = Table(
         "timeout": "write it under 'defaults'",
         "env": _ON_TASKS,
         "sequence": "write it on a track, or on a phase with 'tasks'",
+        "matrix": "write it on a task, a track or a phase",
         "trigger_rule": _ON_TASKS,
     },
 )

@@ -11,12 +11,14 @@ from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import TaskDraft
 from orchharness.planfile.files import read_prompt
-from orchharness.planfile.gates import read_tags
+from orchharness.planfile.gates import read_tags, title_of
 from orchharness.planfile.groups import inherited, resources_of
+from orchharness.planfile.matrix import values_of
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
+from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.templates import Scope, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
@@ -46,7 +48,8 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
     agent = draft.agent
     scope = scope_of([draft]) if draft.inputs or draft.outputs else _NO_ARTIFACTS
     command = read_command(context, fields, scope) if "run" in fields or "shell" in fields else None
-    if agent is not None and agent.command is not None:
+    if agent is not None:
+        check_matrix(context, agent, draft.copies, f"task {draft.id!r}", fields.at("agent"))
         _check_agents_command(context, draft, agent, scope)
     defaults = context.defaults
     task = Task(
@@ -77,7 +80,9 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         gate=draft.gate.id if draft.gate else None,
         resources=resources_of(context, draft),
         estimate=fields.get("estimate"),
-        title=fields.get("title"),
+        title=title_of(context, fields, draft.base, draft.copies),
+        base=draft.base,
+        matrix=values_of(draft.copies),
         rationale=fields.get("rationale"),
         tags=read_tags(fields),
     )
@@ -87,8 +92,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
 
 def _check_agents_command(context: Context, draft: TaskDraft, agent: Agent, scope: Scope) -> None:
     """An agent's command may read inputs and outputs that not every task has."""
-    assert agent.command is not None
-    for word in agent.command.argv:
+    for word in agent.command.argv if agent.command is not None else ():
         if not is_template(word):
             continue
         for use in sorted(uses_of(word), key=str):

@@ -271,6 +271,7 @@ FOREIGN: Final[AbstractMapping[str, str]] = {
     "working_directory": "write 'cwd'",
     "continue_on_error": "write 'allow_failure: true'",
     "continue-on-error": "write 'allow_failure: true'",
+    "strategy": "write 'matrix: {NAME: [values]}'",
     "retries": "write 'retry: {attempts: N}'",
     "parallelism": "write 'limits: {parallel: N}'",
     "artifacts": "write 'outputs'",

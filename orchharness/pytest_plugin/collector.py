@@ -40,7 +40,8 @@ class PlanFile(pytest.File):
         for phase in self.plan.phases:
             grouped = {item for track in phase.tracks for item in track.items}
             for track in phase.tracks:
-                self._track(phase.id, track.id, track.items)
+                self._track(phase.id, track.base or track.id, track.items)
+                self.tracks.setdefault((phase.id, track.id), self.tracks[(phase.id, track.base or track.id)])
             rest = tuple(i for i in phase.items if i not in grouped)
             if rest:
                 self._track(phase.id, phase.id, rest)

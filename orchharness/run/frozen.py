@@ -105,28 +105,28 @@ class FrozenInputs:
         here = Path(self._plan.path).parent
         for check in gate.checks:
             found += check.inputs
-            found += self._words(check.command, (self._workspace,))
+            found += self._words(gate, check.command, (self._workspace,))
         for name in gate.critics:
             critic = self._plan.critics[name]
-            found += [*critic.inputs, *self._words(critic.command, (here, self._root))]
+            found += [*critic.inputs, *self._words(gate, critic.command, (here, self._root))]
             if critic.agent is not None:
-                found += self._words(self._plan.agents[critic.agent].command, (here, self._root))
+                found += self._words(gate, self._plan.agents[critic.agent].command, (here, self._root))
         return found
 
-    def _words(self, command: Command | None, bases: Sequence[Path]) -> list[str]:
+    def _words(self, gate: Gate, command: Command | None, bases: Sequence[Path]) -> list[str]:
         if command is None:
             return []
         from orchharness.run.judges import module_files, with_imports, words_of
         from orchharness.workspace.gate_inputs import command_files
 
-        words = [w for w in (self._known(word) for word in words_of(command)) if w is not None]
+        words = [w for w in (self._known(gate, word) for word in words_of(command)) if w is not None]
         if command.shell:
             words.insert(0, "sh")  # every word of it may be a file, none is the program
         files = [*command_files(words, list(bases)), *module_files(words, bases)]
         own = [p for p in files if not self._is_product(p)]
         return [str(p) for p in with_imports(own) if not self._is_product(p)]
 
-    def _known(self, word: str) -> str | None:
+    def _known(self, gate: Gate, word: str) -> str | None:
         """The word, rendered with what is known before anything runs; None when it needs more."""
         if not is_template(word):
             return word
@@ -134,6 +134,7 @@ class FrozenInputs:
 
         known = {
             "vars": dict(self._plan.vars),
+            "matrix": dict(gate.matrix),
             "plan_dir": str(Path(self._plan.path).parent),
             "root": str(self._root),
         }

@@ -126,6 +126,7 @@ class Judgement:
         env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged)}
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in names.items()}
         values = {
+            "matrix": dict(gate.matrix),
             "iteration": start.iteration,
             "findings": [],
             "inputs": as_paths(names),

@@ -61,6 +61,7 @@ class Preparer:
         findings = run.tasks[task.id].findings
         told = findings.to_record() if findings else None
         values = {
+            "matrix": dict(task.matrix),
             "iteration": start.iteration,
             "findings": told["findings"] if told else [],
             "outputs": outputs,

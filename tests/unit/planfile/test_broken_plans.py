@@ -663,7 +663,7 @@ tasks: {a: {run: [echo, '{{ var.who }}', '{{ vars.hwo }}', '{{ inputs.x }}', '{{
             "3:25: template: unknown name 'var'; did you mean 'vars'? (known here: vars, plan_dir, root, inputs, outputs, iteration, findings)",
             "3:42: template: no 'hwo' in vars (there: 'who')",
             "3:60: template: no 'x' in inputs (there: none)",
-            "3:78: template: 'matrix' is not supported yet",
+            "3:78: template: there is no 'matrix' here: write one on the task, its track or its phase",
             "3:106: template: no filter is named 'loud'",
             "3:139: template: no 'o' in outputs (there: none)",
         ],
@@ -676,7 +676,7 @@ tasks: {a: {run: ['{{ vars. }}'], prompt: '{% if %}', cwd: '{{ plan_dir }}'}}
         [
             "2:19: template: expected name or number",
             "2:43: template: Expected an expression, got 'end of statement block'",
-            "2:60: cwd: template: paths and thresholds see only vars.NAME, not 'plan_dir'",
+            "2:60: cwd: template: paths and thresholds see only vars.NAME and matrix.NAME, not 'plan_dir'",
         ],
     ),
     "templates in paths": (
@@ -687,7 +687,7 @@ tasks: {a: {run: x, outputs: {a: '{{ vars.e }}/x', b: '{{ plan_dir }}/x', c: '{{
 """,
         [
             "3:34: output 'a': template: no 'e' in vars (there: 'd')",
-            "3:55: output 'b': template: paths and thresholds see only vars.NAME, not 'plan_dir'",
+            "3:55: output 'b': template: paths and thresholds see only vars.NAME and matrix.NAME, not 'plan_dir'",
             "3:78: output 'c': template: paths and thresholds know only names, comparisons and simple filters",
             "3:98: output 'd': template: paths do not know the filter 'center', only 'capitalize', 'd', 'default', 'lower', 'replace', 'string', 'title', 'trim', 'upper'",
             "3:136: output 'e': template: paths and thresholds know only names, comparisons and simple filters",
