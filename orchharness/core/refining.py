@@ -105,7 +105,7 @@ class Refining:
         """Send the blamed members, and those after them, to work on the findings."""
         gate = record.gate
         named = [f.get("task") for f in record.verdict.findings] if record.verdict else []
-        blamed = [t for t in gate.of if t in named]
+        blamed = [t for t in gate.of if t in named or (self._ledger.tasks[t].task.base or t) in named]
         first = blamed if blamed and gate.refine is Refine.BLAMED else list(gate.of)
         after = self._after(record)
         targets = _reach(first, after)

@@ -95,13 +95,11 @@ class Matrices:
         if node is None:
             yield outer
             return
-        try:
-            yield from [(*outer, copy) for copy in self._copies(node, key, outer)]
-        except FieldError as error:
-            self.problems.add(error.node, f"matrix: {error.message}")
-            # Known all the same, so that nobody who names it is told that it does not exist.
-            names = node.entries if isinstance(node, Mapping) else ()
-            yield (*outer, Copy(owner=key, values=dict.fromkeys(names, "x"), suffix="x"))
+        values = self._read(node, outer)
+        for combination in product(*values.values()):
+            suffix = "-".join(_form(value) for value in combination)
+            copy = Copy(owner=key, values=dict(zip(values, combination, strict=True)), suffix=suffix or "x")
+            yield (*outer, copy)
 
     def name(self, base: str, copies: Copies) -> str:
         """The id of the copy: `base` with the values in brackets. Ids are the same in upper and lower case."""
@@ -114,19 +112,26 @@ class Matrices:
             taken[suffix.lower()] = copies
         return f"{base}[{suffix}]"
 
-    def _copies(self, node: Node, key: Node, outer: Copies) -> Iterator[Copy]:
-        entries = mapping_of(node).entries
-        if not entries:
-            raise FieldError(node, "there are no values: write {name: [value, …]}")
+    def _read(self, node: Node, outer: Copies) -> dict[str, list[str]]:
+        """Name -> values. What is wrong is noted, and there all the same, so that who names it is not told that, too."""
+        try:
+            entries = mapping_of(node).entries
+            if not entries:
+                raise FieldError(node, "there are no values: write {name: [value, …]}")  # noqa: TRY301
+        except FieldError as error:
+            self.problems.add(error.node, f"matrix: {error.message}")
+            return {}
         known = values_of(outer)
         templates = replace(self.templates, matrix=known)
-        names, values = list(entries), []
-        for name, (at, listed) in entries.items():
-            _check_name(at, listed, known)
-            values.append(_values(name, listed, templates))
-        for combination in product(*values):
-            suffix = "-".join(_form(value) for value in combination)
-            yield Copy(owner=key, values=dict(zip(names, combination, strict=True)), suffix=suffix)
+        values: dict[str, list[str]] = {}
+        for name, (key, listed) in entries.items():
+            try:
+                _check_name(key, listed, known)
+                values[name] = _values(name, listed, templates)
+            except FieldError as error:
+                self.problems.add(error.node, f"matrix: {error.message}")
+                values[name] = ["x"]
+        return values
 
 
 def copies_in(node: Node) -> int:

@@ -126,12 +126,13 @@ def _fields(problems: Problems) -> Fields:
 
 def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
     """Count the tasks before anything is made of them."""
-    count, pending = 0, [(tree, 1)]
+    count, copied, pending = 0, False, [(tree, 1)]
     for node, times in pending:
         for name, (key, value) in node.entries.items():
             if not isinstance(value, MappingNode):
                 continue
             inside = [(entry, times * copies_in(entry)) for _, entry in value.entries.values()]
+            copied = copied or any(copies > 1 for _, copies in inside)
             if name == "tasks" or (name == "gates" and times > 1):
                 count += sum(copies for _, copies in inside)
             elif name in {"phases", "tracks"}:
@@ -141,7 +142,7 @@ def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
             if count > MAX_TASKS:
                 problems.add(
                     key,
-                    f"more than {MAX_TASKS} tasks{', with the copies of each matrix' if times > 1 else ''}: split the plan",
+                    f"more than {MAX_TASKS} tasks{', with the copies of each matrix' if copied else ''}: split the plan",
                 )
                 raise problems.error()
 

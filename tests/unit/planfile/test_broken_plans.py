@@ -204,16 +204,15 @@ orchharness: 1
 include: [x]
 limits: {budget: {usd: 1}}
 tasks:
-  a: {run: x, when: y, matrix: {o: [1]}, recovery: ask, workspace: worktree}
+  a: {run: x, when: y, recovery: ask, workspace: worktree}
   b: {ask: why}
 """,
         [
             "2:1: 'include' in the plan is not supported yet: leave it out",
             "3:10: 'budget' in limits is not supported yet: leave it out",
             "5:15: 'when' in a task is not supported yet: leave it out",
-            "5:24: 'matrix' in a task is not supported yet: leave it out",
-            "5:52: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
-            "5:68: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
+            "5:34: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
+            "5:50: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
             "6:7: 'ask' in a task is not supported yet: leave it out",
         ],
     ),
@@ -221,13 +220,11 @@ tasks:
         """\
 orchharness: 1
 phases:
-  p: {when: x, matrix: {o: [1]}, tracks: {t: {matrix: {o: [1]}, when: x, tasks: {a: {run: x}}}}}
+  p: {when: x, tracks: {t: {when: x, tasks: {a: {run: x}}}}}
 """,
         [
             "3:7: 'when' in a phase is not supported yet: leave it out",
-            "3:16: 'matrix' in a phase is not supported yet: leave it out",
-            "3:47: 'matrix' in a track is not supported yet: leave it out",
-            "3:65: 'when' in a track is not supported yet: leave it out",
+            "3:29: 'when' in a track is not supported yet: leave it out",
         ],
     ),
     "later words on gates": (
