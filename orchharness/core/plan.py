@@ -144,6 +144,14 @@ class Retry:
 
 
 @record
+class Scope:
+    """What the templates of a fragment see instead of the plan's variables and folder."""
+
+    vars: Mapping[str, str]
+    folder: str  # absolute: of the fragment's file
+
+
+@record
 class Output:
     """An artifact a task must produce. `path` is a workspace path or glob, or the name after `run:`."""
 
@@ -210,6 +218,7 @@ class Task:
     estimate: float | None = None
     base: str = ""  # its id in the plan file: of `ID[a]`, a copy that a matrix makes, it is `ID`
     matrix: Mapping[str, str] = field(default=EMPTY)  # what this copy is made with
+    scope: Scope | None = None  # of the fragment it is from; None: of the plan itself
     title: str | None = None
     rationale: str | None = None
     tags: tuple[str, ...] = ()
@@ -248,6 +257,7 @@ class Critic:
     timeout: float | None = None
     idle_timeout: float | None = None
     retry: Retry = Retry()
+    scope: Scope | None = None
 
 
 @record
@@ -275,6 +285,7 @@ class Gate:
     on_exhausted: OnExhausted = OnExhausted.FAIL
     base: str = ""  # its id in the plan file, as a task's
     matrix: Mapping[str, str] = field(default=EMPTY)
+    scope: Scope | None = None
     title: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -313,6 +324,7 @@ class Agent:
     command: Command | None = None
     options: Mapping[str, Any] = field(default=EMPTY)
     is_model: bool = False
+    scope: Scope | None = None
 
 
 @record

@@ -11,7 +11,7 @@ from orchharness.core.plan import Agent, Critic, Mode
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import definition, read_prompt
-from orchharness.planfile.nodes import Mapping, Node, Scalar
+from orchharness.planfile.nodes import Mapping, Node, Scalar, fragment_of
 from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.schema import AGENT, CRITIC
@@ -37,7 +37,7 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
         agents[name] = Agent(id=name, kind=COMMAND)
         try:
             if node is not None:
-                agents[name] = _agent(context, key, mapping_of(node))
+                agents[name] = _agent(context.at(key), key, mapping_of(node))
         except FieldError as error:
             context.problems.add(error.node, f"agent {name!r}: {error.message}")
     return agents
@@ -50,7 +50,7 @@ def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Ag
         critics[name] = Critic(id=name, kind=COMMAND)
         try:
             if node is not None:
-                critics[name] = _critic(context, key, mapping_of(node), agents)
+                critics[name] = _critic(context.at(key), key, mapping_of(node), agents)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
     return critics
@@ -63,7 +63,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command = read_command(context, fields)
         if "run" not in fields:
             raise FieldError(key, "kind 'command' needs 'run': the command")
-        return Agent(id=key.text, kind=COMMAND, command=command)
+        return Agent(id=key.text, kind=COMMAND, command=command, scope=context.scope)
     split = _split(context, key, node, kind, {"run", "shell"})
     return Agent(
         id=key.text,
@@ -71,6 +71,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command=read_command(context, split.own),
         options=split.options,
         is_model=kind.is_model,
+        scope=context.scope,
     )
 
 
@@ -101,6 +102,7 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         timeout=fields.get("timeout", context.defaults.timeout),
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),
         retry=read_retry(fields, context.defaults.retry, context.problems),
+        scope=context.scope,
     )
 
 
@@ -168,14 +170,15 @@ def known_agent(context: Context, node: Node, agents: AbstractMapping[str, Agent
         return None
     try:
         name = context.templates.render(node)
+        found = context.known(text_of(node), agents) if fragment_of(node) else name
     except FieldError as error:
         context.problems.add(error.node, f"agent: {error.message}")
         return None
-    if name not in agents:
+    if found not in agents:
         guess = context.problems.guess(name, agents)
         context.problems.add(node, f"unknown agent {name!r}{guess} (in 'agents': {listed(agents)})")
         return None
-    return name
+    return found
 
 
 def _criteria(context: Context, key: Scalar, fields: Fields) -> dict[str, Decimal]:

@@ -123,7 +123,7 @@ def _inputs(
     for word in fields.get("inputs", ()):
         item, dot, output = word.text.rpartition(".")
         try:
-            known = dot and judging.names.look(item, judging.gate).drafts
+            known = dot and judging.names.look(word, judging.gate, item).drafts
             if known and existing_file(context.plan_dir, word.text) is None:
                 sources += find_sources(judging.names, item, output, word, judging.gate).sources
             else:

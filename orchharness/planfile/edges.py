@@ -18,7 +18,7 @@ def add_needs(context: Context, item: TaskDraft | GateDraft, names: Names) -> No
     """The needs an item states itself."""
     for word in item.fields.get("needs", ()):
         try:
-            for needed in names.find(word, item).drafts:
+            for needed in names.find(context.word(word), item).drafts:
                 check_direction(item, needed, word)
                 item.needs[node_of(needed)] = None
         except FieldError as error:

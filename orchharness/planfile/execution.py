@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from orchharness.core.plan import Critic, Mode
 from orchharness.planfile.drafts import PhaseDraft, nothing
-from orchharness.planfile.matrix import Matrices
+from orchharness.planfile.matrices import Matrices
 from orchharness.planfile.nodes import Node, Scalar, to_python
 from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.schema import LANE

@@ -11,7 +11,7 @@ from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
-from orchharness.planfile.matrix import Copies, near, titled, values_of
+from orchharness.planfile.matrix import Copies, near, titled
 from orchharness.planfile.names import Draft, Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.problems import FieldError, listed
@@ -61,7 +61,7 @@ def resolve_members(context: Context, gate: GateDraft, names: Names) -> None:
         )
     for word in words:
         try:
-            _add_member(gate, word, names)
+            _add_member(gate, context.word(word), names)
         except FieldError as error:
             context.problems.add(error.node, f"of: {error.message}")
     if gate.members and gate.of_gates:
@@ -116,7 +116,8 @@ def build_gate(
         on_exhausted=OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL)),
         title=title_of(context, draft.fields, draft.base, draft.copies),
         base=draft.base,
-        matrix=values_of(draft.copies),
+        matrix=context.templates.matrix,
+        scope=context.scope,
         tags=read_tags(draft.fields),
     )
 
@@ -174,10 +175,11 @@ def _critics(context: Context, laid: Laid, staff: Staff, draft: GateDraft) -> tu
     found: dict[str, None] = {}
     critics = staff.critics
     for word in laid.get("critics", ()):
-        if word.text in critics:
-            found[word.text] = None
-            agent = staff.agents.get(critics[word.text].agent or "")
-            for used in (critics[word.text], agent):
+        name = context.known(word, critics)
+        if name is not None:
+            found[name] = None
+            agent = staff.agents.get(critics[name].agent or "")
+            for used in (critics[name], agent):
                 if used is not None:
                     check_matrix(context, used, draft.copies, f"gate {draft.id!r}", word)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
 from orchharness.planfile.edges import check_phase, node_of
-from orchharness.planfile.names import Draft, Names, in_words, tasks_of
+from orchharness.planfile.names import Draft, Names, copies_of, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.shapes import Fields
@@ -40,10 +40,11 @@ def add_group_needs(context: Context, phases: list[PhaseDraft], names: Names) ->
         if not behind:
             behind = _gates_behind(names)
         inside = _inside(group, behind)
+        at = context.at(group.key, copies_of(group))
         heads = [task for task in tasks_of(group) if inside.isdisjoint(task.needs)]
         for word in words:
             try:
-                found = names.find(word, group).drafts
+                found = names.find(at.word(word), group).drafts
                 names.count_edges(len(found) * len(heads) if len(found) > 1 else 0, word)
                 for needed in found:
                     _check_direction(group, needed, word)

@@ -75,31 +75,34 @@ def _input(context: Context, task: TaskDraft, names: Names, name: str, node: Nod
     if isinstance(node, Sequence):
         if not node.items:
             raise FieldError(node, "the list is empty: write TASK.output, or {path: …}")
-        sources = [source for item in node.items for source in _listed(names, task, item).sources]
+        listed_here = [_listed(context, names, task, item) for item in node.items]
+        sources = [source for artifacts in listed_here for source in artifacts.sources]
         return Input(name=name, sources=tuple(dict.fromkeys(sources)), gathered=True)
     if isinstance(node, Mapping):
         fields = INPUT.read(node, context.problems)
         if "path" not in fields:
             raise FieldError(node, "write TASK.output as plain text, or {path: …} for files")
         return _files(context, name, fields.at("path"))
-    scalar = text_of(node, "TASK.output, a list of them, or {path: …}")
-    if "/" in scalar.text and not _is_group_of_track(names, scalar.text):
+    scalar = context.word(text_of(node, "TASK.output, a list of them, or {path: …}"))
+    if "/" in scalar.text and not _is_group_of_track(names, scalar):
         return _files(context, name, node)
     artifacts = _references(names, task, scalar)
     return Input(name=name, sources=tuple(artifacts.sources), gathered=artifacts.many)
 
 
-def _is_group_of_track(names: Names, text: str) -> bool:
-    return _GROUP.fullmatch(text) is not None and bool(names.look(text.removesuffix(".*")).drafts)
+def _is_group_of_track(names: Names, scalar: Scalar) -> bool:
+    return _GROUP.fullmatch(scalar.text) is not None and bool(
+        names.look(scalar, text=scalar.text.removesuffix(".*")).drafts
+    )
 
 
 def _files(context: Context, name: str, node: Node) -> Input:
     return Input(name=name, files=workspace_path(context.templates.render(node, "a path"), node))
 
 
-def _listed(names: Names, task: TaskDraft, node: Node) -> Artifacts:
-    scalar = text_of(node, "TASK.output")
-    if "/" in scalar.text and not _is_group_of_track(names, scalar.text):
+def _listed(context: Context, names: Names, task: TaskDraft, node: Node) -> Artifacts:
+    scalar = context.word(text_of(node, "TASK.output"))
+    if "/" in scalar.text and not _is_group_of_track(names, scalar):
         raise FieldError(
             node, f"{scalar.text!r} is a file: a list gathers TASK.output only; write {{path: …}} for files"
         )
@@ -112,9 +115,8 @@ def _references(names: Names, task: TaskDraft, scalar: Scalar) -> Artifacts:
         raise FieldError(scalar, _no_reference(names, task, scalar))
     if output == "*":
         return Artifacts(_all_of(names, task, scalar, item_id), many=True)
-    if not names.look(item_id, task).drafts:
-        guess = names.guess(item_id, names.all())
-        what = f"unknown id {item_id!r} in {scalar.text!r}{guess} (write './{scalar.text}' for a file)"
+    if not names.look(scalar, task, item_id).drafts:
+        what = f"unknown id {item_id!r} in {scalar.text!r}{names.hint(scalar, item_id)} (write './{scalar.text}' for a file)"
         raise FieldError(scalar, what)
     found = find_sources(names, item_id, output, scalar, task)
     if any(source.item == task.id for source in found.sources):
@@ -123,7 +125,7 @@ def _references(names: Names, task: TaskDraft, scalar: Scalar) -> Artifacts:
 
 
 def _no_reference(names: Names, task: TaskDraft, scalar: Scalar) -> str:
-    named = next(iter(names.look(scalar.text, task).drafts), None)
+    named = next(iter(names.look(scalar, task).drafts), None)
     if isinstance(named, TaskDraft):
         outputs = listed([output.name for output in named.outputs])
         return f"say which output: '{scalar.text}.NAME' (task {scalar.text!r} has: {outputs})"

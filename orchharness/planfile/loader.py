@@ -24,7 +24,8 @@ from orchharness.planfile.groups import add_group_needs, add_sequences, check_re
 from orchharness.planfile.inputs import read_inputs
 from orchharness.planfile.judges import Judges
 from orchharness.planfile.lint import check_cycles, check_files, check_writes
-from orchharness.planfile.matrix import Matrices, titled
+from orchharness.planfile.matrices import Matrices
+from orchharness.planfile.matrix import titled
 from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.problems import FieldError
@@ -100,7 +101,7 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
     problems = context.problems
     agents = read_agents(context, fields)
     critics = read_critics(context, fields, agents)
-    made = Matrices(problems=problems, templates=context.templates)
+    made = Matrices(context=context)
     if "execution" in fields:
         phases, critics = read_lanes(fields, critics, made)
     else:
@@ -108,8 +109,8 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
     settle(phases, problems)
     names = Names(phases, problems)
     for task in names.tasks.values():
-        find_agent(context.at(task.copies), task, agents)
-        read_outputs(context.at(task.copies), task)
+        find_agent(context.at(task.key, task.copies), task, agents)
+        read_outputs(context.at(task.key, task.copies), task)
     edges = _read_edges(context, fields, phases, names)
     defaults: Fields | None = fields.get("defaults")
     gate_defaults: Fields | None = defaults.get("gate") if defaults else None
@@ -118,9 +119,11 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
         names=names,
         agents=agents,
         critics=critics,
-        tasks={task.id: build_task(context.at(task.copies), task) for task in names.tasks.values()},
+        tasks={task.id: build_task(context.at(task.key, task.copies), task) for task in names.tasks.values()},
         gates={
-            gate.id: build_gate(context.at(gate.copies), gate, gate_defaults, names, Staff(agents, critics))
+            gate.id: build_gate(
+                context.at(gate.key, gate.copies), gate, gate_defaults, names, Staff(agents, critics)
+            )
             for gate in names.gates.values()
         },
         groups=_groups(phases),
@@ -130,14 +133,14 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
 
 def _read_edges(context: Context, fields: Fields, phases: list[PhaseDraft], names: Names) -> tuple[Edge, ...]:
     for gate in names.gates.values():
-        resolve_members(context, gate, names)
+        resolve_members(context.at(gate.key, gate.copies), gate, names)
         add_judged(gate)
         if gate.alone:
-            add_needs(context, gate, names)
+            add_needs(context.at(gate.key, gate.copies), gate, names)
     for task in names.tasks.values():
-        add_needs(context, task, names)
+        add_needs(context.at(task.key, task.copies), task, names)
         if "inputs" in task.fields:
-            read_inputs(context.at(task.copies), task, names)
+            read_inputs(context.at(task.key, task.copies), task, names)
             add_reads(context, task, names)
     edges = read_cross_pollination(context, fields, names)
     add_sequences(phases)

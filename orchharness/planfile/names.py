@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 from orchharness.core.plan import is_template
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
 from orchharness.planfile.matrix import Copies, beyond, joined
-from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.nodes import Node, Outside, Scalar, fragment_of, prefixes
 from orchharness.planfile.problems import FieldError, Problems
 
 Draft = TaskDraft | GateDraft | PhaseDraft | TrackDraft
 MAX_EDGES: Final = 1_000_000
 _COPY: Final = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
+_PASSED: Final = "what is outside is handed over: write '{{ vars.NAME }}' here, and 'with' beside the include"
 _NO_TEMPLATE: Final = (
     ": ids are no templates; tasks that go together by a matrix stand in a track or phase with that matrix"
 )
@@ -56,8 +57,13 @@ class Names:
                     self.gates[item.id] = item
                 self._items.add(item)
 
-    def look(self, name: str, item: Draft | None = None) -> Found:
-        """What has that name, said by that item; tracks of several phases when only the phase would tell which."""
+    def look(self, word: Scalar, item: Draft | None = None, text: str | None = None) -> Found:
+        """What the word (or the text in it) names, said by that item; it may be nothing, or tracks of several phases."""
+        name = word.text if text is None else text
+        every = (self._look(prefix + name, item) for prefix in prefixes(word))
+        return next((found for found in every if found.drafts), Found([]))
+
+    def _look(self, name: str, item: Draft | None) -> Found:
         one = self.tasks.get(name) or self.gates.get(name) or self.groups.get(name)
         if one is not None:
             return Found([one])
@@ -81,14 +87,13 @@ class Names:
             FieldError: nothing, or several tracks.
         """
         name = scalar.text if text is None else text
-        found = self.look(name, item)
+        found = self.look(scalar, item, text)
         phases = {draft.phase.id: draft.base for draft in found.drafts if isinstance(draft, TrackDraft)}
         if len(phases) > 1:
             ways = " or ".join(repr(f"{phase}/{name}") for phase in phases)
             raise FieldError(scalar, f"{name!r} is a track of several phases: write {ways}")
         if not found.drafts:
-            hint = _NO_TEMPLATE if is_template(name) else self._problems.guess(name, self.all())
-            raise FieldError(scalar, f"unknown id {name!r}{hint}")
+            raise FieldError(scalar, f"unknown id {name!r}{self.hint(scalar, name)}")
         if len(found.drafts) > 1:
             self.count_edges(len(found.drafts), scalar)
         return found
@@ -103,6 +108,18 @@ class Names:
         if self._edges > MAX_EDGES:
             what = f"the copies of this plan make more than {MAX_EDGES} edges: let one gate or task stand between"
             raise FieldError(node, f"{what} the many that are needed and the many that need them")
+
+    def hint(self, word: Scalar, name: str) -> str:
+        """What to say of a name that nothing has."""
+        if is_template(name):
+            return _NO_TEMPLATE
+        fragment = fragment_of(word)
+        if fragment is None or isinstance(word, Outside):
+            return self._problems.guess(name, self.all())
+        own = [
+            known.removeprefix(fragment.prefix) for known in self.all() if known.startswith(fragment.prefix)
+        ]
+        return f" in this fragment{self._problems.guess(name, own)}; {_PASSED}"
 
     def guess(self, name: str, known: Iterable[str]) -> str:
         """`; did you mean 'x'?` when a known name is near, else nothing."""

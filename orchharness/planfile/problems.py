@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
 from orchharness.errors import Location, PlanError, Problem
+from orchharness.planfile.nodes import fragment_of
 
 if TYPE_CHECKING:
     from orchharness.planfile.nodes import Node
@@ -37,16 +38,19 @@ class Problems:
         self._found: dict[tuple[Location, str], Problem] = {}
         self._warnings: dict[tuple[Location, str], str] = {}
         self._guesses = 0
+        self.noted: list[tuple[Node, str]] = []  # what was added with a place, as it was added
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def add(self, node: Node | None, message: str) -> None:
         """Keep a problem; `node` is its place, None the file as a whole. The same one twice is kept once."""
-        location = self._location(node)
+        if node is not None and len(self.noted) < MAX_PROBLEMS:
+            self.noted.append((node, message))
+        location, message = self._location(node), message + self._origin(node)
         if len(self._found) < MAX_PROBLEMS:
             known = (location, _of_any_copy(message))
-            self._found.setdefault(known, Problem(location, message, self._line(location)))
+            self._found.setdefault(known, Problem(location, message, self._line(location, node)))
 
     def add_error(self, error: FieldError) -> None:
         """Keep what a reading function raised."""
@@ -55,7 +59,7 @@ class Problems:
     def warn(self, node: Node | None, message: str) -> None:
         """Keep a warning."""
         if len(self._warnings) < MAX_PROBLEMS:
-            location = self._location(node)
+            location, message = self._location(node), message + self._origin(node)
             self._warnings.setdefault((location, _of_any_copy(message)), message)
 
     def warnings(self) -> tuple[str, ...]:
@@ -81,16 +85,30 @@ class Problems:
         return f"; did you mean {near!r}?" if near else ""
 
     def _location(self, node: Node | None) -> Location:
-        return Location(self.shown, node.line, node.column) if node else Location(self.shown)
+        if node is None:
+            return Location(self.shown)
+        fragment = fragment_of(node)
+        return Location(fragment.shown if fragment else self.shown, node.line, node.column)
 
-    def _line(self, location: Location) -> str | None:
+    def _origin(self, node: Node | None) -> str:
+        """Where the fragment is included that the node is from, and where what includes it."""
+        places = []
+        fragment = fragment_of(node)
+        while fragment is not None:
+            places.append(f"included at {self._location(fragment.at)}")
+            fragment = fragment.outer
+        return f" ({', '.join(places)})" if places else ""
+
+    def _line(self, location: Location, node: Node | None) -> str | None:
         if not location.line:
             return None
-        if self._lines is None:
+        fragment = fragment_of(node)
+        if fragment is None and self._lines is None:
             self._lines = _LINE_END.split(self.text)
-        if location.line > len(self._lines) or location.column > _MAX_SOURCE - 40:
+        lines = _LINE_END.split(fragment.text) if fragment else self._lines or []
+        if location.line > len(lines) or location.column > _MAX_SOURCE - 40:
             return None
-        line = "".join(c if c.isprintable() else " " for c in self._lines[location.line - 1][:_MAX_SOURCE])
+        line = "".join(c if c.isprintable() else " " for c in lines[location.line - 1][:_MAX_SOURCE])
         return line.rstrip()
 
 

@@ -11,17 +11,19 @@ from orchharness.core.plan import Plan
 from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import MAX_BYTES, absolute
+from orchharness.planfile.fragments import Includes
 from orchharness.planfile.loader import load
 from orchharness.planfile.matrix import copies_in
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.schema import PLAN
-from orchharness.planfile.settings import check_version, read_defaults, read_variables
+from orchharness.planfile.settings import check_version, read_defaults
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.source import SourceError, read_tree
 from orchharness.planfile.templates import Templates
 from orchharness.planfile.values import describe
+from orchharness.planfile.variables import read_variables
 from orchharness.record import record
 
 MAX_TASKS: Final = 100_000
@@ -60,13 +62,15 @@ def read(
     """
     data = _bytes(places) if data is None else data
     problems = Problems(places.shown, _text(places, data))
-    fields = _fields(problems)
+    path = Path(absolute(places.path))
+    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent)
+    fields = _fields(problems, includes)
     check_version(fields, problems)
     root = Path(absolute(places.root))
     context = Context(
         problems=problems,
         root=root,
-        plan_dir=Path(absolute(places.path)).parent,
+        plan_dir=path.parent,
         cwd=Path(absolute(places.cwd)),
         kinds=kinds,
         critic_kinds=critic_kinds,
@@ -75,6 +79,7 @@ def read(
         base=root,
         counters=_counters(fields),
         defaults=read_defaults(fields, problems),
+        definitions=dict(includes.used),
     )
     plan = load(context, fields, places.path, data)
     if plan is None:
@@ -102,7 +107,7 @@ def _text(places: Places, data: bytes) -> str:
         raise _at(places, data, error.start, "this is not UTF-8: save the file as UTF-8") from None
 
 
-def _fields(problems: Problems) -> Fields:
+def _fields(problems: Problems, includes: Includes) -> Fields:
     try:
         tree = read_tree(problems.text, problems)
     except SourceError as error:
@@ -116,6 +121,7 @@ def _fields(problems: Problems) -> Fields:
     if not isinstance(tree, MappingNode):
         problems.add(tree, f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}")
         raise problems.error()
+    includes.resolve(tree)
     _refuse_too_many(tree, problems)
     try:
         return PLAN.read(tree, problems)

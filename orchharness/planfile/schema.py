@@ -46,6 +46,7 @@ _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}")
+_VARIABLES: Final = Named("variable", Raw("a default, or {default, choices, required}"), ids=False)
 _MATRIX: Final = Raw("name: [values]")
 _ENV: Final = Raw("NAME: value")
 
@@ -208,6 +209,8 @@ _GROUP_KEYS: Final[_Keys] = {
     "trigger_rule": _TRIGGER_RULE,
     "gate": Either(GATE),
     "matrix": _MATRIX,
+    "include": Raw("the path of a fragment"),
+    "with": Named("variable of the fragment", Raw("text"), ids=False),
 }
 _GROUP_LATER: Final = frozenset({"when"})
 _ON_TASKS: Final = "write it on the tasks"
@@ -274,6 +277,29 @@ CROSS: Final = Table(
     hints={"outputs": "write 'artifacts'"},
 )
 
+_IN_THE_PLAN: Final = "a fragment has none: write it in the plan"
+FRAGMENT: Final = Table(
+    what="a fragment",
+    keys={
+        "orchharness": Raw("1"),
+        "vars": _VARIABLES,
+        # These take their places in the plan, and are read there.
+        "agents": Raw("{kind, …options}"),
+        "critics": Raw("{run} or {agent, prompt}"),
+        "tasks": Raw("the-id: {run: …}"),
+        "tracks": Raw("the-id: {tasks: …}"),
+        "gates": Raw("the-id: {of: […]}"),
+        "rationale": Text(),
+    },
+    hints={
+        **dict.fromkeys(("plan", "workspace", "limits", "defaults", "execution"), _IN_THE_PLAN),
+        "phases": "a fragment has none: include one for each phase",
+        "cross_pollination": "write 'inputs' on the tasks",
+        **dict.fromkeys(("gate", "matrix", "needs", "sequence"), "write it beside 'include'"),
+        "with": "write 'vars' here, and 'with' beside 'include'",
+    },
+)
+
 LANE: Final = Table(
     what="a lane of 'execution'",
     keys={"mode": _MODE, "tasks": Words("tasks"), "agents": Words("tasks"), "rationale": Text()},
@@ -284,7 +310,7 @@ PLAN: Final = Table(
     keys={
         "orchharness": Raw("1"),
         "plan": Identifier(),
-        "vars": Named("variable", Raw("a default, or {default, choices, required}"), ids=False),
+        "vars": _VARIABLES,
         "workspace": WORKSPACE,
         "limits": Table(
             what="limits",
@@ -307,8 +333,8 @@ PLAN: Final = Table(
         "execution": Raw("lanes: {mode, tasks, rationale}"),
         "rationale": Text(),
     },
-    later=frozenset({"include"}),
     hints={
+        "include": "write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
         "id": "write 'plan'",
         "name": "write 'plan' for the id, 'title' for people",
         "gate": "write it on a task, a track or a phase, or under 'gates'",

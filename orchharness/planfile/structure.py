@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from orchharness.core.plan import Mode
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft, nothing
-from orchharness.planfile.matrix import Copies, Matrices, near
-from orchharness.planfile.nodes import Node, Scalar
+from orchharness.planfile.matrices import Matrices
+from orchharness.planfile.matrix import Copies, near
+from orchharness.planfile.nodes import Node, Scalar, fragment_of
 from orchharness.planfile.problems import Problems
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import ID
@@ -187,7 +188,9 @@ def _own_gate(
         return None
     key = fields.key("gate")
     own = gate if isinstance(gate, Fields) else nothing(fields.at("gate"))
-    gate_id: str = own.get("id") or f"G-{base}"
+    fragment = fragment_of(key)
+    prefix = fragment.prefix if fragment else ""
+    gate_id: str = prefix + (own.get("id") or f"G-{base.removeprefix(prefix)}")
     if not ID.fullmatch(gate_id) and ID.fullmatch(base):
         made.problems.add(key, f"{gate_id!r} is too long for an id: give the gate an 'id'")
     for other in ("of", "needs", "aggregate"):

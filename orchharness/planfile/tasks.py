@@ -13,7 +13,6 @@ from orchharness.planfile.drafts import TaskDraft
 from orchharness.planfile.files import read_prompt
 from orchharness.planfile.gates import read_tags, title_of
 from orchharness.planfile.groups import inherited, resources_of
-from orchharness.planfile.matrix import values_of
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.problems import FieldError
@@ -82,7 +81,8 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         estimate=fields.get("estimate"),
         title=title_of(context, fields, draft.base, draft.copies),
         base=draft.base,
-        matrix=values_of(draft.copies),
+        matrix=context.templates.matrix,
+        scope=context.scope,
         rationale=fields.get("rationale"),
         tags=read_tags(fields),
     )
