@@ -358,6 +358,7 @@ class Plan:
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)
+    fragments: tuple[str, ...] = ()  # those of them that the plan includes
     title: str | None = None
     description: str | None = None
     protocol: Mapping[str, Any] = field(default=EMPTY)  # `orchestrator_protocol`, shown, never executed

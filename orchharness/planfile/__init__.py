@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchharness.core.acts import Kind
     from orchharness.core.plan import Plan
 
-__all__ = ["no_garbage", "read_plan"]
+__all__ = ["fragments_of", "no_garbage", "read_plan"]
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def read_plan(
+def read_plan(  # noqa: PLR0913 - all but the path by name
     path: Path,
     *,
     root: Path,
@@ -38,6 +38,7 @@ def read_plan(
     variables: Mapping[str, str] = EMPTY,
     cwd: Path | None = None,
     text: bytes | None = None,
+    files: Mapping[str, bytes] = EMPTY,
 ) -> Plan:
     """The plan of that file.
 
@@ -49,6 +50,7 @@ def read_plan(
         variables: values given with `--orch-var`.
         cwd: where the command was typed; default: the current folder.
         text: the bytes of the file, when they are not to be read from `path`.
+        files: those of its fragments, by absolute path.
 
     Raises:
         PlanError: with all problems of the file.
@@ -56,6 +58,17 @@ def read_plan(
     # Here and not at the top: sessions without plans must not pay for what reading one needs.
     from orchharness.planfile.reading import Places, read
 
-    places = Places(path=path, root=root, cwd=cwd or Path.cwd())
+    places = Places(path=path, root=root, cwd=cwd or Path.cwd(), files=files)
     with no_garbage():
         return read(places, kinds=kinds, critic_kinds=critic_kinds, variables=variables, data=text)
+
+
+def fragments_of(texts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Absolute path -> bytes of all fragments that these plans (absolute path -> bytes) include."""
+    found: dict[str, bytes] = {}
+    for path, text in texts.items():
+        if b"include" in text:
+            from orchharness.planfile.reading import included
+
+            found |= included(Path(path), text)
+    return found

@@ -43,6 +43,7 @@ class Context:
     counters: dict[str, int] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
     definitions: dict[str, None] = field(default_factory=dict)
+    fragments: tuple[str, ...] = ()  # absolute paths
     matrix_reads: dict[int, frozenset[str]] = field(default_factory=dict)  # of an agent or critic
 
     fragment: Fragment | None = None

@@ -78,8 +78,9 @@ def absolute(path: Path) -> str:
 
 def _record(context: Context, node: Node, text: str, folder: Path) -> str:
     if existing_file(folder, text) is None:
+        what = "plan" if context.fragment is None else "fragment"
         raise FieldError(
-            node, f"there is no file {text!r} beside the plan (paths here are relative to the plan file)"
+            node, f"there is no file {text!r} beside the {what} (paths here are relative to the {what} file)"
         )
     path = absolute(folder / text)
     context.definitions[path] = None

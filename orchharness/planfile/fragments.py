@@ -6,9 +6,11 @@ told with both places, and a name in it is looked for among its own names first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
 from typing import Final
 
+from orchharness.core.plan import EMPTY
 from orchharness.planfile.files import MAX_BYTES, absolute
 from orchharness.planfile.nodes import Fragment, Mapping, Node, Scalar, Sequence, fragment_of
 from orchharness.planfile.problems import FieldError, Problems
@@ -28,13 +30,13 @@ _OF_PLAN: Final = ("agents", "critics")
 
 @record(frozen=False)
 class Includes:
-    """The fragments of one plan. `known`: what was read of files already; `folder`: the plan file's."""
+    """The fragments of one plan. `known`: absolute path -> bytes that are to be taken for the file's."""
 
     problems: Problems
     plan: Path
     shown: Path  # the folder of the plan file as people know it
-    known: dict[str, bytes] = field(default_factory=dict)
-    used: dict[str, None] = field(default_factory=dict)
+    known: AbstractMapping[str, bytes] = EMPTY
+    used: dict[str, bytes] = field(default_factory=dict)
     _times: int = 0
     _bytes: int = 0
     _staff: list[Mapping] = field(default_factory=list)
@@ -60,6 +62,10 @@ class Includes:
             made = group
             if isinstance(group, Mapping):
                 made = self._included(group, name, parts) if "include" in group.entries else _copy(group)
+                if "with" in group.entries and "include" not in group.entries:
+                    self.problems.add(
+                        group.entries["with"][0], "'with' without 'include': write the file, too"
+                    )
                 if parts is _OF_PHASE and "tracks" in made.entries:
                     self._groups(made, "tracks", _OF_TRACK)
             found.entries[name] = (at, made)
@@ -149,16 +155,16 @@ class Includes:
 
     def _text(self, node: Node, path: str) -> str:
         try:
-            if path not in self.known:
+            data = self.used.get(path) or self.known.get(path)
+            if data is None:
                 with Path(path).open("rb") as file:
-                    self.known[path] = file.read(MAX_BYTES + 1)
-            data = self.known[path]
+                    data = file.read(MAX_BYTES + 1)
             self._bytes += len(data)
             if len(data) > MAX_BYTES or self._bytes > MAX_INCLUDED:
                 raise FieldError(
                     node, "include: the fragments are too large: a plan is a text that people read"
                 )
-            self.used[path] = None
+            self.used[path] = data
             return data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is no UTF-8 text"
@@ -211,8 +217,19 @@ def _add(owner: Mapping, part: str, entry: tuple[Scalar, Node], prefix: str) -> 
     for name, (at, value) in node.entries.items():
         renamed = Scalar(at.line, at.column, prefix + name, plain=False)
         renamed.source = fragment_of(at)
-        made.entries[name if name.startswith("x-") else prefix + name] = (renamed, value)
+        inside = _with_prefix(value, prefix) if part == "tracks" else value
+        made.entries[name if name.startswith("x-") else prefix + name] = (renamed, inside)
     owner.entries[part] = (key, made)
+
+
+def _with_prefix(track: Node, prefix: str) -> Node:
+    """The track with its tasks under their new names."""
+    if not isinstance(track, Mapping) or "tasks" not in track.entries:
+        return track
+    made, tasks = _copy(track), track.entries["tasks"]
+    del made.entries["tasks"]
+    _add(made, "tasks", tasks, prefix)
+    return made
 
 
 def _like(node: Mapping) -> Mapping:

@@ -79,6 +79,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
         definitions=tuple(context.definitions),
+        fragments=context.fragments,
         title=fields.get("title"),
         description=fields.get("description"),
         protocol=read_protocol(fields),

@@ -47,10 +47,10 @@ class Problems:
         """Keep a problem; `node` is its place, None the file as a whole. The same one twice is kept once."""
         if node is not None and len(self.noted) < MAX_PROBLEMS:
             self.noted.append((node, message))
-        location, message = self._location(node), message + self._origin(node)
-        if len(self._found) < MAX_PROBLEMS:
-            known = (location, _of_any_copy(message))
-            self._found.setdefault(known, Problem(location, message, self._line(location, node)))
+        location, known = self._location(node), _of_any_copy(message, node)
+        if len(self._found) < MAX_PROBLEMS and (location, known) not in self._found:
+            problem = Problem(location, message + self._origin(node), self._line(location, node))
+            self._found[location, known] = problem
 
     def add_error(self, error: FieldError) -> None:
         """Keep what a reading function raised."""
@@ -59,8 +59,8 @@ class Problems:
     def warn(self, node: Node | None, message: str) -> None:
         """Keep a warning."""
         if len(self._warnings) < MAX_PROBLEMS:
-            location, message = self._location(node), message + self._origin(node)
-            self._warnings.setdefault((location, _of_any_copy(message)), message)
+            known = (self._location(node), _of_any_copy(message, node))
+            self._warnings.setdefault(known, message + self._origin(node))
 
     def warnings(self) -> tuple[str, ...]:
         """All warnings, each with its place, in the order of the file."""
@@ -112,8 +112,11 @@ class Problems:
         return line.rstrip()
 
 
-def _of_any_copy(message: str) -> str:
-    """The message without the values of the copy it names: the fault of all copies stands once in the file."""
+def _of_any_copy(message: str, node: Node | None) -> str:
+    """The message without what tells copies and includes apart: the fault of all of them stands once in the file."""
+    fragment = fragment_of(node)
+    if fragment is not None:
+        message = message.replace(f"'{fragment.prefix}", "'")
     return _COPY.sub("'", message) if "]'" in message else message
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from orchharness.core.acts import Kind
-from orchharness.core.plan import Plan
+from orchharness.core.plan import EMPTY, Plan
 from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import MAX_BYTES, absolute
@@ -36,6 +37,7 @@ class Places:
     path: Path
     root: Path
     cwd: Path
+    files: Mapping[str, bytes] = EMPTY  # absolute path -> bytes of a fragment that are not to be read
 
     @property
     def shown(self) -> str:
@@ -63,7 +65,7 @@ def read(
     data = _bytes(places) if data is None else data
     problems = Problems(places.shown, _text(places, data))
     path = Path(absolute(places.path))
-    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent)
+    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent, known=places.files)
     fields = _fields(problems, includes)
     check_version(fields, problems)
     root = Path(absolute(places.root))
@@ -79,12 +81,24 @@ def read(
         base=root,
         counters=_counters(fields),
         defaults=read_defaults(fields, problems),
-        definitions=dict(includes.used),
+        definitions=dict.fromkeys(includes.used),
+        fragments=tuple(includes.used),
     )
     plan = load(context, fields, places.path, data)
     if plan is None:
         raise problems.error()
     return plan
+
+
+def included(path: Path, data: bytes) -> dict[str, bytes]:
+    """Absolute path -> bytes of the fragments of that plan, as far as it can be read."""
+    places = Places(path=path, root=path.parent, cwd=path.parent)
+    includes = Includes(problems=Problems(path.name), plan=Path(absolute(path)), shown=Path())
+    with suppress(PlanError, SourceError):
+        tree = read_tree(_text(places, data), includes.problems)
+        if isinstance(tree, MappingNode):
+            includes.resolve(tree)
+    return includes.used
 
 
 def _bytes(places: Places) -> bytes:

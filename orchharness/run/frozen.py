@@ -59,9 +59,13 @@ class FrozenInputs:
         return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
 
     def digests(self) -> dict[str, dict[str, str]]:
-        """Gate -> path of each of its inputs -> SHA-256. The plan is none here: what of it changed is told by item."""
+        """Gate -> path of each of its inputs -> SHA-256.
+
+        The plan and its fragments are none here: what of them changed is told by item.
+        """
+        told = {self._plan.path, *self._plan.fragments} if self._of else frozenset()
         return {
-            gate: {p: self._frozen[p].sha256 for p in paths if p != self._plan.path}
+            gate: {p: self._frozen[p].sha256 for p in paths if p not in told}
             for gate, paths in self._of.items()
         }
 
