@@ -10,9 +10,9 @@ from pathlib import Path
 from orchharness.core.acts import Kind
 from orchharness.core.plan import Retry, Scope, is_template
 from orchharness.planfile.matrix import Copies, seen_in, values_of
-from orchharness.planfile.nodes import Fragment, Node, Outside, Scalar, fragment_of, prefixes
+from orchharness.planfile.nodes import Fragment, Inside, Node, Outside, Scalar, fragment_of, prefixes
 from orchharness.planfile.problems import Problems
-from orchharness.planfile.templates import Templates
+from orchharness.planfile.templates import Templates, uses_of
 from orchharness.planfile.variables import read_given
 from orchharness.record import record
 
@@ -71,10 +71,12 @@ class Context:
         )
 
     def word(self, scalar: Scalar) -> Scalar:
-        """The word, rendered where it is a template of a fragment: then it names something of whoever includes that."""
+        """The word, rendered where it is a template of a fragment: what was handed over names something outside."""
         if self.fragment is None or not is_template(scalar.text):
             return scalar
-        return Outside(scalar, self.templates.render(scalar))
+        rendered = self.templates.render(scalar)
+        handed_over = self.fragment.given.keys() & {use.member for use in uses_of(scalar.text)}
+        return Outside(scalar, rendered) if handed_over else Inside(scalar, rendered)
 
     def known(self, scalar: Scalar, names: Container[str]) -> str | None:
         """Which of the names the word means: one of its own file, or of those that include it."""

@@ -68,6 +68,7 @@ class Includes:
                     )
                 if parts is _OF_PHASE and "tracks" in made.entries:
                     self._groups(made, "tracks", _OF_TRACK)
+            found.lossy = found.lossy or (isinstance(made, Mapping) and made.lossy)
             found.entries[name] = (at, made)
         owner.entries[part] = (key, found)
 

@@ -119,7 +119,7 @@ class Names:
         own = [
             known.removeprefix(fragment.prefix) for known in self.all() if known.startswith(fragment.prefix)
         ]
-        return f" in this fragment{self._problems.guess(name, own)}; {_PASSED}"
+        return f" in this fragment{self._problems.guess(name, own) or f'; {_PASSED}'}"
 
     def guess(self, name: str, known: Iterable[str]) -> str:
         """`; did you mean 'x'?` when a known name is near, else nothing."""

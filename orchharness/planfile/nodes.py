@@ -85,8 +85,8 @@ class Scalar(Node):
         return text
 
 
-class Outside(Scalar):
-    """A word of a fragment that was rendered: it names something outside of it."""
+class Inside(Scalar):
+    """A word of a fragment that was rendered: it names something in it."""
 
     __slots__ = ()
 
@@ -95,10 +95,16 @@ class Outside(Scalar):
         self.source = fragment_of(written)
 
 
+class Outside(Inside):
+    """A word of a fragment that was rendered with what was handed over: it names something outside of it."""
+
+    __slots__ = ()
+
+
 def prefixes(word: Scalar | None, *, lexical: bool = False) -> list[str]:
     """What may stand before the name that the word means, in the order in which it is looked for.
 
-    A word of a fragment names what is in the fragment; with `lexical`, or rendered, also what is around it.
+    A word of a fragment names what is in the fragment; with `lexical` also what is around it.
     """
     fragment = fragment_of(word)
     if fragment is None:

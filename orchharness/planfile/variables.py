@@ -14,7 +14,7 @@ from orchharness.planfile.templates import Templates
 from orchharness.planfile.values import text_of
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_ONCE: Final = " (agents and critics of a fragment are made once, not for every copy: they see no matrix)"
+_ONCE: Final = " (agents and critics of a fragment see none: they are made once)"
 
 
 def read_variables(plan: Fields, given: AbstractMapping[str, str], problems: Problems) -> dict[str, str]:

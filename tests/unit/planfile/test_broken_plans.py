@@ -208,7 +208,7 @@ tasks:
   b: {ask: why}
 """,
         [
-            "2:1: 'include' in the plan is not supported yet: leave it out",
+            "2:1: unknown key 'include' in the plan: write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
             "3:10: 'budget' in limits is not supported yet: leave it out",
             "5:15: 'when' in a task is not supported yet: leave it out",
             "5:34: recovery: 'ask' is not supported yet: write one of 'rerun', 'fail'",
