@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,6 @@ from orchharness.core.plan import EMPTY, Plan
 from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import MAX_BYTES, absolute
-from orchharness.planfile.fragments import Includes
 from orchharness.planfile.loader import load
 from orchharness.planfile.matrix import copies_in
 from orchharness.planfile.nodes import Mapping as MappingNode
@@ -65,8 +64,8 @@ def read(
     data = _bytes(places) if data is None else data
     problems = Problems(places.shown, _text(places, data))
     path = Path(absolute(places.path))
-    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent, known=places.files)
-    fields = _fields(problems, includes)
+    used: dict[str, bytes] = {}
+    fields = _fields(problems, lambda tree: used.update(_include(places, data, tree, problems)))
     check_version(fields, problems)
     root = Path(absolute(places.root))
     context = Context(
@@ -81,8 +80,8 @@ def read(
         base=root,
         counters=_counters(fields),
         defaults=read_defaults(fields, problems),
-        definitions=dict.fromkeys(includes.used),
-        fragments=tuple(includes.used),
+        definitions=dict.fromkeys(used),
+        fragments=tuple(used),
     )
     plan = load(context, fields, places.path, data)
     if plan is None:
@@ -92,12 +91,24 @@ def read(
 
 def included(path: Path, data: bytes) -> dict[str, bytes]:
     """Absolute path -> bytes of the fragments of that plan, as far as it can be read."""
-    places = Places(path=path, root=path.parent, cwd=path.parent)
-    includes = Includes(problems=Problems(path.name), plan=Path(absolute(path)), shown=Path())
+    places, problems = Places(path=path, root=path.parent, cwd=path.parent), Problems(path.name)
     with suppress(PlanError, SourceError):
-        tree = read_tree(_text(places, data), includes.problems)
+        tree = read_tree(_text(places, data), problems)
         if isinstance(tree, MappingNode):
-            includes.resolve(tree)
+            return _include(places, data, tree, problems)
+    return {}
+
+
+def _include(places: Places, data: bytes, tree: MappingNode, problems: Problems) -> dict[str, bytes]:
+    """Put fragments into the tree; absolute path -> bytes of those that were read."""
+    if b"include" not in data and b"with" not in data:
+        return {}
+    # Here and not at the top: plans without fragments must not pay for them.
+    from orchharness.planfile.fragments import Includes
+
+    path = Path(absolute(places.path))
+    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent, known=places.files)
+    includes.resolve(tree)
     return includes.used
 
 
@@ -121,7 +132,7 @@ def _text(places: Places, data: bytes) -> str:
         raise _at(places, data, error.start, "this is not UTF-8: save the file as UTF-8") from None
 
 
-def _fields(problems: Problems, includes: Includes) -> Fields:
+def _fields(problems: Problems, include: Callable[[MappingNode], None]) -> Fields:
     try:
         tree = read_tree(problems.text, problems)
     except SourceError as error:
@@ -135,7 +146,7 @@ def _fields(problems: Problems, includes: Includes) -> Fields:
     if not isinstance(tree, MappingNode):
         problems.add(tree, f"a plan is a mapping that begins with 'orchharness: 1', found {describe(tree)}")
         raise problems.error()
-    includes.resolve(tree)
+    include(tree)
     _refuse_too_many(tree, problems)
     try:
         return PLAN.read(tree, problems)

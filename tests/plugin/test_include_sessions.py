@@ -92,9 +92,7 @@ def test_an_edited_fragment_redoes_what_reads_the_edit(project):
 
 def test_a_fragment_that_changes_while_the_run_goes_on_is_an_error_of_its_gates(project):
     part = project.path / "parts/part.yaml"
-    part.write_text(
-        part.read_text().replace('echo "$ORCH_TASK" >> ran;', "echo >> parts/part.yaml;", 1)
-    )
+    part.write_text(part.read_text().replace('echo "$ORCH_TASK" >> ran;', "echo >> parts/part.yaml;", 1))
     plan(project, SIMPLE)
 
     result = run(project)
