@@ -116,7 +116,7 @@ class Refining:
         gate = record.gate
         named = [f.get("task") for f in record.verdict.findings] if record.verdict else []
         able = self._able(record)
-        blamed = [t for t in able if t in named]
+        blamed = [t for t in able if t in named or (self._ledger.tasks[t].task.base or t) in named]
         first = blamed if blamed and gate.refine is Refine.BLAMED else able
         after = self._after(record)
         targets = _reach(first, after)

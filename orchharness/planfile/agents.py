@@ -11,7 +11,7 @@ from orchharness.core.plan import Agent, Critic, Mode
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import definition, read_prompt
-from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
+from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence, fragment_of
 from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.schema import AGENT, CRITIC
@@ -37,7 +37,8 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
         agents[name] = Agent(id=name, kind=COMMAND)
         try:
             if node is not None:
-                agents[name] = _agent(context, key, mapping_of(node, instead("{kind: VALUE}", node)))
+                own = mapping_of(node, instead("{kind: VALUE}", node))
+                agents[name] = _agent(context.at(key), key, own)
         except FieldError as error:
             context.problems.add(error.node, f"agent {name!r}: {error.message}")
     return agents
@@ -50,7 +51,8 @@ def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Ag
         critics[name] = Critic(id=name, kind=COMMAND)
         try:
             if node is not None:
-                critics[name] = _critic(context, key, mapping_of(node, instead("{run: VALUE}", node)), agents)
+                own = mapping_of(node, instead("{run: VALUE}", node))
+                critics[name] = _critic(context.at(key), key, own, agents)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
     return critics
@@ -63,7 +65,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command = read_command(context, fields)
         if "run" not in fields:
             raise FieldError(key, "kind 'command' needs 'run': the command")
-        return Agent(id=key.text, kind=COMMAND, command=command)
+        return Agent(id=key.text, kind=COMMAND, command=command, scope=context.scope)
     split = _split(context, key, node, kind, {"run", "shell"})
     return Agent(
         id=key.text,
@@ -71,6 +73,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command=read_command(context, split.own),
         options=split.options,
         is_model=kind.is_model,
+        scope=context.scope,
     )
 
 
@@ -101,6 +104,7 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         timeout=fields.get("timeout", context.defaults.timeout),
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),
         retry=read_retry(fields, context.defaults.retry, context.problems),
+        scope=context.scope,
     )
 
 
@@ -162,17 +166,23 @@ def _agent_name(context: Context, fields: Fields, agents: AbstractMapping[str, A
 def known_agent(context: Context, node: Node, agents: AbstractMapping[str, Agent]) -> str | None:
     """The name of an agent; None when there is no such agent (noted)."""
     try:
-        name = text_of(node, "the name of an agent").text
+        text_of(node, "the name of an agent")
     except FieldError as error:
         context.problems.add(error.node, f"agent: {error.message}: write it under 'agents' and name it here")
         return None
-    if name not in agents and "agents" in context.unread:
+    try:
+        name = context.templates.render(node)
+        found = context.known(text_of(node), agents) if fragment_of(node) else name
+    except FieldError as error:
+        context.problems.add(error.node, f"agent: {error.message}")
         return None
-    if name not in agents:
+    if found not in agents and "agents" in context.unread:
+        return None
+    if found not in agents:
         guess = context.problems.guess(name, agents)
         context.problems.add(node, f"unknown agent {name!r}{guess} (in 'agents': {listed(agents)})")
         return None
-    return name
+    return found
 
 
 def _criteria(context: Context, key: Scalar, fields: Fields) -> dict[str, Decimal]:

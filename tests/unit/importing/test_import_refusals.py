@@ -92,8 +92,7 @@ REFUSED = {
     ),
     "tabs": (
         b"tasks:\n\t- id: a\n",
-        "f.yaml:2:1: not YAML: while scanning for the next token found character that cannot start any token: "
-        "YAML is not indented with tabs, write spaces",
+        "f.yaml:2:1: not YAML: a tab cannot indent: use spaces",
     ),
     "merge keys": (
         b"x: &x {a: 1}\ntasks:\n- {id: a, <<: *x}\n",
