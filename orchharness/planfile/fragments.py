@@ -13,11 +13,11 @@ from typing import Final
 from orchharness.core.plan import EMPTY
 from orchharness.planfile.files import MAX_BYTES, absolute
 from orchharness.planfile.nodes import Fragment, Mapping, Node, Scalar, Sequence, fragment_of
-from orchharness.planfile.problems import FieldError, Problems, printable
+from orchharness.planfile.problems import FieldError, Problems, SaidError, printable
 from orchharness.planfile.schema import FRAGMENT
 from orchharness.planfile.settings import check_version
 from orchharness.planfile.source import SourceError, read_tree
-from orchharness.planfile.values import check_id, describe, mapping_of, text_of
+from orchharness.planfile.values import check_id, describe, text_of
 from orchharness.record import field, record
 
 MAX_INCLUDES: Final = 1_000
@@ -111,6 +111,8 @@ class Includes:
         path = self._path(node, outer)
         text = self._text(node, str(path))
         given = group.value("with")
+        if given is not None and not isinstance(given, Mapping):
+            raise SaidError  # whoever reads the group says it
         fragment = Fragment(
             path=path,
             shown=_shown(path, self.shown, self.plan.parent),
@@ -118,7 +120,7 @@ class Includes:
             at=node,
             outer=outer,
             prefix=prefix,
-            given=mapping_of(given).entries if given is not None else {},
+            given=given.entries if given is not None else {},
         )
         tree = self._tree(fragment)
         fields = FRAGMENT.read(tree, self.problems)

@@ -70,7 +70,7 @@ class Matrices:
     def _read(self, node: Node, outer: Copies) -> dict[str, list[str]]:
         """Name -> values. What is wrong is noted, and there all the same, so that who names it is not told that, too."""
         try:
-            entries = mapping_of(node).entries
+            entries = mapping_of(node, ": write {NAME: [value, …]}").entries
             if not entries:
                 raise FieldError(node, "there are no values: write {name: [value, …]}")  # noqa: TRY301
         except FieldError as error:

@@ -98,7 +98,8 @@ class Problems:
 
     def add_error(self, error: FieldError) -> None:
         """Keep what a reading function raised."""
-        self.add(error.node, error.message)
+        if not isinstance(error, SaidError):
+            self.add(error.node, error.message)
 
     def warn(self, node: Node | None, message: str) -> None:
         """Keep a warning."""

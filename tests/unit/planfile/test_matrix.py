@@ -292,7 +292,7 @@ REFUSED = {
         "tasks: {t: {matrix: {}, run: x}, u: {matrix: [a], run: x}, v: {matrix: {a: []}, run: x}, w: {matrix: {a: b}, run: x}}",
         [
             "2:21: matrix: there are no values: write {name: [value, …]}",
-            "2:46: matrix: expected a mapping, found a list",
+            "2:46: matrix: expected a mapping, found a list: write {NAME: [value, …]}",
             "2:76: matrix: 'a' is an empty list: nothing would be made; write a value, or leave it out",
             "2:106: matrix: 'a': expected a list of values, found the text 'b': write [a, b]",
         ],
