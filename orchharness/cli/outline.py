@@ -22,6 +22,9 @@ _DEFINITION = "definition.json"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _THRESHOLD = re.compile(r"[{ ]threshold: ([0-9]+\.[0-9]+)")
 _NAME = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s:,\[\]{}]+')
+_LISTED = re.compile(
+    r'(?:"(?:[^"\\]|\\.)*"|[^"\]])*'
+)  # to the end of the list: a quoted id may hold a bracket
 _PHASE, _TRACK, _ITEM = 2, 4, 6  # spaces before the names of these in the state file
 
 
@@ -103,7 +106,8 @@ def _lines(directory: RunDirectory) -> Iterator[tuple[str, str, str, str]]:
 def _blocked_by(rest: str) -> list[str]:
     """What stood in its way when the line was written: gates wait for more than what they are over."""
     _, found, names = rest.rpartition("blocked_by: [")
-    return [_plain(name) for name in _NAME.findall(names.partition("]")[0])] if found else []
+    listed = _LISTED.match(names)
+    return [_plain(name) for name in _NAME.findall(listed[0])] if found and listed else []
 
 
 def _plain(name: str) -> str:

@@ -36,17 +36,20 @@ def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
     """Item -> field -> value. Critics stand as `GATE/critic`, a gate's checks as `GATE/checks`, its question as `GATE/the question`."""
     found: dict[str, dict[str, Any]] = {}
     for task in plan.tasks.values():
-        found[task.id] = _with_variables(plan, _task(task))
+        found[task.id] = _with_variables(_seen_by(plan, task), _task(task), task.matrix)
     for gate in plan.gates.values():
         if gate.options:
             found[f"{gate.id}/{QUESTION}"] = {"question": gate.question, "options": plain(gate.options)}
         found[gate.id] = {"of": sorted((*gate.of, *gate.of_gates))}
         if gate.mender is not None:
-            found[gate.mender.id] = _with_variables(plan, _task(gate.mender))
+            mender = gate.mender
+            found[mender.id] = _with_variables(_seen_by(plan, mender), _task(mender), mender.matrix)
         if gate.checks:
-            found[f"{gate.id}/checks"] = _with_variables(plan, _checks(gate))
+            found[f"{gate.id}/checks"] = _with_variables(_seen_by(plan, gate), _checks(gate), gate.matrix)
         for name in gate.critics:
-            found[f"{gate.id}/{name}"] = _with_variables(plan, _critic(plan, plan.critics[name]))
+            critic = plan.critics[name]
+            seen = _seen_by(plan, critic)
+            found[f"{gate.id}/{name}"] = _with_variables(seen, _critic(plan, critic), gate.matrix)
     return found
 
 
@@ -91,16 +94,31 @@ def _critic(plan: Plan, critic: Critic) -> dict[str, Any]:
     return found
 
 
-def _with_variables(plan: Plan, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields, and the values of the plan's variables that their templates name."""
-    if plan.vars:
+def _seen_by(plan: Plan, item: Task | Gate | Critic) -> Mapping[str, str]:
+    """The variables of the file in which it stands, and those of its agent's file."""
+    agent = None if isinstance(item, Gate) or item.agent is None else plan.agents.get(item.agent)
+    if item.scope is None and (agent is None or agent.scope is None):
+        return plan.vars
+    scopes = [used.scope for used in (agent, item) if used is not None]
+    return {n: v for scope in scopes for n, v in (plan.vars if scope is None else scope.vars).items()}
+
+
+def _with_variables(
+    variables: Mapping[str, str], fields: dict[str, Any], matrix: Mapping[str, str]
+) -> dict[str, Any]:
+    """The fields, and the values of the variables and of the matrix that their templates name."""
+    if variables or matrix:
         text = " ".join(_templates(fields))
-        named = (
-            {n: v for n, v in plan.vars.items() if re.search(rf"\b{re.escape(n)}\b", text)} if text else {}
-        )
-        for name, value in named.items():
-            fields[f"variable {name!r}"] = value
+        for what, values in (("variable", variables), ("matrix value", matrix)) if text else ():
+            for name, value in values.items():
+                if re.search(rf"\b{re.escape(name)}\b", text):
+                    fields[f"{what} {name!r}"] = value
     return fields
+
+
+def templates_in(value: Any) -> list[str]:
+    """The texts in it that are rendered later."""
+    return _templates(plain(value))
 
 
 def _templates(value: Any) -> list[str]:

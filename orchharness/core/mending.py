@@ -91,7 +91,7 @@ class Mending:
         mender.outputs, mender.findings = event.outputs, None
         fresh: dict[str, dict[str, Any]] = {}
         for name, found in event.outputs.items():
-            task, _, output = name.partition(".")
+            task, _, output = name.rpartition(".")
             if self._ledger.tasks[task].task.ask is not None:  # what a person answered stands
                 continue
             if _mended(self._ledger.tasks[task].outputs.get(output, ()), found, retried=retried):

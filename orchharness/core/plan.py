@@ -163,6 +163,14 @@ class Retry:
 
 
 @record
+class Scope:
+    """What the templates of a fragment see instead of the plan's variables and folder."""
+
+    vars: Mapping[str, str]
+    folder: str  # absolute: of the fragment's file
+
+
+@record
 class Output:
     """An artifact a task must produce. `path` is a workspace path or glob, or the name after `run:`."""
 
@@ -229,6 +237,9 @@ class Task:
     resources: Mapping[str, int] = field(default=EMPTY)
     estimate: float | None = None  # of a range the middle
     spread: tuple[float, float] | None = None  # the range: at least, at most
+    base: str = ""  # its id in the plan file: of `ID[a]`, a copy that a matrix makes, it is `ID`
+    matrix: Mapping[str, str] = field(default=EMPTY)  # what this copy is made with
+    scope: Scope | None = None  # of the fragment it is from; None: of the plan itself
     title: str | None = None
     rationale: str | None = None
     tags: tuple[str, ...] = ()
@@ -268,6 +279,7 @@ class Critic:
     timeout: float | None = None
     idle_timeout: float | None = None
     retry: Retry = Retry()
+    scope: Scope | None = None
 
 
 @record
@@ -322,6 +334,9 @@ class Gate:
     human: bool = False  # nobody judges but a person
     question: str | None = None
     options: tuple[Option, ...] = ()  # what a person may choose, where one is asked
+    base: str = ""  # its id in the plan file, as a task's
+    matrix: Mapping[str, str] = field(default=EMPTY)
+    scope: Scope | None = None
     title: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -334,6 +349,7 @@ class Track:
     phase: str
     mode: Mode
     items: tuple[str, ...]
+    base: str = ""  # its id in the plan file, as a task's
     title: str | None = None
     rationale: str | None = None
 
@@ -359,6 +375,7 @@ class Agent:
     command: Command | None = None
     options: Mapping[str, Any] = field(default=EMPTY)
     is_model: bool = False
+    scope: Scope | None = None
 
 
 @record
@@ -392,6 +409,7 @@ class Plan:
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)
+    fragments: tuple[str, ...] = ()  # those of them that the plan includes
     title: str | None = None
     description: str | None = None
     protocol: Mapping[str, Any] = field(default=EMPTY)  # `orchestrator_protocol`, shown, never executed
@@ -411,7 +429,8 @@ class Plan:
         Raises:
             KeyError: there is none.
         """
-        mender = self.gates[gate_of(worker_id)].mender if "." in worker_id else None
+        gate = gate_of(worker_id)
+        mender = self.gates[gate].mender if gate != worker_id else None
         return mender or self.tasks[worker_id]
 
     def may_fail(self, item_id: str) -> bool:
@@ -430,8 +449,8 @@ def mender_of(gate: str) -> str:
 
 
 def gate_of(mender: str) -> str:
-    """The gate of a mender."""
-    return mender.partition(".")[0]
+    """The gate of a mender; of anything else its own id."""
+    return mender.removesuffix(f".{MENDER}")  # a task's id may hold a dot: `T[3.11]`
 
 
 def group_node(kind: str, name: str) -> str:

@@ -125,7 +125,7 @@ class Refining:
             return
         named = [f.get("task") for f in record.verdict.findings] if record.verdict else []
         able = self._able(record)
-        blamed = [t for t in able if t in named]
+        blamed = [t for t in able if t in named or (self._ledger.tasks[t].task.base or t) in named]
         first = blamed if blamed and gate.refine is Refine.BLAMED else able
         pending = self._round(record, first)
         record.refinement = Refinement(pending=pending)

@@ -47,7 +47,7 @@ def judge(request: CriticRequest) -> Evaluation:
 
 
 def _finding(request: CriticRequest, check: Mapping[str, Any], name: str, wrong: str) -> dict[str, Any]:
-    task = check.get("task") or next((key.partition(".")[0] for key in request.artifacts), None)
+    task = check.get("task") or next((key.rpartition(".")[0] for key in request.artifacts), None)
     finding = {"severity": "critical", "check": name, "what": f"{name}: {wrong}"}
     return {**finding, "task": task} if task else finding
 

@@ -96,7 +96,7 @@ def _evaluations(request: CriticRequest, boundary: str) -> str:
 
 
 def _form(request: CriticRequest) -> str:
-    tasks = list(dict.fromkeys(name.partition(".")[0] for name in request.artifacts))
+    tasks = list(dict.fromkeys(name.rpartition(".")[0] for name in request.artifacts))
     finding = {
         "severity": "critical|major|minor",
         "task": "|".join(tasks) or "the task to blame",

@@ -8,6 +8,7 @@ the same file are ordered or kept apart in every plan that could be read, so fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 
 from orchharness.core.plan import Mode, Task
@@ -33,12 +34,19 @@ def advise(order: Order, width: int) -> Iterator[Advice]:
     """The advice for each phase that has several tracks, and for each track; `width` is the plan's useful width."""
     chains = order.chains()
     for phase in order.plan.phases:
-        tracks = [(t.id, _tasks(order, t.items)) for t in phase.tracks]
-        tracks = [(name, tasks) for name, tasks in tracks if tasks]
+        tracks = [(t, _tasks(order, t.items)) for t in phase.tracks]
+        tracks = [(track, tasks) for track, tasks in tracks if tasks]
         if len(tracks) > 1:
             yield _advice(order, (phase.id, None), _tasks(order, phase.items), chains, width)
-        for name, tasks in tracks:
-            yield _advice(order, (phase.id, name), tasks, chains, width)
+        alike: dict[tuple[str, Counsel, int], Advice] = {}
+        for track, tasks in tracks:
+            found = _advice(order, (phase.id, track.id), tasks, chains, width)
+            # The copies of a track are told once where they are advised the same.
+            key = (track.base or track.id, found.counsel, found.tasks)
+            first = alike.setdefault(key, found)
+            if first is not found:
+                alike[key] = replace(first, copies=first.copies + 1)
+        yield from alike.values()
 
 
 def _tasks(order: Order, items: Sequence[str]) -> list[Task]:

@@ -67,11 +67,13 @@ class Advice:
     why: tuple[str, ...]
     sequential: float
     shortest: float  # no number of agents is faster
+    copies: int = 1  # of the track, by a matrix, for which this holds
 
     @property
     def name(self) -> str:
         """The group, for people."""
-        return f"phase {self.phase}" if self.track is None else f"track {self.track}"
+        more = "" if self.copies == 1 else f" and {self.copies - 1:,} more like it"
+        return f"phase {self.phase}" if self.track is None else f"track {self.track}{more}"
 
 
 @record

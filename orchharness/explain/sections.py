@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from orchharness.core.definition import plain
 from orchharness.explain.facts import Danger, Explanation, Spawn, Unit
-from orchharness.explain.words import count, length, names, way
+from orchharness.explain.words import count, folded, length, names, way
 from orchharness.record import record
 
 _MOST = 20  # rows, and sentences of a section; JSON has all
@@ -86,7 +86,7 @@ def _unknown(found: Explanation) -> Iterator[str]:
 
 
 def _waves(found: Explanation) -> Section:
-    lines = [f"{w.number}. {names(w.tasks, 12)}" for w in found.waves[:_MOST]]
+    lines = [f"{w.number}. {folded(w.tasks, 12)}" for w in found.waves[:_MOST]]
     return Section(
         title="Waves: what nothing in the graph keeps apart", lines=tuple(_cut(lines, len(found.waves)))
     )

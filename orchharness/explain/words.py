@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from orchharness.explain.facts import Unit
 from orchharness.simulate.words import listed, long
+
+_COPIES: Final = 4  # that are told one by one
 
 
 def length(value: float, unit: Unit) -> str:
@@ -23,6 +26,17 @@ def count(number: int, word: str) -> str:
 def names(items: Sequence[str], most: int = 8) -> str:
     """The names, cut off after `most`."""
     return listed(items, most)
+
+
+def folded(items: Sequence[str], most: int = 8) -> str:
+    """The names, cut off after `most`; of many copies that a matrix makes of one, the first and how many there are."""
+    of: dict[str, list[str]] = {}
+    for item in items:
+        of.setdefault(item.partition("[")[0], []).append(item)
+    shown: list[str] = []
+    for copies in of.values():
+        shown += copies if len(copies) <= _COPIES else [f"{copies[0]} and {len(copies) - 1:,} more like it"]
+    return names(shown, most)
 
 
 def way(items: Sequence[str], most: int = 12) -> str:

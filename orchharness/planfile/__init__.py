@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchharness.core.acts import Kind
     from orchharness.core.plan import Plan
 
-__all__ = ["no_garbage", "read_plan"]
+__all__ = ["fragments_of", "no_garbage", "read_plan"]
 
 
 @contextmanager
@@ -39,6 +39,7 @@ def read_plan(  # noqa: PLR0913 - one argument for each thing that a plan's mean
     cwd: Path | None = None,
     text: bytes | None = None,
     strict: bool = False,
+    files: Mapping[str, bytes] = EMPTY,
 ) -> Plan:
     """The plan of that file.
 
@@ -51,6 +52,7 @@ def read_plan(  # noqa: PLR0913 - one argument for each thing that a plan's mean
         cwd: where the command was typed; default: the current folder.
         text: the bytes of the file, when they are not to be read from `path`.
         strict: whether a warning is a problem.
+        files: those of its fragments, by absolute path.
 
     Raises:
         PlanError: with all problems of the file.
@@ -58,8 +60,19 @@ def read_plan(  # noqa: PLR0913 - one argument for each thing that a plan's mean
     # Here and not at the top: sessions without plans must not pay for what reading one needs.
     from orchharness.planfile.reading import Places, read
 
-    places = Places(path=path, root=root, cwd=cwd or Path.cwd())
+    places = Places(path=path, root=root, cwd=cwd or Path.cwd(), files=files)
     with no_garbage():
         return read(
             places, kinds=kinds, critic_kinds=critic_kinds, variables=variables, data=text, strict=strict
         )
+
+
+def fragments_of(texts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Absolute path -> bytes of all fragments that these plans (absolute path -> bytes) include."""
+    found: dict[str, bytes] = {}
+    for path, text in texts.items():
+        if b"include" in text:
+            from orchharness.planfile.reading import included
+
+            found |= included(Path(path), text)
+    return found

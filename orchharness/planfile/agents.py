@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Mapping as AbstractMapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -11,7 +12,7 @@ from orchharness.core.plan import Agent, Critic, Mode
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import definition, read_prompt
-from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
+from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence, fragment_of
 from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.order import AFTER_SCOPE, check_order
 from orchharness.planfile.problems import FieldError, listed
@@ -39,7 +40,8 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
         agents[name] = Agent(id=name, kind=COMMAND)
         try:
             if node is not None:
-                agents[name] = _agent(context, key, mapping_of(node, instead("{kind: VALUE}", node)))
+                own = mapping_of(node, instead("{kind: VALUE}", node))
+                agents[name] = _agent(context.at(key), key, own)
         except FieldError as error:
             context.problems.add(error.node, f"agent {name!r}: {error.message}")
     return agents
@@ -48,14 +50,16 @@ def read_agents(context: Context, plan: Fields) -> dict[str, Agent]:
 def read_critics(context: Context, plan: Fields, agents: AbstractMapping[str, Agent]) -> dict[str, Critic]:
     """The critics by name. A wrong one is noted, and there all the same, so that its name is known."""
     critics: dict[str, Critic] = {}
-    for name, (key, node) in plan.get("critics", {}).items():
+    named: dict[str, tuple[Scalar, Node | None]] = plan.get("critics", {})
+    for name, (key, node) in named.items():
         critics[name] = Critic(id=name, kind=COMMAND)
         try:
             if node is not None:
-                critics[name] = _critic(context, key, mapping_of(node, instead("{run: VALUE}", node)), agents)
+                own = mapping_of(node, instead("{run: VALUE}", node))
+                critics[name] = _critic(context.at(key), key, own, agents, named)
         except FieldError as error:
             context.problems.add(error.node, f"critic {name!r}: {error.message}")
-    check_order(context, plan.get("critics", {}), critics)
+    check_order(context, named, critics)
     return critics
 
 
@@ -66,7 +70,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command = read_command(context, fields)
         if "run" not in fields:
             raise FieldError(key, "kind 'command' needs 'run': the command")
-        return Agent(id=key.text, kind=COMMAND, command=command)
+        return Agent(id=key.text, kind=COMMAND, command=command, scope=context.scope)
     split = _split(context, key, node, kind, {"run", "shell"})
     return Agent(
         id=key.text,
@@ -74,10 +78,17 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command=read_command(context, split.own),
         options=split.options,
         is_model=kind.is_model,
+        scope=context.scope,
     )
 
 
-def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMapping[str, Agent]) -> Critic:
+def _critic(
+    context: Context,
+    key: Scalar,
+    node: Mapping,
+    agents: AbstractMapping[str, Agent],
+    named: Container[str],
+) -> Critic:
     written = node.value("kind")
     kind = AGENT_KIND if "agent" in node.entries else COMMAND
     if written is not None:
@@ -100,11 +111,12 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         criteria=_criteria(context, key, fields),
         inputs=_inputs(context, fields),
         env=_environment(context, fields),
-        after=tuple(dict.fromkeys(word.text for word in fields.get("after", ()))),
+        after=tuple(dict.fromkeys(context.known(w, named) or w.text for w in fields.get("after", ()))),
         mode=Mode(fields.get("mode", Mode.FOREGROUND)),
         timeout=fields.get("timeout", context.defaults.timeout),
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),
         retry=read_retry(fields, context.defaults.retry, context.problems),
+        scope=context.scope,
     )
 
 
@@ -166,17 +178,23 @@ def _agent_name(context: Context, fields: Fields, agents: AbstractMapping[str, A
 def known_agent(context: Context, node: Node, agents: AbstractMapping[str, Agent]) -> str | None:
     """The name of an agent; None when there is no such agent (noted)."""
     try:
-        name = text_of(node, "the name of an agent").text
+        text_of(node, "the name of an agent")
     except FieldError as error:
         context.problems.add(error.node, f"agent: {error.message}: write it under 'agents' and name it here")
         return None
-    if name not in agents and "agents" in context.unread:
+    try:
+        name = context.templates.render(node)
+        found = context.known(text_of(node), agents) if fragment_of(node) else name
+    except FieldError as error:
+        context.problems.add(error.node, f"agent: {error.message}")
         return None
-    if name not in agents:
+    if found not in agents and "agents" in context.unread:
+        return None
+    if found not in agents:
         guess = context.problems.guess(name, agents)
         context.problems.add(node, f"unknown agent {name!r}{guess} (in 'agents': {listed(agents)})")
         return None
-    return name
+    return found
 
 
 def _criteria(context: Context, key: Scalar, fields: Fields) -> dict[str, Decimal]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from orchharness.core.plan import Check, CheckKind, Command, Source, is_template
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, TaskDraft
 from orchharness.planfile.files import definition, existing_file
-from orchharness.planfile.inputs import find_source
+from orchharness.planfile.inputs import find_sources
 from orchharness.planfile.jsonschemas import schema_file
 from orchharness.planfile.names import Names
 from orchharness.planfile.nodes import Mapping as MappingNode
@@ -28,6 +28,13 @@ _KINDS: Final = tuple(kind.value for kind in CheckKind)
 _MAX_NAME: Final = 60
 
 
+class _Judging(NamedTuple):
+    """Who names something, and what names mean."""
+
+    names: Names
+    gate: GateDraft
+
+
 def read_checks(context: Context, node: Node | None, gate: GateDraft, names: Names) -> tuple[Check, ...]:
     """The checks of a gate; what is wrong is noted."""
     if node is None:
@@ -36,10 +43,11 @@ def read_checks(context: Context, node: Node | None, gate: GateDraft, names: Nam
         context.problems.add(node, f"checks: expected a list, found {describe(node)}: write `- run: …` items")
         return ()
     scope = scope_of(gate.members)
+    judging = _Judging(names, gate)
     checks: list[Check] = []
     for item in node.items:
         try:
-            check = _check(context, item, scope, names)
+            check = _check(context, item, scope, judging)
         except FieldError as error:
             context.problems.add(error.node, error.message)
             continue
@@ -56,7 +64,7 @@ def scope_of(tasks: list[TaskDraft]) -> Scope:
     )
 
 
-def _check(context: Context, node: Node, scope: Scope, names: Names) -> Check | None:
+def _check(context: Context, node: Node, scope: Scope, judging: _Judging) -> Check | None:
     if isinstance(node, Scalar):
         raise FieldError(node, f"a check is a mapping: write {{run: {node.text or 'the command'}}}")
     fields = CHECK.read(node, context.problems)
@@ -67,7 +75,7 @@ def _check(context: Context, node: Node, scope: Scope, names: Names) -> Check | 
         found = f"found {' and '.join(kinds)}" if kinds else "found none"
         raise FieldError(node, f"a check has one of {', '.join(_KINDS)}; {found}")
     kind = CheckKind(kinds[0])
-    inputs, sources = _inputs(context, fields, names)
+    inputs, sources = _inputs(context, fields, judging)
     if kind is CheckKind.RUN:
         command = read_command(context, fields, scope)
         if command is None:
@@ -109,15 +117,18 @@ def _word(word: str) -> str:
     return word.rpartition("/")[2] or word
 
 
-def _inputs(context: Context, fields: Fields, names: Names) -> tuple[tuple[str, ...], tuple[Source, ...]]:
+def _inputs(
+    context: Context, fields: Fields, judging: _Judging
+) -> tuple[tuple[str, ...], tuple[Source, ...]]:
     """Files beside the plan, and artifacts written as TASK.output."""
     files: list[str] = []
     sources: list[Source] = []
     for word in fields.get("inputs", ()):
         item, dot, output = word.text.rpartition(".")
         try:
-            if dot and names.get(item) is not None and existing_file(context.plan_dir, word.text) is None:
-                sources.append(find_source(names, item, output, word))
+            known = dot and judging.names.look(word, judging.gate, item).drafts
+            if known and existing_file(context.plan_dir, word.text) is None:
+                sources += find_sources(judging.names, item, output, word, judging.gate).sources
             else:
                 files.append(definition(context, word))
         except FieldError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from orchharness.core.plan import Agent, Input, Mode, Output, group_node
+from orchharness.planfile.matrix import Copies
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.shapes import Fields, no_fields
 from orchharness.record import record
@@ -39,9 +40,11 @@ class TrackDraft:
     """A track; `direct`: the one that a phase's own `tasks` make."""
 
     id: str
+    base: str  # its id in the file
     key: Node
     phase: PhaseDraft
     fields: Fields
+    copies: Copies = ()
     mode: Mode = Mode.BACKGROUND
     sequence: bool = False
     items: list[TaskDraft | GateDraft] = field(default_factory=list)
@@ -65,11 +68,13 @@ class TaskDraft:
     """A task; what is read of it after all ids are known is added step by step."""
 
     id: str
+    base: str  # its id in the file
     key: Node
     fields: Fields
     phase: PhaseDraft
     track: TrackDraft
     mode: Mode
+    copies: Copies = ()
     order: int = 0
     gate: GateDraft | None = None
     agent: Agent | None = None
@@ -90,10 +95,12 @@ class GateDraft:
     """A gate. `members` are what it hangs on; a gate that stands alone has none until its `of` is resolved."""
 
     id: str
+    base: str  # its id in the file
     key: Node
     fields: Fields
     phase: PhaseDraft
     track: str
+    copies: Copies = ()
     owner: TaskDraft | None = None
     alone: bool = False
     order: int = 0

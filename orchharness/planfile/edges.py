@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchharness.core.plan import Edge, Input, Source
+from orchharness.core.plan import Edge, Input
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
-from orchharness.planfile.inputs import EVALUATION, find_source
+from orchharness.planfile.inputs import EVALUATION, Artifacts, find_sources
 from orchharness.planfile.names import Draft, Names, in_words
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.outputs import variable_of
@@ -18,9 +18,9 @@ def add_needs(context: Context, item: TaskDraft | GateDraft, names: Names) -> No
     """The needs an item states itself."""
     for word in item.fields.get("needs", ()):
         try:
-            needed = names.find(word)
-            check_direction(item, needed, word)
-            item.needs[node_of(needed)] = None
+            for needed in names.find(context.word(word), item).drafts:
+                check_direction(item, needed, word)
+                item.needs[node_of(needed)] = None
         except FieldError as error:
             context.problems.add(error.node, f"needs: {error.message}")
 
@@ -85,7 +85,7 @@ def _check_sequence(item: TaskDraft, needed: Draft, node: Node) -> None:
     task = needed.owner if isinstance(needed, GateDraft) else needed
     if not isinstance(task, TaskDraft) or task.track is not item.track or not item.track.sequence:
         return
-    if task.order > item.order:
+    if task.order > item.order and task.key is not item.key:
         what = f"{in_words(item)} needs {in_words(needed)}, which comes later in the 'sequence' of track"
         raise FieldError(
             node, f"{what} {item.track.id!r}: change the order of the tasks, or leave 'sequence' out"
@@ -102,57 +102,69 @@ def read_cross_pollination(context: Context, plan: Fields, names: Names) -> tupl
     edges: list[Edge] = []
     for name, (key, fields) in plan.get("cross_pollination", {}).items():
         try:
-            edge = _edge(name, key, fields, names)
+            edges += _edges(name, key, fields, names)
         except FieldError as error:
             context.problems.add(error.node, f"{name}: {error.message}")
-            continue
-        if edge is not None:
-            edges.append(edge)
     return tuple(edges)
 
 
-def _edge(name: str, key: Scalar, fields: Fields, names: Names) -> Edge | None:
+def _edges(name: str, key: Scalar, fields: Fields, names: Names) -> list[Edge]:
+    """One edge for each item it comes from: several, when that is copied by a matrix."""
     if fields.broken:
-        return None
+        return []
     for needed in ("from", "to"):
         if needed not in fields:
             raise FieldError(
                 key, f"{needed!r} is missing: write {{from: TASK, to: TASK, artifacts: [outputs]}}"
             )
     if fields.get("from") is None or fields.get("to") is None:
-        return None
+        return []
     word = text_of(fields.get("from"), "the id of a task or gate")
-    source = names.find(word)
-    if not isinstance(source, TaskDraft | GateDraft):
-        raise FieldError(word, f"from: {in_words(source)} is a group: name the task or gate it comes from")
-    artifacts = [
-        find_source(names, source.id, artifact.text, artifact) for artifact in fields.get("artifacts", ())
+    _sources(names, word)
+    carried: tuple[Scalar, ...] = fields.get("artifacts", ())
+    leads: dict[str, list[str]] = {}
+    for to in fields.get("to"):
+        for target in names.find(to).drafts:
+            if not isinstance(target, TaskDraft):
+                raise FieldError(to, f"to: {in_words(target)} is no task: name the tasks it goes to")
+            for source in _lead(names, word, target, to, carried):
+                leads.setdefault(source.id, []).append(target.id)
+    artifacts = tuple(artifact.text for artifact in carried)
+    return [
+        Edge(id=name, source=source, targets=tuple(targets), artifacts=artifacts)
+        for source, targets in leads.items()
     ]
-    targets = [_target(names, source, word) for word in fields.get("to")]
-    for target in targets:
+
+
+def _lead(
+    names: Names, word: Scalar, target: TaskDraft, to: Scalar, carried: tuple[Scalar, ...]
+) -> list[TaskDraft | GateDraft]:
+    """Let the target need what the word names, and read the artifacts; the items that it names."""
+    found = _sources(names, word, target)
+    for source in found:
+        check_direction(target, source, to)
         target.needs[node_of(source)] = None
-        for artifact in artifacts:
-            _add_input(target, artifact)
-    return Edge(
-        id=name,
-        source=source.id,
-        targets=tuple(target.id for target in targets),
-        artifacts=tuple(artifact.output or EVALUATION for artifact in artifacts),
-    )
+    for artifact in carried:
+        _add_input(target, find_sources(names, word.text, artifact.text, artifact, target))
+    return found
 
 
-def _target(names: Names, source: TaskDraft | GateDraft, word: Scalar) -> TaskDraft:
-    target = names.find(word)
-    if not isinstance(target, TaskDraft):
-        raise FieldError(word, f"to: {in_words(target)} is no task: name the tasks it goes to")
-    check_direction(target, source, word)
-    return target
+def _sources(names: Names, word: Scalar, target: TaskDraft | None = None) -> list[TaskDraft | GateDraft]:
+    """What the word names; only tasks and gates lead somewhere."""
+    found: list[TaskDraft | GateDraft] = []
+    for source in names.find(word, target).drafts:
+        if not isinstance(source, TaskDraft | GateDraft):
+            what = f"from: {in_words(source)} is a group: name the task or gate it comes from"
+            raise FieldError(word, what)
+        found.append(source)
+    return found
 
 
-def _add_input(target: TaskDraft, artifact: Source) -> None:
+def _add_input(target: TaskDraft, artifacts: Artifacts) -> None:
     """An input named after the artifact, unless the task has one of that name or reads the artifact already."""
-    name = artifact.output or EVALUATION
+    name = artifacts.sources[0].output or EVALUATION
     for known in target.inputs:
-        if artifact in known.sources or variable_of(known.name) == variable_of(name):
+        read = set(artifacts.sources).issubset(known.sources)
+        if read or variable_of(known.name) == variable_of(name):
             return
-    target.inputs.append(Input(name=name, sources=(artifact,)))
+    target.inputs.append(Input(name=name, sources=tuple(artifacts.sources), gathered=artifacts.many))

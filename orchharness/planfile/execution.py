@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from orchharness.core.plan import Critic, Mode
 from orchharness.planfile.drafts import PhaseDraft, nothing
+from orchharness.planfile.matrices import Matrices
 from orchharness.planfile.nodes import Node, Scalar, to_python
 from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.schema import LANE
 from orchharness.planfile.shapes import Fields
-from orchharness.planfile.structure import IMPLICIT, add_gates, add_track, new_phase
+from orchharness.planfile.structure import IMPLICIT, Head, add_gates, add_track, new_phase
 from orchharness.planfile.values import check_id, mapping_of
 
 PROTOCOL: Final = "orchestrator_protocol"
@@ -35,9 +36,10 @@ def read_protocol(plan: Fields) -> dict[str, Any]:
 
 
 def read_lanes(
-    plan: Fields, critics: AbstractMapping[str, Critic], problems: Problems
+    plan: Fields, critics: AbstractMapping[str, Critic], made: Matrices
 ) -> tuple[list[PhaseDraft], dict[str, Critic]]:
     """The phases that the lanes make, and the critics with the modes that lanes give them."""
+    problems = made.problems
     lanes = _lanes(plan, problems)
     if lanes is None:
         return [], dict(critics)
@@ -52,8 +54,8 @@ def read_lanes(
     if not lanes and not plan.get("tasks"):
         problems.add(plan.key("execution"), "the plan has no tasks: write 'tasks: {the-id: {run: …}}'")
     tasks: _Named = plan.get("tasks", {})
-    phases = _phases(working, _dealt(working, tasks, problems), problems)
-    _place_gates(phases, plan.get("gates", {}), plan.node)
+    phases = _phases(working, _dealt(working, tasks, problems), made)
+    _place_gates(phases, plan.get("gates", {}), plan.node, made)
     return phases, _with_modes(critics, judging, problems)
 
 
@@ -103,20 +105,20 @@ def _dealt(lanes: list[_Lane], tasks: _Named, problems: Problems) -> dict[str, _
     return dealt
 
 
-def _phases(lanes: list[_Lane], dealt: dict[str, _Named], problems: Problems) -> list[PhaseDraft]:
+def _phases(lanes: list[_Lane], dealt: dict[str, _Named], made: Matrices) -> list[PhaseDraft]:
     phases: list[PhaseDraft] = []
     together: list[_Lane] = []
     for lane in lanes:
         if lane[2].get("mode") == Mode.FOREGROUND:
-            phases += _parallel(together, dealt, problems)
+            phases += _parallel(together, dealt, made)
             together = []
-            phases += _parallel([lane], dealt, problems)
+            phases += _parallel([lane], dealt, made)
         else:
             together.append(lane)
-    return phases + _parallel(together, dealt, problems)
+    return phases + _parallel(together, dealt, made)
 
 
-def _parallel(lanes: list[_Lane], dealt: dict[str, _Named], problems: Problems) -> list[PhaseDraft]:
+def _parallel(lanes: list[_Lane], dealt: dict[str, _Named], made: Matrices) -> list[PhaseDraft]:
     """One phase whose tracks are the lanes; nothing when there are none."""
     if not lanes:
         return []
@@ -126,11 +128,11 @@ def _parallel(lanes: list[_Lane], dealt: dict[str, _Named], problems: Problems) 
     _, key, fields = lanes[0]
     phase = new_phase(name, key, fields if len(lanes) == 1 else nothing(key))
     for lane_name, lane_key, lane in lanes:
-        add_track(phase, lane_name, lane_key, lane, dealt[lane_name], problems)
+        add_track(phase, Head(lane_name, lane_key), lane, dealt[lane_name], made)
     return [phase]
 
 
-def _place_gates(phases: list[PhaseDraft], gates: _Named, node: Node) -> None:
+def _place_gates(phases: list[PhaseDraft], gates: _Named, node: Node, made: Matrices) -> None:
     """Gates that stand alone belong to the phase of the last thing they judge."""
     if not phases and gates:
         phases.append(new_phase(IMPLICIT, node, nothing(node), implicit=True))
@@ -138,11 +140,15 @@ def _place_gates(phases: list[PhaseDraft], gates: _Named, node: Node) -> None:
     for name, (key, fields) in gates.items():
         of: tuple[Scalar, ...] = fields.get("of", ())
         where[name] = max((where.get(word.text, len(phases) - 1) for word in of), default=len(phases) - 1)
-        add_gates(phases[where[name]], {name: (key, fields)})
+        add_gates(phases[where[name]], {name: (key, fields)}, made)
 
 
 def _names(phase: PhaseDraft) -> list[str]:
-    return [phase.id, *(track.id for track in phase.tracks), *(item.id for item in phase.items())]
+    return [
+        phase.id,
+        *(track.id for track in phase.tracks),
+        *(name for item in phase.items() for name in (item.id, item.base)),
+    ]
 
 
 def _with_modes(

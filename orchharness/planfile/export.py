@@ -7,11 +7,12 @@ files are there, only reading the plan can tell. Whatever reading accepts, the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from orchharness.core.acts import Kind
 from orchharness.core.plan import LANGUAGE_VERSION, Refine, Session
 from orchharness.planfile.durations import PATTERN, RANGE_PATTERN, Duration, Estimate
+from orchharness.planfile.forms import FORMS, ID_PATTERN, IGNORED, NAMES, PATH, TEXT, WORD, Json
 from orchharness.planfile.kindschemas import COMMAND_KEYS, options_schema
 from orchharness.planfile.meanings import meaning
 from orchharness.planfile.people import THEN
@@ -40,7 +41,6 @@ from orchharness.planfile.schema import (
 )
 from orchharness.planfile.shapes import ANYWHERE, Either, Named, Table
 from orchharness.planfile.values import (
-    ID,
     Boolean,
     Choice,
     Count,
@@ -52,52 +52,31 @@ from orchharness.planfile.values import (
     Words,
 )
 
-Json = dict[str, Any]
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_ID: Final = f"^{ID.pattern}$"
-_NAMES: Final = {"variable": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"}
-_IGNORED: Final[Json] = {"^x-": True}
-_TEXT: Final[Json] = {"type": ["string", "number"]}
-_WORD: Final[Json] = {"type": ["string", "number", "boolean"]}
-_PATH: Final[Json] = {
-    "type": ["string", "number", "boolean"],
-    "pattern": r"\{\{|\{%|^(?![/~]|[A-Za-z]:)[^\\]+$",
-}
-_RATIO: Final[Json] = {
-    "anyOf": [
-        {"type": "number", "minimum": 0, "maximum": 1},
-        {"type": "string", "pattern": r"\{\{|\{%|^[-+]?[0-9]*\.?[0-9]*$", "minLength": 1},
-    ]
-}
-_FORMS: Final[Mapping[str, Json]] = {
-    "text": {"type": ["string", "number", "boolean"]},
-    "scalar": {"type": ["string", "number", "boolean", "null"]},
-    "path": _PATH,
-    "version": {"const": LANGUAGE_VERSION},
-    "ratio": _RATIO,
-    "command": {
-        "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": _WORD, "minItems": 1}]
-    },
-    "env": {
-        "type": "object",
-        "propertyNames": {"pattern": "^(?!ORCH_)[A-Za-z_][A-Za-z0-9_]{0,63}$"},
-        "additionalProperties": _WORD,
-    },
-    "criteria": {"type": "object", "propertyNames": {"pattern": _ID}, "additionalProperties": _RATIO},
-}
 _TABLES: Final[Mapping[str, tuple[Json, Table]]] = {
     "prompt": ({"type": "string", "minLength": 1}, PROMPT_FILE),
     "variable": ({"type": ["string", "number", "boolean", "null"]}, VARIABLE),
-    "output": (_PATH, OUTPUT),
-    "file check": (_PATH, FILE_CHECK),
-    "json check": (_PATH, JSON_CHECK),
+    "output": (PATH, OUTPUT),
+    "file check": (PATH, FILE_CHECK),
+    "json check": (PATH, JSON_CHECK),
     "then": ({"enum": list(THEN)}, SKIP),
     "plateau": ({"const": "off"}, PLATEAU),
 }
 _LISTS: Final[Mapping[str, tuple[Json, Table]]] = {
     "input": ({"type": "string", "pattern": r"[./]"}, INPUT),
-    "pytest check": (_WORD, PYTEST_CHECK),
+    "pytest check": (WORD, PYTEST_CHECK),
 }
+
+
+def _with_tasks(*parts: str) -> Json:
+    """A group: its tasks stand in it, or come from a fragment."""
+    return {
+        "anyOf": [{"required": [part]} for part in (*parts, "include")],
+        "dependentSchemas": {"include": {"properties": dict.fromkeys(parts, False)}},
+        "dependentRequired": {"with": ["include"]},
+    }
+
+
 _RULES: Final[tuple[tuple[Table, Json], ...]] = (
     (PROMPT_FILE, {"required": ["file"]}),
     (INPUT, {"required": ["path"]}),
@@ -107,10 +86,10 @@ _RULES: Final[tuple[tuple[Table, Json], ...]] = (
     (OUTPUT, {"oneOf": [{"required": ["path"]}, {"required": ["from"]}]}),
     (CHECK, {"oneOf": [{"required": [kind]} for kind in ("run", "file", "json", "pytest")]}),
     (CROSS, {"required": ["from", "to"]}),
-    (TRACK, {"required": ["tasks"]}),
-    (PHASE, {"anyOf": [{"required": [part]} for part in ("tasks", "tracks", "gates")]}),
     (PLATEAU, {"required": ["gain"]}),
     (MENDER, {"oneOf": [{"required": ["run"]}, {"required": ["agent"]}]}),
+    (TRACK, _with_tasks("tasks")),
+    (PHASE, _with_tasks("tasks", "tracks", "gates")),
     (OPTION, {"required": ["id", "then"]}),
     (SKIP, {"required": ["skip"]}),
     (CRITIC, {"dependentRequired": {"shell": ["run"]}}),
@@ -169,8 +148,8 @@ class _Export:
                 return dict(_PLAIN.get(type(shape), {}))
 
     def _form(self, form: str) -> Json:
-        if form in _FORMS:
-            return dict(_FORMS[form])
+        if form in FORMS:
+            return dict(FORMS[form])
         if form in _TABLES:
             plain, table = _TABLES[form]
             return {"anyOf": [plain, self._reference(table)]}
@@ -194,7 +173,7 @@ class _Export:
                 return {
                     "type": "object",
                     "properties": protocol,
-                    "patternProperties": _IGNORED,
+                    "patternProperties": IGNORED,
                     "additionalProperties": lane,
                 }
             case "agent":
@@ -205,7 +184,7 @@ class _Export:
                 return {}
 
     def _named(self, shape: Named) -> Json:
-        pattern = _ID if shape.ids else _NAMES.get(shape.entry, _ID)
+        pattern = ID_PATTERN if shape.ids else NAMES.get(shape.entry, ID_PATTERN)
         entry = self.shape(shape.shape)
         if shape.entry == "gate":
             asks = {"required": ["kind", "needs"]}  # a gate that asks a person may be about nothing
@@ -213,7 +192,7 @@ class _Export:
         return {
             "type": "object",
             "propertyNames": {"pattern": f"^x-|{pattern}"},
-            "patternProperties": _IGNORED,
+            "patternProperties": IGNORED,
             "additionalProperties": entry,
         }
 
@@ -238,7 +217,7 @@ class _Export:
         found: Json = {
             "type": "object",
             "properties": {name: self._described(table, name, keys[name]) for name in keys},
-            "patternProperties": _IGNORED,
+            "patternProperties": IGNORED,
             "additionalProperties": False,
         }
         if table is TASK:
@@ -288,15 +267,15 @@ class _Export:
 
 
 _PLAIN: Final[Mapping[type, Json]] = {
-    Text: _TEXT,
-    Identifier: {"type": "string", "pattern": _ID},
+    Text: TEXT,
+    Identifier: {"type": "string", "pattern": ID_PATTERN},
     Boolean: {"type": "boolean"},
     Duration: {"type": "string", "pattern": PATTERN},
     Estimate: {"type": "string", "pattern": RANGE_PATTERN},
-    Words: {"anyOf": [{"type": "array", "items": _WORD}, _WORD]},
+    Words: {"anyOf": [{"type": "array", "items": WORD}, WORD]},
     Counters: {
         "type": "object",
-        "propertyNames": {"pattern": _ID},
+        "propertyNames": {"pattern": ID_PATTERN},
         "additionalProperties": {"type": "integer", "minimum": 1},
     },
 }

@@ -87,11 +87,11 @@ def absolute(path: Path) -> str:
 
 def _record(context: Context, node: Node, text: str, folder: Path) -> str:
     if existing_file(folder, text) is None:
+        what = "plan" if context.fragment is None else "fragment"
         if text.strip() and "\0" not in text and len(text) <= 1_024 and (folder / text).is_dir():
             raise FieldError(node, f"{text!r} is a folder: name a file in it")
-        guess = guess_file(folder, text)
-        what = f"there is no file {text!r} beside the plan{guess} (paths here are relative to the plan file)"
-        raise FieldError(node, what)
+        where = f"beside the {what}{guess_file(folder, text)} (paths here are relative to the {what} file)"
+        raise FieldError(node, f"there is no file {text!r} {where}")
     path = absolute(folder / text)
     context.definitions[path] = None
     return path

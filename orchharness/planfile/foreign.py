@@ -73,6 +73,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     "provider": "write 'kind'",
     "uses": "write 'run' or 'agent'",
     "image": "write 'run': a command that starts the container",
+    **dict.fromkeys(("strategy", "for_each", "foreach", "parametrize"), "write 'matrix: {NAME: [values]}'"),
     "runs_on": "leave it out: plans run where pytest runs",
     "instructions": "write 'prompt'",
     "description_file": "write 'prompt: {file: …}'",

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from orchharness.core.plan import Agent, Combine, Critic, Gate, OnExhausted, Severity
+from orchharness.core.plan import Agent, Combine, Critic, Gate, OnExhausted, Severity, is_template
 from orchharness.planfile.checks import read_checks
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft
 from orchharness.planfile.edges import check_direction
+from orchharness.planfile.matrix import Copies, near, titled
 from orchharness.planfile.menders import read_refine
-from orchharness.planfile.names import Names, in_words, tasks_of
+from orchharness.planfile.names import Draft, Names, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar, Sequence
 from orchharness.planfile.order import check_beside
 from orchharness.planfile.people import check_human, is_human, options_of, question_of
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.refining import read_plateau, warn_of_plateau
 from orchharness.planfile.shapes import Fields
+from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.values import ratio
 from orchharness.record import record
 
@@ -33,6 +35,13 @@ _NOT_OVER_GATES: Final = (
     *_FOR_CRITICS,
 )
 _FROM_DEFAULTS_OVER_GATES: Final = ("threshold", "on_exhausted")
+
+
+class Staff(NamedTuple):
+    """Who may be named: agents and critics."""
+
+    agents: Mapping[str, Agent]
+    critics: Mapping[str, Critic]
 
 
 @record(kw_only=False)
@@ -71,7 +80,7 @@ def resolve_members(context: Context, gate: GateDraft, names: Names) -> None:
         )
     for word in words:
         try:
-            _add_member(gate, word, names)
+            _add_member(gate, context.word(word), names)
         except FieldError as error:
             context.problems.add(error.node, f"of: {error.message}")
     if gate.members and gate.of_gates:
@@ -89,12 +98,7 @@ def add_judged(gate: GateDraft) -> None:
 
 
 def build_gate(
-    context: Context,
-    draft: GateDraft,
-    defaults: Fields | None,
-    names: Names,
-    critics: Mapping[str, Critic],
-    agents: Mapping[str, Agent],
+    context: Context, draft: GateDraft, defaults: Fields | None, names: Names, staff: Staff
 ) -> Gate:
     """The gate itself; what is wrong with it is noted."""
     human = is_human(draft)
@@ -103,7 +107,7 @@ def build_gate(
     )
     nobody = human or bool(draft.of_gates)
     checks = () if nobody else read_checks(context, laid.get("checks"), draft, names)
-    named = () if nobody else _critics(context, draft.id, laid, critics)
+    named = () if nobody else _critics(context, laid, staff, draft)
     exhausted = OnExhausted(laid.get("on_exhausted", OnExhausted.FAIL))
     if human:
         check_human(context, draft)
@@ -118,7 +122,7 @@ def build_gate(
         )
     plateau = None if draft.of_gates else read_plateau(context, laid.get("plateau"))
     warn_of_plateau(context, draft, plateau, most)
-    refining = read_refine(context, draft, None if draft.of_gates else laid.get("refine"), agents)
+    refining = read_refine(context, draft, None if draft.of_gates else laid.get("refine"), staff.agents)
     aggregate = laid.get("aggregate", Combine.MEAN) if draft.of_gates else None
     return Gate(
         id=draft.id,
@@ -148,7 +152,10 @@ def build_gate(
         human=human,
         question=question_of(context, draft, exhausted),
         options=options_of(context, draft, exhausted, names),
-        title=draft.fields.get("title"),
+        title=title_of(context, draft.fields, draft.base, draft.copies),
+        base=draft.base,
+        matrix=context.templates.matrix,
+        scope=context.scope,
         tags=read_tags(draft.fields),
     )
 
@@ -167,6 +174,20 @@ def check_scores(
                 )
 
 
+def title_of(context: Context, fields: Fields, base: str, copies: Copies) -> str | None:
+    """The title; that of a copy says which one it is, with the whole values."""
+    title: str | None = fields.get("title")
+    if not copies:
+        return title
+    if title is None or not is_template(title):
+        return titled(title or base, copies)
+    try:
+        return context.templates.render(fields.at("title"))
+    except FieldError as error:
+        context.problems.add(error.node, f"title: {error.message}")
+        return title
+
+
 def read_tags(fields: Fields) -> tuple[str, ...]:
     """`tags` and `marks` together, once each."""
     words: tuple[Scalar, ...] = (*fields.get("tags", ()), *fields.get("marks", ()))
@@ -174,32 +195,37 @@ def read_tags(fields: Fields) -> tuple[str, ...]:
 
 
 def _add_member(gate: GateDraft, word: Scalar, names: Names) -> None:
-    named = names.find(word)
-    if isinstance(named, GateDraft):
-        check_direction(gate, named, word)
-        if named not in gate.of_gates:
-            gate.of_gates.append(named)
-        return
-    tasks = tasks_of(named)
-    if not tasks:
-        raise FieldError(word, f"{in_words(named)} has no tasks to judge")
-    known = {task.id for task in gate.members}
-    for task in tasks:
-        check_direction(gate, task, word)
+    named = names.find(word, gate).drafts
+    gates = [draft for draft in named if isinstance(draft, GateDraft)]
+    # What a phase's own gates judge of it is their own copy of it.
+    tasks = [task for draft in named for task in tasks_of(draft) if near(task.copies, gate.copies)]
+    if not tasks and not gates:
+        raise FieldError(word, f"{in_words(named[0])} has no tasks to judge")
+    known = {task.id for task in gate.members} | {other.id for other in gate.of_gates}
+    needed: list[Draft] = [*gates, *tasks]
+    for item in needed:
+        check_direction(gate, item, word)
+    gate.of_gates += [item for item in gates if item.id not in known]
     gate.members += [task for task in tasks if task.id not in known]
 
 
-def _critics(context: Context, gate: str, laid: Laid, critics: Mapping[str, Critic]) -> tuple[str, ...]:
+def _critics(context: Context, laid: Laid, staff: Staff, draft: GateDraft) -> tuple[str, ...]:
     found: dict[str, None] = {}
+    critics = staff.critics
     for word in laid.get("critics", ()):
-        if word.text in critics:
-            found[word.text] = None
+        name = context.known(word, critics)
+        if name is not None:
+            found[name] = None
+            agent = staff.agents.get(critics[name].agent or "")
+            for used in (critics[name], agent):
+                if used is not None:
+                    check_matrix(context, used, draft.copies, f"gate {draft.id!r}", word)
         elif "critics" not in context.unread:
             guess = context.problems.guess(word.text, critics)
             context.problems.add(
                 word, f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"
             )
-    check_beside(context, gate, laid.get("critics", ()), found, critics)
+    check_beside(context, draft.id, laid.get("critics", ()), found, critics)
     return tuple(found)
 
 

@@ -6,13 +6,13 @@ What stands nearer to a task wins: its own, then the track's, then the phase's. 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise, product
 from typing import Any
 
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, PhaseDraft, TaskDraft, TrackDraft
 from orchharness.planfile.edges import check_phase, node_of
-from orchharness.planfile.names import Draft, Names, in_words, tasks_of
+from orchharness.planfile.names import Draft, Names, copies_of, in_words, tasks_of
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, listed
 from orchharness.planfile.shapes import Fields
@@ -23,8 +23,11 @@ Group = PhaseDraft | TrackDraft
 def add_sequences(phases: list[PhaseDraft]) -> None:
     """In a sequence each task needs the one before it."""
     for track in (track for phase in phases for track in phase.tracks if track.sequence):
-        for before, task in pairwise(track.tasks()):
-            _add(task, before.released_by, f"the 'sequence' of {in_words(track)}")
+        # The copies of one task stand in one place of the sequence.
+        places = [list(copies) for _, copies in groupby(track.tasks(), key=lambda task: id(task.key))]
+        for before, after in pairwise(places):
+            for task, needed in product(after, before):
+                _add(task, needed.released_by, f"the 'sequence' of {in_words(track)}")
 
 
 def add_group_needs(context: Context, phases: list[PhaseDraft], names: Names) -> None:
@@ -37,15 +40,18 @@ def add_group_needs(context: Context, phases: list[PhaseDraft], names: Names) ->
         if not behind:
             behind = _gates_behind(names)
         inside = _inside(group, behind)
+        at = context.at(group.key, copies_of(group))
         heads = [task for task in tasks_of(group) if inside.isdisjoint(task.needs)]
         for word in words:
             try:
-                needed = names.find(word)
-                _check_direction(group, needed, word)
+                found = names.find(at.word(word), group).drafts
+                names.count_edges(len(found) * len(heads) if len(found) > 1 else 0, word)
+                for needed in found:
+                    _check_direction(group, needed, word)
             except FieldError as error:
                 context.problems.add(error.node, f"needs: {error.message}")
                 continue
-            for task in heads:
+            for task, needed in product(heads, found):
                 _add(task, node_of(needed), f"the 'needs' of {in_words(group)}")
 
 

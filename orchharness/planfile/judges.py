@@ -39,7 +39,10 @@ class Judges:
 
     def pin(self) -> None:
         """Add the files that the commands name to the inputs of the checks and critics; note own judges."""
-        files = {name: self._files(critic.command) for name, critic in self.critics.items()}
+        files = {
+            name: self._files(critic.command, self.context.within(critic.scope))
+            for name, critic in self.critics.items()
+        }
         for name, critic in self.critics.items():
             self.critics[name] = replace(critic, inputs=self._pinned(critic.inputs, files[name]))
         for gate in list(self.gates.values()):
@@ -65,15 +68,17 @@ class Judges:
 
     def _pin_checks(self, gate: Gate) -> None:
         checks = []
+        draft = self.names.gates[gate.id]
+        context = self.context.at(draft.key, draft.copies)
         for check in gate.checks:
-            files = self._files(check.command)
+            files = self._files(check.command, context)
             self._refuse_writers(gate, files, f"a check of its gate {gate.id!r}")
             checks.append(replace(check, inputs=self._pinned(check.inputs, files)))
         self.gates[gate.id] = replace(gate, checks=tuple(checks))
 
-    def _files(self, command: Command | None) -> list[_File]:
+    def _files(self, command: Command | None, context: Context) -> list[_File]:
         base, found = self.context.base, []
-        for word in command_words(self.context, command):
+        for word in command_words(context, command):
             path = existing_file(base, word)
             if path is None:
                 continue

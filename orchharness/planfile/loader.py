@@ -15,16 +15,18 @@ from typing import Any
 from orchharness.core.plan import Agent, Critic, Edge, Gate, Phase, Plan, Task, Track
 from orchharness.planfile.agents import read_agents, read_critics
 from orchharness.planfile.context import Context
-from orchharness.planfile.drafts import PhaseDraft
+from orchharness.planfile.drafts import PhaseDraft, TrackDraft
 from orchharness.planfile.edges import add_barrier, add_needs, add_reads, read_cross_pollination
 from orchharness.planfile.execution import read_lanes, read_protocol
 from orchharness.planfile.files import absolute
-from orchharness.planfile.gates import add_judged, build_gate, check_scores, resolve_members
+from orchharness.planfile.gates import Staff, add_judged, build_gate, check_scores, resolve_members
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.groups import add_group_needs, add_sequences, check_resources
 from orchharness.planfile.inputs import read_inputs
 from orchharness.planfile.judges import Judges
 from orchharness.planfile.lint import check_cycles, check_files, check_menders, check_writes
+from orchharness.planfile.matrices import Matrices
+from orchharness.planfile.matrix import titled
 from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.people import check_skips, warn_of_idle_phases
@@ -83,6 +85,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
         definitions=tuple(context.definitions),
+        fragments=context.fragments,
         title=fields.get("title"),
         description=fields.get("description"),
         protocol=read_protocol(fields),
@@ -105,17 +108,18 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
     problems = context.problems
     agents = read_agents(context, fields)
     critics = read_critics(context, fields, agents)
+    made = Matrices(context=context)
     if "execution" in fields:
-        phases, critics = read_lanes(fields, critics, problems)
+        phases, critics = read_lanes(fields, critics, made)
     else:
-        phases = read_phases(fields, problems)
+        phases = read_phases(fields, made)
     settle(phases, problems)
     warn_of_idle_phases(context, phases)
     names = Names(phases, problems)
     names.others = dict.fromkeys(critics, "a critic") | dict.fromkeys(agents, "an agent")
     for task in names.tasks.values():
-        find_agent(context, task, agents)
-        read_outputs(context, task)
+        find_agent(context.at(task.key, task.copies), task, agents)
+        read_outputs(context.at(task.key, task.copies), task)
     edges = _read_edges(context, fields, phases, names)
     defaults: Fields | None = fields.get("defaults")
     gate_defaults: Fields | None = defaults.get("gate") if defaults else None
@@ -124,9 +128,11 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
         names=names,
         agents=agents,
         critics=critics,
-        tasks={task.id: build_task(context, task) for task in names.tasks.values()},
+        tasks={task.id: build_task(context.at(task.key, task.copies), task) for task in names.tasks.values()},
         gates={
-            gate.id: build_gate(context, gate, gate_defaults, names, critics, agents)
+            gate.id: build_gate(
+                context.at(gate.key, gate.copies), gate, gate_defaults, names, Staff(agents, critics)
+            )
             for gate in names.gates.values()
         },
         groups=_groups(phases),
@@ -136,14 +142,14 @@ def _read_parts(context: Context, fields: Fields) -> _Parts:
 
 def _read_edges(context: Context, fields: Fields, phases: list[PhaseDraft], names: Names) -> tuple[Edge, ...]:
     for gate in names.gates.values():
-        resolve_members(context, gate, names)
+        resolve_members(context.at(gate.key, gate.copies), gate, names)
         add_judged(gate)
         if gate.alone:
-            add_needs(context, gate, names)
+            add_needs(context.at(gate.key, gate.copies), gate, names)
     for task in names.tasks.values():
-        add_needs(context, task, names)
+        add_needs(context.at(task.key, task.copies), task, names)
         if "inputs" in task.fields:
-            read_inputs(context, task, names)
+            read_inputs(context.at(task.key, task.copies), task, names)
             add_reads(context, task, names)
     edges = read_cross_pollination(context, fields, names)
     add_sequences(phases)
@@ -197,10 +203,11 @@ def _phase(draft: PhaseDraft) -> Phase:
     tracks = tuple(
         Track(
             id=track.id,
+            base=track.base,
             phase=draft.id,
             mode=track.mode,
             items=tuple(item.id for item in track.all_items()),
-            title=track.fields.get("title"),
+            title=_title(track),
             rationale=track.fields.get("rationale"),
         )
         for track in draft.tracks
@@ -214,6 +221,11 @@ def _phase(draft: PhaseDraft) -> Phase:
         title=own.get("title"),
         rationale=own.get("rationale"),
     )
+
+
+def _title(track: TrackDraft) -> str | None:
+    title: str | None = track.fields.get("title")
+    return titled(title or track.base, track.copies) if track.copies else title
 
 
 def _default_id(path: Path) -> str:

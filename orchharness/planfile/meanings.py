@@ -27,6 +27,9 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     "tasks": "the work: id → task; the order of the file means nothing",
     "tracks": "side by side: id → track",
     "gates": "gates that stand on their own: id → gate with `of`",
+    "matrix": "copies, one for every combination: {os: [linux, mac]}; templates read {{ matrix.os }}",
+    "include": "a file beside this one with tasks of its own, a fragment",
+    "with": "values for the variables of the fragment",
     "inputs": "files that define the judgement, or artifacts as TASK.output",
     "kind": "which plugin runs it",
     "critics": "names from the plan's critics",
@@ -56,6 +59,12 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "phases": "one after another: id → phase",
         "cross_pollination": "edges with a name, that carry artifacts between tracks",
         "execution": "lanes beside a flat `tasks` map, instead of phases and tracks",
+    },
+    "a fragment": {
+        "orchharness": "the version of the language: 1",
+        "vars": "values that stand under `with` where it is included; one without a default must be given",
+        "agents": "who works in it: name → kind with its options",
+        "critics": "who judges in it: name → a command, or an agent with a prompt",
     },
     "a variable": {
         "default": "its value when none is given",

@@ -94,6 +94,8 @@ def _mender(context: Context, gate: GateDraft, node: Mapping, agents: AbstractMa
         timeout=fields.get("timeout", defaults.timeout),
         idle_timeout=fields.get("idle_timeout", defaults.idle_timeout),
         retry=read_retry(fields, defaults.retry, context.problems),
+        matrix=context.templates.matrix,
+        scope=context.scope,
     )
 
 
@@ -143,7 +145,7 @@ def _what_it_mends(
 def _names(gate: GateDraft, outputs: tuple[Output, ...]) -> list[str]:
     """`outputs.TASK_name`, and `outputs.name` of a gate over one task."""
     names = [_NOT_WORD.sub("_", output.name) for output in outputs]
-    return names + [o.name.partition(".")[2] for o in outputs if len(gate.members) == 1]
+    return names + [o.name.rpartition(".")[2] for o in outputs if len(gate.members) == 1]
 
 
 def _environment(context: Context, fields: Fields, scope: Scope) -> dict[str, str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -14,13 +17,44 @@ _FLOAT: Final = re.compile(
 
 
 class Node:
-    """A value of the file; line and column count from 1."""
+    """A value of the file; line and column count from 1. `source` is there only in fragments: ask `fragment_of`."""
 
-    __slots__ = ("column", "line")
+    __slots__ = ("column", "line", "source")
+
+    source: Fragment | None
 
     def __init__(self, line: int, column: int) -> None:
         self.line = line
         self.column = column
+
+
+class Fragment:
+    """One place at which a fragment is included; `at` is the path there, `outer` the fragment in which that stands.
+
+    `declared` are the fragment's variables, `given` the values that stand beside the include.
+    """
+
+    __slots__ = ("at", "declared", "given", "outer", "path", "prefix", "shown", "text")
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        shown: str,
+        text: str,
+        at: Node,
+        outer: Fragment | None,
+        prefix: str,
+        given: dict[str, tuple[Scalar, Node]],
+    ) -> None:
+        self.path, self.shown, self.text = path, shown, text
+        self.at, self.outer, self.prefix, self.given = at, outer, prefix, given
+        self.declared: dict[str, tuple[Scalar, Any]] = {}
+
+
+def fragment_of(node: Node | None) -> Fragment | None:
+    """The fragment that the node is from; None for the plan itself."""
+    return getattr(node, "source", None)
 
 
 class Scalar(Node):
@@ -49,6 +83,39 @@ class Scalar(Node):
         if _FLOAT.fullmatch(text):
             return _float(text)
         return text
+
+
+class Inside(Scalar):
+    """A word of a fragment that was rendered: it names something in it."""
+
+    __slots__ = ()
+
+    def __init__(self, written: Scalar, text: str) -> None:
+        super().__init__(written.line, written.column, text, plain=False)
+        self.source = fragment_of(written)
+
+
+class Outside(Inside):
+    """A word of a fragment that was rendered with what was handed over: it names something outside of it."""
+
+    __slots__ = ()
+
+
+def prefixes(word: Scalar | None, *, lexical: bool = False) -> list[str]:
+    """What may stand before the name that the word means, in the order in which it is looked for.
+
+    A word of a fragment names what is in the fragment; with `lexical` also what is around it.
+    """
+    fragment = fragment_of(word)
+    if fragment is None:
+        return [""]
+    found = [] if isinstance(word, Outside) else [fragment.prefix]
+    if lexical or isinstance(word, Outside):
+        while fragment.outer is not None:
+            fragment = fragment.outer
+            found.append(fragment.prefix)
+        found.append("")
+    return found
 
 
 class Sequence(Node):

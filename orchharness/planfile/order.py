@@ -22,9 +22,9 @@ def check_order(
     """Note critics after which one comes that do not exist, and those that wait for each other."""
     if not any(critic.after for critic in critics.values()):
         return
-    for name, (_, node) in written.items():
+    for name, (key, node) in written.items():
         for word in _words(node):
-            if word.text not in critics:
+            if context.at(key).known(word, critics) is None:
                 guess = context.problems.guess(word.text, critics)
                 what = f"unknown critic {word.text!r}{guess} (in 'critics': {listed(critics)})"
                 context.problems.add(word, f"critic {name!r}: after: {what}")
@@ -51,7 +51,8 @@ def check_beside(
 ) -> None:
     """Note critics of a gate that read the evaluations of others which do not judge there."""
     for word in named:
-        for other in critics[word.text].after if word.text in critics else ():
+        name = context.known(word, critics)
+        for other in critics[name].after if name is not None else ():
             if other in critics and other not in judging:
                 context.problems.add(
                     word,

@@ -93,13 +93,14 @@ def _option(context: Context, gate: GateDraft, node: Node, names: Names) -> Opti
     if name is None or fields.get("then") is None:
         return None
     then, skip = _then(context, gate, fields.at("then"), names)
-    return Option(id=name, label=fields.get("label") or name, then=then, skip=skip)
+    label = context.templates.render(fields.at("label")) if fields.get("label") else name
+    return Option(id=name, label=label, then=then, skip=skip)
 
 
 def _then(context: Context, gate: GateDraft, node: Node, names: Names) -> tuple[Then, tuple[str, ...]]:
     if isinstance(node, Mapping):
         words: tuple[Scalar, ...] = SKIP.read(node, context.problems).get("skip", ())
-        items = dict.fromkeys(i for word in words for i in _items(names.find(word)))
+        items = dict.fromkeys(i for word in words for i in _named(context, gate, word, names))
         return Then.SKIP, tuple(items)
     word = text_of(node, f"one of {', '.join(THEN)}, or {{skip: [ids]}}").text
     if word not in THEN:
@@ -109,6 +110,11 @@ def _then(context: Context, gate: GateDraft, node: Node, names: Names) -> tuple[
         what = "over gates has nobody" if gate.of_gates else "judges no task, so there is nobody"
         raise FieldError(node, f"then: gate {gate.id!r} {what} to do it again: choose another")
     return Then(word), ()
+
+
+def _named(context: Context, gate: GateDraft, word: Scalar, names: Names) -> list[str]:
+    """The items that the word stands for, said by that gate: those of all copies, where a matrix makes them."""
+    return [item for draft in names.find(context.word(word), gate).drafts for item in _items(draft)]
 
 
 def _items(named: Draft) -> list[str]:
@@ -127,7 +133,7 @@ def check_skips(context: Context, names: Names, graph: Graph) -> None:
         for item in node.items if isinstance(node, Sequence) else ():
             then = item.value("then") if isinstance(item, Mapping) else None
             if isinstance(then, Mapping):
-                _check_skip(context, names, graph, gate, then)
+                _check_skip(context.at(gate.key, gate.copies), names, graph, gate, then)
 
 
 def _check_skip(context: Context, names: Names, graph: Graph, gate: GateDraft, then: Mapping) -> None:
@@ -135,7 +141,8 @@ def _check_skip(context: Context, names: Names, graph: Graph, gate: GateDraft, t
     words = node.items if isinstance(node, Sequence) else [node]
     for word in words:
         assert isinstance(word, Scalar)  # it was read
-        early = [i for i in _items(names.find(word)) if i == gate.id or not graph.is_before(gate.id, i)]
+        items = _named(context, gate, word, names)
+        early = [i for i in items if i == gate.id or not graph.is_before(gate.id, i)]
         if early:
             who = f"{early[0]!r} does" if early[0] == word.text else f"{early[0]!r} of {word.text!r} does"
             what = f"skip: {who} not wait for gate {gate.id!r}, so it may have run by then: name what comes after"

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from orchharness.core.acts import Kind
-from orchharness.core.plan import Plan
+from orchharness.core.plan import EMPTY, Plan
 from orchharness.errors import Location, PlanError, Problem
 from orchharness.planfile.context import Context
 from orchharness.planfile.excerpt import excerpt
 from orchharness.planfile.files import MAX_BYTES, absolute
 from orchharness.planfile.loader import load
+from orchharness.planfile.matrix import copies_in
 from orchharness.planfile.nodes import Mapping as MappingNode
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems
 from orchharness.planfile.schema import PLAN
-from orchharness.planfile.settings import check_version, read_defaults, read_variables
+from orchharness.planfile.settings import check_version, read_defaults
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.source import SourceError, read_tree
 from orchharness.planfile.templates import Templates
 from orchharness.planfile.values import describe
+from orchharness.planfile.variables import read_variables
 from orchharness.record import record
 
 MAX_TASKS: Final = 100_000
@@ -35,6 +38,7 @@ class Places:
     path: Path
     root: Path
     cwd: Path
+    files: Mapping[str, bytes] = EMPTY  # absolute path -> bytes of a fragment that are not to be read
 
     @property
     def shown(self) -> str:
@@ -62,13 +66,15 @@ def read(
     """
     data = _bytes(places) if data is None else data
     problems = Problems(places.shown, _text(places, data))
-    fields = _fields(problems)
+    path = Path(absolute(places.path))
+    used: dict[str, bytes] = {}
+    fields = _fields(problems, lambda tree: used.update(_include(places, data, tree, problems)))
     check_version(fields, problems)
     root = Path(absolute(places.root))
     context = Context(
         problems=problems,
         root=root,
-        plan_dir=Path(absolute(places.path)).parent,
+        plan_dir=path.parent,
         cwd=Path(absolute(places.cwd)),
         kinds=kinds,
         critic_kinds=critic_kinds,
@@ -78,6 +84,8 @@ def read(
         counters=_counters(fields),
         unread=_unread(fields),
         defaults=read_defaults(fields, problems),
+        definitions=dict.fromkeys(used),
+        fragments=tuple(used),
     )
     plan = load(context, fields, places.path, data)
     if plan is None:
@@ -85,6 +93,29 @@ def read(
     if strict and plan.warnings:
         raise problems.warnings_as_error()
     return plan
+
+
+def included(path: Path, data: bytes) -> dict[str, bytes]:
+    """Absolute path -> bytes of the fragments of that plan, as far as it can be read."""
+    places, problems = Places(path=path, root=path.parent, cwd=path.parent), Problems(path.name)
+    with suppress(PlanError, SourceError):
+        tree = read_tree(_text(places, data), problems)
+        if isinstance(tree, MappingNode):
+            return _include(places, data, tree, problems)
+    return {}
+
+
+def _include(places: Places, data: bytes, tree: MappingNode, problems: Problems) -> dict[str, bytes]:
+    """Put fragments into the tree; absolute path -> bytes of those that were read."""
+    if b"include" not in data and b"with" not in data:
+        return {}
+    # Here and not at the top: plans without fragments must not pay for them.
+    from orchharness.planfile.fragments import Includes
+
+    path = Path(absolute(places.path))
+    includes = Includes(problems=problems, plan=path, shown=Path(places.shown).parent, known=places.files)
+    includes.resolve(tree)
+    return includes.used
 
 
 def _bytes(places: Places) -> bytes:
@@ -109,7 +140,7 @@ def _text(places: Places, data: bytes) -> str:
         raise _at(places, data, error.start, "this is not UTF-8: save the file as UTF-8") from None
 
 
-def _fields(problems: Problems) -> Fields:
+def _fields(problems: Problems, include: Callable[[MappingNode], None]) -> Fields:
     try:
         tree = read_tree(problems.text, problems)
     except SourceError as error:
@@ -128,6 +159,7 @@ def _fields(problems: Problems) -> Fields:
         raise problems.error()
     if "orchharness" not in tree.entries:
         _refuse_foreign_format(tree, problems)
+    include(tree)
     _refuse_too_many(tree, problems)
     try:
         return PLAN.read(tree, problems)
@@ -148,17 +180,24 @@ def _refuse_foreign_format(tree: MappingNode, problems: Problems) -> None:
 
 def _refuse_too_many(tree: MappingNode, problems: Problems) -> None:
     """Count the tasks before anything is made of them."""
-    count, pending = 0, [tree]
-    for node in pending:
+    count, copied, pending = 0, False, [(tree, 1)]
+    for node, times in pending:
         for name, (key, value) in node.entries.items():
             if not isinstance(value, MappingNode):
                 continue
-            if name == "tasks":
-                count += len(value.entries)
+            inside = [(entry, times * copies_in(entry)) for _, entry in value.entries.values()]
+            copied = copied or any(copies > 1 for _, copies in inside)
+            if name == "tasks" or (name == "gates" and times > 1):
+                count += sum(copies for _, copies in inside)
             elif name in {"phases", "tracks"}:
-                pending += [group for _, group in value.entries.values() if isinstance(group, MappingNode)]
+                pending += [(group, copies) for group, copies in inside if isinstance(group, MappingNode)]
+                # Groups that a matrix makes count, too, even those without tasks.
+                count += sum(copies for _, copies in inside if copies > 1)
             if count > MAX_TASKS:
-                problems.add(key, f"more than {MAX_TASKS} tasks: split the plan")
+                problems.add(
+                    key,
+                    f"more than {MAX_TASKS} tasks{', with the copies of each matrix' if copied else ''}: split the plan",
+                )
                 raise problems.error()
 
 

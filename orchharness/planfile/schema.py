@@ -46,6 +46,10 @@ _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text", "command"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}", "prompt")
+_VARIABLES: Final = Named(
+    "variable", Raw("a default, or {default, choices, required}", "variable"), ids=False
+)
+_MATRIX: Final = Raw("name: [values]", "matrix")
 _ENV: Final = Raw("NAME: value", "env")
 
 RETRY_ON: Final = _words((Outcome.EXIT, Outcome.TIMEOUT, Outcome.IDLE, Outcome.LOST))
@@ -248,8 +252,9 @@ TASK: Final = Table(
         "gate": Either(GATE),
         "estimate": Estimate(),
         "rationale": Text(),
+        "matrix": _MATRIX,
     },
-    later=frozenset({"matrix", "when", "budget"}),
+    later=frozenset({"when", "budget"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -284,8 +289,11 @@ _GROUP_KEYS: Final[_Keys] = {
     "resources": Counters(),
     "trigger_rule": _TRIGGER_RULE,
     "gate": Either(GATE),
+    "matrix": _MATRIX,
+    "include": Raw("the path of a fragment", "fragment"),
+    "with": Named("variable of the fragment", Raw("text", "text"), ids=False),
 }
-_GROUP_LATER: Final = frozenset({"when", "matrix"})
+_GROUP_LATER: Final = frozenset({"when"})
 _OF_TASKS: Final = ("run", "agent", "prompt", "inputs", "outputs", "env", "timeout", "retry")
 _ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)
@@ -359,6 +367,29 @@ CROSS: Final = Table(
     hints={"outputs": "write 'artifacts'"},
 )
 
+_IN_THE_PLAN: Final = "a fragment has none: write it in the plan"
+FRAGMENT: Final = Table(
+    what="a fragment",
+    keys={
+        "orchharness": Raw("1", "version"),
+        "vars": _VARIABLES,
+        # These take their places in the plan, and are read there.
+        "agents": Raw("{kind, …options}"),
+        "critics": Raw("{run} or {agent, prompt}"),
+        "tasks": Raw("the-id: {run: …}"),
+        "tracks": Raw("the-id: {tasks: …}"),
+        "gates": Raw("the-id: {of: […]}"),
+        "rationale": Text(),
+    },
+    hints={
+        **dict.fromkeys(("plan", "workspace", "limits", "defaults", "execution"), _IN_THE_PLAN),
+        "phases": "a fragment has none: include one for each phase",
+        "cross_pollination": "write 'inputs' on the tasks",
+        **dict.fromkeys(("gate", "matrix", "needs", "sequence"), "write it beside 'include'"),
+        "with": "write 'vars' here, and 'with' beside 'include'",
+    },
+)
+
 LANE: Final = Table(
     what="a lane of 'execution'",
     keys={"mode": _MODE, "tasks": Words("tasks"), "agents": Words("tasks"), "rationale": Text()},
@@ -369,7 +400,7 @@ PLAN: Final = Table(
     keys={
         "orchharness": Raw("1", "version"),
         "plan": Identifier(),
-        "vars": Named("variable", Raw("a default, or {default, choices, required}", "variable"), ids=False),
+        "vars": _VARIABLES,
         "workspace": WORKSPACE,
         "limits": Table(
             what="limits",
@@ -392,9 +423,9 @@ PLAN: Final = Table(
         "execution": Raw("lanes: {mode, tasks, rationale}", "lanes"),
         "rationale": Text(),
     },
-    later=frozenset({"include"}),
     entries="a task? write it under 'tasks'",
     hints={
+        "include": "write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
         "id": "write 'plan'",
         "name": "write 'plan' for the id, 'title' for people",
         "version": "write 'orchharness: 1'",
@@ -406,6 +437,7 @@ PLAN: Final = Table(
         "timeout": "write it under 'defaults'",
         "env": _ON_TASKS,
         "sequence": "write it on a track, or on a phase with 'tasks'",
+        "matrix": "write it on a task, a track or a phase",
         "trigger_rule": _ON_TASKS,
     },
 )

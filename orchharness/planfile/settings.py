@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as AbstractMapping
 from pathlib import Path
 from typing import Final
 
 from orchharness.core.plan import LANGUAGE_VERSION, Retry
 from orchharness.planfile.context import Context, Defaults
 from orchharness.planfile.files import absolute, existing_file, folder_of, guess_file
-from orchharness.planfile.nodes import Mapping, Node, Scalar
+from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems, listed
-from orchharness.planfile.schema import RETRY_ON, VARIABLE
+from orchharness.planfile.schema import RETRY_ON
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import describe, mapping_of, text_of
+from orchharness.planfile.variables import NAME
 
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CALLERS: Final = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
 
 
@@ -35,30 +34,6 @@ def check_version(plan: Fields, problems: Problems) -> None:
         known = f"this version understands {LANGUAGE_VERSION} (a number, without quotes)"
         found = "it is in quotes" if quoted else f"found {describe(node)}"
         problems.add(node, f"orchharness: {known}, {found}: write 'orchharness: {LANGUAGE_VERSION}'")
-
-
-def read_variables(plan: Fields, given: AbstractMapping[str, str], problems: Problems) -> dict[str, str]:
-    """The final values of the variables; what is missing or unknown is noted."""
-    declared: dict[str, tuple[Scalar, Node | None]] = plan.get("vars", {})
-    for name in given:
-        if name not in declared and not plan.is_unread("vars"):
-            guess = problems.guess(name, declared)
-            problems.add(
-                None,
-                f"--orch-var {name}: the plan has no variable {name!r}{guess} (it has: {listed(declared)})",
-            )
-    values: dict[str, str] = {}
-    for name, (key, node) in declared.items():
-        values[name] = given.get(name, "")  # so that a wrong variable is not unknown as well
-        if not _NAME.fullmatch(name):
-            problems.add(key, f"{name!r} cannot be a variable's name: letters, digits and _ only")
-        if node is None:
-            continue
-        try:
-            values[name] = _value(key, node, given.get(name), problems)
-        except FieldError as error:
-            problems.add(error.node, f"variable {name!r}: {error.message}")
-    return values
 
 
 def read_defaults(plan: Fields, problems: Problems) -> Defaults:
@@ -139,7 +114,7 @@ def read_environment(context: Context, fields: Fields) -> dict[str, str]:
 
 
 def _environment_value(key: Scalar, node: Node) -> str:
-    if not _NAME.fullmatch(key.text):
+    if not NAME.fullmatch(key.text):
         what = f"{key.text!r} cannot be the name of an environment variable: letters, digits and _ only"
         raise FieldError(key, what)
     if key.text.startswith("ORCH_"):
@@ -150,35 +125,3 @@ def _environment_value(key: Scalar, node: Node) -> str:
     if _CALLERS.search(text):
         raise FieldError(node, f"{text!r}: write ${{NAME}} for a variable of the caller's environment")
     return text
-
-
-def _value(key: Scalar, node: Node, given: str | None, problems: Problems) -> str:
-    if not isinstance(node, Mapping):
-        node_text = node.text if isinstance(node, Scalar) and not node.plain else None
-        if given is not None:
-            return given
-        if isinstance(node, Scalar) and node.value is None:
-            raise _missing(key)
-        return node_text if node_text is not None else text_of(node).text
-    fields = VARIABLE.read(node, problems)
-    value = given
-    if value is None and fields.get("default") is not None:
-        value = text_of(fields.at("default")).text if not _is_quoted_empty(fields.at("default")) else ""
-    if value is None:
-        if fields.get("required") is False or fields.broken:
-            return ""
-        raise _missing(key)
-    choices: tuple[Scalar, ...] | None = fields.get("choices")
-    if choices is not None and value not in {choice.text for choice in choices}:
-        place = None if given is not None else fields.at("default")
-        words = [choice.text for choice in choices]
-        raise FieldError(place, f"{value!r} is not one of {listed(words)}{problems.guess(value, words)}")
-    return value
-
-
-def _is_quoted_empty(node: Node) -> bool:
-    return isinstance(node, Scalar) and not node.plain and not node.text
-
-
-def _missing(key: Scalar) -> FieldError:
-    return FieldError(key, f"there is no value: give it with --orch-var {key.text}=VALUE")

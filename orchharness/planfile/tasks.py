@@ -11,13 +11,14 @@ from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import TaskDraft
 from orchharness.planfile.files import read_prompt
-from orchharness.planfile.gates import read_tags
+from orchharness.planfile.gates import read_tags, title_of
 from orchharness.planfile.groups import inherited, resources_of
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.people import read_ask
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_environment, read_retry
+from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.templates import Scope, TemplateError, Use, uses_of
 
 _NO_ARTIFACTS: Final = Scope(inputs=(), outputs=())
@@ -48,7 +49,8 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
     agent = draft.agent
     scope = scope_of([draft]) if draft.inputs or draft.outputs else _NO_ARTIFACTS
     command = read_command(context, fields, scope) if "run" in fields or "shell" in fields else None
-    if agent is not None and agent.command is not None:
+    if agent is not None:
+        check_matrix(context, agent, draft.copies, f"task {draft.id!r}", fields.at("agent"))
         _check_agents_command(context, draft, agent, scope)
     defaults, estimate = context.defaults, fields.get("estimate")
     task = Task(
@@ -81,7 +83,10 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         resources=resources_of(context, draft),
         estimate=(estimate.low + estimate.high) / 2 if estimate else None,
         spread=tuple(estimate) if estimate and estimate.low < estimate.high else None,
-        title=fields.get("title"),
+        title=title_of(context, fields, draft.base, draft.copies),
+        base=draft.base,
+        matrix=context.templates.matrix,
+        scope=context.scope,
         rationale=fields.get("rationale"),
         tags=read_tags(fields),
     )
@@ -91,8 +96,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
 
 def _check_agents_command(context: Context, draft: TaskDraft, agent: Agent, scope: Scope) -> None:
     """An agent's command may read inputs and outputs that not every task has."""
-    assert agent.command is not None
-    for word in agent.command.argv:
+    for word in agent.command.argv if agent.command is not None else ():
         for use in _uses(word):
             fault = context.templates.fault(use, scope) if use.name in {"inputs", "outputs"} else ""
             if fault:

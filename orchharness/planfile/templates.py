@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchharness.core.plan import is_template
+from orchharness.core.plan import EMPTY, is_template
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.problems import FieldError, Problems, listed
 from orchharness.planfile.values import text_of
@@ -54,9 +54,10 @@ class Scope:
     names: tuple[str, ...] = NAMES
     inputs: Collection[str] | None = None
     outputs: Collection[str] | None = None
+    shared: bool = False  # an agent or critic: whose matrix it is rendered for is not known here
 
 
-ANY_SCOPE: Final = Scope()
+ANY_SCOPE: Final = Scope(shared=True)
 
 
 @record(kw_only=False)
@@ -65,6 +66,7 @@ class Templates:
 
     problems: Problems
     variables: Mapping[str, str]
+    matrix: Mapping[str, str] = EMPTY
 
     def render(self, node: Node, what: str = "text") -> str:
         """The text with the variables put in.
@@ -103,7 +105,9 @@ class Templates:
             return None
         for place in range(1, len(parts), 2):
             name = parts[place]
-            value = self.variables.get(name[5:]) if name.startswith("vars.") else known.get(name)
+            first, _, member = name.partition(".")
+            values = self._known().get(first)
+            value = known.get(name) if values is None else values.get(member)
             if value is None:
                 return None
             parts[place] = value
@@ -111,8 +115,10 @@ class Templates:
 
     def fault(self, use: Use, scope: Scope) -> str:
         """What is wrong with reading that name, or nothing."""
+        if use.name == "matrix" and "vars" in scope.names:
+            return "" if scope.shared else self._matrix_fault(use)
         if use.name not in scope.names:
-            if use.name in {"matrix", "when"}:
+            if use.name == "when":
                 return f"template: {use.name!r} is not supported yet"
             guess = self._guess(use.name, scope)
             return f"template: unknown name {use.name!r}{guess} (known here: {', '.join(scope.names)})"
@@ -138,18 +144,30 @@ class Templates:
                 return f"; did you mean {f'{space}.{name}'!r}?"
         return self.problems.guess(name, scope.names)
 
+    def _known(self) -> dict[str, Mapping[str, str]]:
+        return {"vars": self.variables, "matrix": self.matrix}
+
+    def _matrix_fault(self, use: Use) -> str:
+        if not self.matrix:
+            return "template: there is no 'matrix' here: write one on the task, its track or its phase"
+        if use.member is None or use.member in self.matrix:
+            return ""
+        guess = self.problems.guess(use.member, self.matrix)
+        return f"template: no {use.member!r} in matrix{guess} (there: {listed(self.matrix)})"
+
     def _render_parts(self, parts: list[str]) -> str:
         rendered = list(parts)
         for place in range(1, len(parts), 2):
             names = parts[place].split(".")
-            if len(names) != 2 or names[0] != "vars":
-                raise TemplateError(
-                    f"template: paths and thresholds see only vars.NAME, not {parts[place]!r}"
+            if len(names) != 2 or names[0] not in {"vars", "matrix"}:
+                what = (
+                    f"template: paths and thresholds see only vars.NAME and matrix.NAME, not {parts[place]!r}"
                 )
-            fault = self.fault(Use("vars", names[1]), Scope(names=("vars",)))
+                raise TemplateError(what)
+            fault = self.fault(Use(names[0], names[1]), Scope(names=("vars",)))
             if fault:
                 raise TemplateError(fault)
-            rendered[place] = self.variables[names[1]]
+            rendered[place] = self._known()[names[0]][names[1]]
         return _bounded("".join(rendered))
 
     def _render_jinja(self, text: str) -> str:
@@ -160,7 +178,9 @@ class Templates:
             if fault:
                 raise TemplateError(fault)
         try:
-            return _bounded(_environment().from_string(text).render(vars=_Members(self.variables)))
+            return _bounded(
+                _environment().from_string(text).render(**{n: _Members(v) for n, v in self._known().items()})
+            )
         except TemplateError:
             raise
         except Exception as error:  # noqa: BLE001 - a filter given odd arguments raises whatever it likes
@@ -168,7 +188,7 @@ class Templates:
 
 
 class _Members:
-    """The variables for Jinja: `vars.items` is the variable of that name, never a method of dict."""
+    """Values for Jinja: `vars.items` is the variable of that name, never a method of dict."""
 
     __slots__ = ("_values",)
 

@@ -30,7 +30,10 @@ class PlanFile(pytest.File):
     plan: Plan
 
     def collect(self) -> Iterable[TrackNode]:
-        """One collector per track, gates that stand on their own in one of the phase's name.
+        """One collector per track of the file, gates that stand on their own in one of the phase's name.
+
+        The copies that a matrix makes of a track are in one collector: pytest takes a bracket in a node id for the
+        beginning of an item's parameters, so only the items have one.
 
         Raises:
             PlanError: the plan is wrong; no item of it is run.
@@ -40,12 +43,13 @@ class PlanFile(pytest.File):
         for phase in self.plan.phases:
             grouped = {item for track in phase.tracks for item in track.items}
             for track in phase.tracks:
-                self._track(phase.id, track.id, track.items)
+                self._track(phase.id, track.base or track.id, track.items)
+                self.tracks.setdefault((phase.id, track.id), self.tracks[(phase.id, track.base or track.id)])
             rest = tuple(i for i in phase.items if i not in grouped)
             if rest:
                 self._track(phase.id, phase.id, rest)
         self._register_tags()
-        return self.tracks.values()
+        return list(dict.fromkeys(self.tracks.values()))
 
     def _register_tags(self) -> None:
         """With `--strict-markers`, `-m` takes only names that are registered."""

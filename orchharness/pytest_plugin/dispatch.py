@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchharness.errors import OrchError
+from orchharness.planfile import fragments_of
 from orchharness.pytest_plugin import SCHEDULER
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
@@ -78,7 +79,9 @@ def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
     if DISPATCH not in config.stash:
         config.stash[DISPATCH] = Dispatch()
         config.pluginmanager.register(Controller(config), CONTROLLER)
+        plans.fragments = fragments_of(texts)
     node.workerinput["orch_plans"] = dict(texts)
+    node.workerinput["orch_fragments"] = plans.fragments
     node.workerinput["orch_conftests"] = list(plans.conftests)
     node.workerinput["orch_dispatch"] = str(config.stash[DISPATCH].folder)
 

@@ -38,6 +38,7 @@ class Plans:
         self.paused = False
         self.tags: set[str] = set()  # registered as markers
         self.pulled_in: dict[Path, frozenset[str]] = {}  # plan file -> items that only others need
+        self.fragments: dict[str, bytes] = {}  # with workers: as they were when the session began
         self.reports = ReportHelper()
         if _runs_here(config):
             self.reports.start()
@@ -101,7 +102,8 @@ class Plans:
         from orchharness.planfile import read_plan
 
         if text is None and is_worker(self.config):
-            text = self.config.workerinput.get("orch_plans", {}).get(str(path))  # type: ignore[attr-defined]
+            given = self.config.workerinput  # type: ignore[attr-defined]
+            text, self.fragments = given.get("orch_plans", {}).get(str(path)), given.get("orch_fragments", {})
             if text is None:
                 msg = f"{path}: not found where -n looks for plans; name the file or its folder on the command line"
                 raise OrchError(msg)
@@ -114,6 +116,7 @@ class Plans:
             cwd=self.config.invocation_params.dir,
             text=text,
             strict=self.config.getoption("orch_strict"),
+            files=self.fragments,
         )
         self._read[path] = plan
         return plan

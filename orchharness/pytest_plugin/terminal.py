@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ class Terminal:
 
     def stopping(self, reason: str, running: Sequence[str], *, cancel: bool = True) -> None:
         """The session is being stopped while acts run."""
-        names = ", ".join(sorted({a.partition(".")[0] for a in running})) or "nothing"
+        names = ", ".join(sorted({re.split(r"\.i[0-9]+\.", a, maxsplit=1)[0] for a in running})) or "nothing"
         doing = "ending what runs" if cancel else "nothing new starts, still running"
         self._line(f"{reason}: {doing}: {names}", least=-1, yellow=True)
 

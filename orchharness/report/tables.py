@@ -140,7 +140,7 @@ def artifacts(history: History) -> list[ArtifactRow]:
             how=line(file.get("how"), 20),
             producer=f"mender of {act.item}" if act.mends else act.item,
             iteration=act.iteration,
-            consumers=", ".join(readers.get((name.partition(".")[0], str(file.get("sha256"))), ())),
+            consumers=", ".join(readers.get((name.rpartition(".")[0], str(file.get("sha256"))), ())),
             superseded=newest[name, str(file.get("path"))] != n,
         )
         for n, (act, name, file) in enumerate(made)
@@ -168,7 +168,7 @@ def _readers(history: History) -> dict[tuple[str, str], dict[str, None]]:
                 found.setdefault((str(file.get("item")), str(file.get("sha256"))), {})[act.item] = None
         for artifact, files in mapping(act.result.get("artifacts")).items():
             for file in entries(files):
-                key = (str(artifact).partition(".")[0], str(file.get("sha256")))
+                key = (str(artifact).rpartition(".")[0], str(file.get("sha256")))
                 found.setdefault(key, {})[act.item] = None
     return found
 

@@ -11,12 +11,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.core.plan import CheckKind, OutputKind, is_template
+from orchharness.core.plan import CheckKind, OutputKind, Scope, is_template
 from orchharness.errors import OrchError
 from orchharness.run.directory import passed_over
 
 if TYPE_CHECKING:
-    from orchharness.core.plan import Command, Gate, Plan
+    from orchharness.core.plan import Agent, Command, Critic, Gate, Plan
     from orchharness.run.surroundings import Surroundings
     from orchharness.workspace.gate_inputs import Frozen
 
@@ -59,9 +59,13 @@ class FrozenInputs:
         return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
 
     def digests(self) -> dict[str, dict[str, str]]:
-        """Gate -> path of each of its inputs -> SHA-256. The plan is none here: what of it changed is told by item."""
+        """Gate -> path of each of its inputs -> SHA-256.
+
+        The plan and its fragments are none here: what of them changed is told by item.
+        """
+        told = {self._plan.path, *self._plan.fragments} if self._of else frozenset()
         return {
-            gate: {p: self._frozen[p].sha256 for p in paths if p != self._plan.path}
+            gate: {p: self._frozen[p].sha256 for p in paths if p not in told}
             for gate, paths in self._of.items()
         }
 
@@ -105,36 +109,42 @@ class FrozenInputs:
         here = Path(self._plan.path).parent
         for check in gate.checks:
             found += check.inputs
-            found += self._words(check.command, (self._workspace,))
+            found += self._words(gate, check.command, (self._workspace,))
         for name in gate.critics:
             critic = self._plan.critics[name]
-            found += [*critic.inputs, *self._words(critic.command, (here, self._root))]
+            found += [*critic.inputs, *self._words(gate, critic.command, (here, self._root), critic)]
             if critic.agent is not None:
-                found += self._words(self._plan.agents[critic.agent].command, (here, self._root))
+                agent = self._plan.agents[critic.agent]
+                found += self._words(gate, agent.command, (here, self._root), agent)
         return found
 
-    def _words(self, command: Command | None, bases: Sequence[Path]) -> list[str]:
+    def _words(
+        self, gate: Gate, command: Command | None, bases: Sequence[Path], used: Agent | Critic | None = None
+    ) -> list[str]:
         if command is None:
             return []
         from orchharness.run.judges import module_files, with_imports, words_of
         from orchharness.workspace.gate_inputs import command_files
 
-        words = [w for w in (self._known(word) for word in words_of(command)) if w is not None]
+        words = [w for w in (self._known(gate, used, word) for word in words_of(command)) if w is not None]
         if command.shell:
             words.insert(0, "sh")  # every word of it may be a file, none is the program
         files = [*command_files(words, list(bases)), *module_files(words, bases)]
         own = [p for p in files if not self._is_product(p)]
         return [str(p) for p in with_imports(own) if not self._is_product(p)]
 
-    def _known(self, word: str) -> str | None:
+    def _known(self, gate: Gate, used: Agent | Critic | None, word: str) -> str | None:
         """The word, rendered with what is known before anything runs; None when it needs more."""
         if not is_template(word):
             return word
         from orchharness.workspace.templates import render
 
+        own = gate.scope if used is None else used.scope
+        scope = own or Scope(vars=self._plan.vars, folder=str(Path(self._plan.path).parent))
         known = {
-            "vars": dict(self._plan.vars),
-            "plan_dir": str(Path(self._plan.path).parent),
+            "vars": dict(scope.vars),
+            "matrix": dict(gate.matrix),
+            "plan_dir": scope.folder,
             "root": str(self._root),
         }
         try:

@@ -18,6 +18,7 @@ from orchharness.run.parts import (
     as_paths,
     asked_from_caller,
     env_name,
+    known_to,
     origin,
     word_of,
     write_json,
@@ -126,6 +127,7 @@ class Judgement:
         env |= {"ORCH_GATE": gate.id, "ORCH_GATE_DIR": str(judged), "ORCH_SAMPLE": str(start.sample)}
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in names.items()}
         values = {
+            **known_to(gate),
             "iteration": start.iteration,
             "findings": [],
             "inputs": as_paths(names),
@@ -145,7 +147,11 @@ class Judgement:
     def _critic(self, staged: _Staged, key: str) -> CriticRequest:
         start, parts = self.start, self.parts
         critic, folder = parts.plan.critics[start.critic], staged.folder
-        values = staged.values | {"criteria": {n: str(w) for n, w in critic.criteria.items()}}
+        values = (
+            staged.values
+            | parts.file_of(critic)
+            | {"criteria": {n: str(w) for n, w in critic.criteria.items()}}
+        )
         env = staged.env
         read: dict[str, Any] = {}
         if critic.after:
@@ -159,6 +165,7 @@ class Judgement:
         agent: dict[str, Any] = {}
         if critic.agent is not None:
             spec = parts.plan.agents[critic.agent]
+            values |= parts.file_of(spec)
             agent = {
                 "kind": spec.kind,
                 "argv": list(self.frozen.substitute(parts.argv(spec.command, values))),
@@ -236,5 +243,5 @@ def _short_names(gate: Gate, paths: Mapping[str, tuple[str, ...]]) -> dict[str, 
     """`inputs.name` for a gate over one task, `inputs.TASK_name` for any."""
     found = {word_of(name): value for name, value in paths.items()}
     if len(gate.of) == 1:
-        found |= {name.partition(".")[2]: value for name, value in paths.items()}
+        found |= {name.rpartition(".")[2]: value for name, value in paths.items()}
     return found

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness import private
-from orchharness.core.plan import Command, OutputKind, Task, is_template
+from orchharness.core.plan import Command, OutputKind, Scope, Task, is_template
 from orchharness.record import record
 from orchharness.run.directory import passed_over
 
 if TYPE_CHECKING:
-    from orchharness.core.plan import Gate, Plan
+    from orchharness.core.plan import Agent, Critic, Gate, Plan
     from orchharness.run.directory import RunDirectory
 
 _NOT_WORD = re.compile(r"[^A-Za-z0-9]")
@@ -49,6 +49,16 @@ def as_paths(found: Mapping[str, Any]) -> dict[str, Any]:
 def asked_from_caller(env: Mapping[str, str]) -> dict[str, str]:
     """The entries that hold `${NAME}` of the caller's environment: their values are never stored."""
     return {name: value for name, value in env.items() if "${" in value}
+
+
+def known_to(item: Task | Gate) -> dict[str, Any]:
+    """What templates of the item see that others do not."""
+    found: dict[str, Any] = {"matrix": dict(item.matrix)}
+    return found if item.scope is None else found | _of(item.scope)
+
+
+def _of(scope: Scope) -> dict[str, Any]:
+    return {"vars": dict(scope.vars), "plan_dir": scope.folder}
 
 
 def write_json(path: Path, value: Any) -> str:
@@ -145,6 +155,10 @@ class Parts:
             "root": str(self.root),
         }
         return render(text, {**known, **values})
+
+    def file_of(self, used: Agent | Critic) -> dict[str, Any]:
+        """What templates of an agent or critic see: the values of the file in which it stands."""
+        return _of(used.scope or Scope(vars=self.plan.vars, folder=str(Path(self.plan.path).parent)))
 
     def render_map(self, texts: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
         """Every text of the mapping rendered."""

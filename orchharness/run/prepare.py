@@ -23,6 +23,7 @@ from orchharness.run.parts import (
     as_paths,
     asked_from_caller,
     env_name,
+    known_to,
     origin,
     word_of,
     write_json,
@@ -62,6 +63,7 @@ class Preparer:
         staged = self._stage(task, workspace, folder, inputs) if task.inputs else {}
         told = known.findings.to_record() if known.findings else None
         values = {
+            **known_to(task),
             "iteration": start.iteration,
             "findings": told["findings"] if told else [],
             "outputs": outputs if mends is None else _named_as_judged(mends, outputs),
@@ -78,6 +80,8 @@ class Preparer:
         if prompt is not None:
             env["ORCH_PROMPT"] = write_text(folder / "prompt.md", prompt)
         env |= parts.render_map(task.env, values)
+        agent = parts.plan.agents[task.agent] if task.agent else None
+        its = values if agent is None else values | parts.file_of(agent)
         request = ActRequest(
             act=start.act,
             key=key,
@@ -91,11 +95,11 @@ class Preparer:
                 folder=str(folder),
                 cwd=str(workspace / parts.render(task.cwd, values)) if task.cwd else str(workspace),
                 # What a person answered is put out by a process like any other: with evidence, and the same rules.
-                argv=parts.argv(task.command, values) if task.ask is None else ("cat", env["ORCH_PROMPT"]),
+                argv=parts.argv(task.command, its) if task.ask is None else ("cat", env["ORCH_PROMPT"]),
                 shell=task.command.shell if task.command else False,
                 prompt=prompt,
                 env=env,
-                options=parts.render_any(task.options, values),
+                options=parts.render_any(task.options, its),
                 findings=env.get("ORCH_FINDINGS"),
                 session=run.session_of(task.id) if start.iteration > 1 else None,
                 timeout=task.timeout,
@@ -238,7 +242,7 @@ def _named_as_judged(gate: Gate, paths: Mapping[str, str]) -> dict[str, str]:
     """What templates of a mender call the outputs: `TASK_name`, and of a gate over one task just the name."""
     found = {word_of(name): path for name, path in paths.items()}
     if len(gate.of) == 1:
-        found |= {name.partition(".")[2]: path for name, path in paths.items()}
+        found |= {name.rpartition(".")[2]: path for name, path in paths.items()}
     return found
 
 

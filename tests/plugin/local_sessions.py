@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jinja2  # noqa: F401 - stays, too: what is cached of it would be of another import
 import pytest
 from xdist_sessions import (
     LIMIT,

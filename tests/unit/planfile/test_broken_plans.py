@@ -204,13 +204,13 @@ orchharness: 1
 include: [x]
 limits: {budget: {usd: 1}}
 tasks:
-  a: {run: x, when: y, matrix: {o: [1]}, workspace: worktree}
+  a: {run: x, when: y, budget: {usd: 1}, workspace: worktree}
 """,
         [
-            "2:1: 'include' in the plan is not supported yet: leave it out",
+            "2:1: unknown key 'include' in the plan: write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
             "3:10: 'budget' in limits is not supported yet: leave it out",
             "5:15: 'when' in a task is not supported yet: leave it out",
-            "5:24: 'matrix' in a task is not supported yet: leave it out",
+            "5:24: 'budget' in a task is not supported yet: leave it out",
             "5:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
@@ -218,13 +218,11 @@ tasks:
         """\
 orchharness: 1
 phases:
-  p: {when: x, matrix: {o: [1]}, tracks: {t: {matrix: {o: [1]}, when: x, tasks: {a: {run: x}}}}}
+  p: {when: x, tracks: {t: {when: x, tasks: {a: {run: x}}}}}
 """,
         [
             "3:7: 'when' in a phase is not supported yet: leave it out",
-            "3:16: 'matrix' in a phase is not supported yet: leave it out",
-            "3:47: 'matrix' in a track is not supported yet: leave it out",
-            "3:65: 'when' in a track is not supported yet: leave it out",
+            "3:29: 'when' in a track is not supported yet: leave it out",
         ],
     ),
     "a task that does nothing": (
@@ -645,7 +643,7 @@ tasks: {a: {run: [echo, '{{ var.who }}', '{{ vars.hwo }}', '{{ inputs.x }}', '{{
             "3:25: template: unknown name 'var'; did you mean 'vars'? (known here: vars, plan_dir, root, inputs, outputs, iteration, findings)",
             "3:42: template: no 'hwo' in vars; did you mean 'who'? (there: 'who')",
             "3:60: template: no 'x' in inputs (there: none)",
-            "3:78: template: 'matrix' is not supported yet",
+            "3:78: template: there is no 'matrix' here: write one on the task, its track or its phase",
             "3:106: template: no filter is named 'loud'",
             "3:139: template: no 'o' in outputs (there: none)",
         ],
@@ -658,7 +656,7 @@ tasks: {a: {run: ['{{ vars. }}'], prompt: '{% if %}', cwd: '{{ plan_dir }}'}}
         [
             "2:19: template: expected name or number",
             "2:43: template: Expected an expression, got 'end of statement block'",
-            "2:60: cwd: template: paths and thresholds see only vars.NAME, not 'plan_dir'",
+            "2:60: cwd: template: paths and thresholds see only vars.NAME and matrix.NAME, not 'plan_dir'",
         ],
     ),
     "templates in paths": (
@@ -669,7 +667,7 @@ tasks: {a: {run: x, outputs: {a: '{{ vars.e }}/x', b: '{{ plan_dir }}/x', c: '{{
 """,
         [
             "3:34: output 'a': template: no 'e' in vars (there: 'd')",
-            "3:55: output 'b': template: paths and thresholds see only vars.NAME, not 'plan_dir'",
+            "3:55: output 'b': template: paths and thresholds see only vars.NAME and matrix.NAME, not 'plan_dir'",
             "3:78: output 'c': template: paths and thresholds know only names, comparisons and simple filters",
             "3:98: output 'd': template: paths do not know the filter 'center', only 'capitalize', 'd', 'default', 'lower', 'replace', 'string', 'title', 'trim', 'upper'",
             "3:136: output 'e': template: paths and thresholds know only names, comparisons and simple filters",

@@ -190,7 +190,7 @@ def test_a_foreground_phase_of_people_alone_is_warned_of(read):
             [
                 "4:18: ask: it asks nothing",
                 "4:32: ask: expected a question, found a list",
-                "4:47: ask: template: paths and thresholds see only vars.NAME, not 'inputs.x'",
+                "4:47: ask: template: paths and thresholds see only vars.NAME and matrix.NAME, not 'inputs.x'",
             ],
         ),
     ],

@@ -109,6 +109,33 @@ def test_a_gate_on_a_task_judges_that_task_and_one_that_stands_alone_says_what(a
     assert not accepts({"tasks": {"a": {"run": "make"}}, "gates": {"G": judged}})
 
 
+def test_a_matrix_has_lists_of_plain_values(accepts):
+    def matrix(values):
+        return accepts({"tasks": {"a": {"run": "make", "matrix": values}}})
+
+    assert matrix({"os": ["linux", 3.1, True, "{{ vars.x }}"]})
+    assert not matrix({})
+    assert not matrix({"os": "linux"})
+    assert not matrix({"os": []})
+    assert not matrix({"o-s": ["linux"]})
+    assert not matrix({"include": [{"os": "mac"}]})
+
+
+def test_a_group_has_tasks_of_its_own_or_includes_them(accepts):
+    def track(**keys):
+        return accepts({"tracks": {"t": keys}})
+
+    tasks = {"a": {"run": "make"}}
+
+    assert track(include="parts/lint.yaml", **{"with": {"target": "src", "level": 2}}, matrix={"os": ["a"]})
+    assert accepts({"phases": {"p": {"include": "lint.yaml"}}})
+    assert not track(include="lint.yaml", tasks=tasks)
+    assert not track(tasks=tasks, **{"with": {"target": "src"}})
+    assert not track(include="/etc/lint.yaml")
+    assert not track(include="other.plan.yaml")
+    assert not track(matrix={"os": ["a"]})
+
+
 @pytest.mark.parametrize(
     ("time", "right"),
     [
