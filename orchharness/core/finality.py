@@ -19,7 +19,7 @@ class Finality:
     def __init__(self, plan: Plan, items: Iterable[str], gates: Mapping[str, Gate]) -> None:
         self._holders: dict[str, int] = dict.fromkeys(items, 0)
         self._covers: defaultdict[str, list[str]] = defaultdict(list)  # own gate or family -> items
-        self._family: dict[str, str] = {}  # gate that may refine -> its family
+        self._families: defaultdict[str, list[str]] = defaultdict(list)  # gate -> those that wait for it
         self._undecided: dict[str, int] = {}  # family -> how many of those are not settled
         self._settled: set[str] = set()
         self._candidates: list[str] = []  # looked at when they are taken: by then everything has followed
@@ -28,11 +28,15 @@ class Finality:
                 self._cover(gate.id, gate.owner)
         above = _above(gates.values())
         for name, family in _families(gates.values()).items():
-            refining = [g.id for g in family if _may_refine(g)]
-            if refining:
-                self._family.update(dict.fromkeys(refining, name))
-                self._undecided[name] = len(refining)
-                for item in _touched(plan, family, above):
+            if any(map(_may_refine, family)):
+                touched = _touched(plan, family, above)
+                # Who judges again for the others may ask a person then, and is undecided meanwhile.
+                asking = [i for i in touched if i in gates and gates[i].options]
+                changing = dict.fromkeys([*(g.id for g in family if _may_refine(g)), *asking])
+                self._undecided[name] = len(changing)
+                for item in changing:
+                    self._families[item].append(name)
+                for item in touched:
                     self._cover(name, item)
 
     def _cover(self, holder: str, item: str) -> None:
@@ -45,8 +49,7 @@ class Finality:
             return
         self._settled.add(item)
         self._release(item)
-        family = self._family.get(item)
-        if family is not None:
+        for family in self._families.get(item, ()):
             self._undecided[family] -= 1
             if not self._undecided[family]:
                 self._release(family)
@@ -56,8 +59,8 @@ class Finality:
         """The item was decided and is not any more: it waits for a person now."""
         if item in self._settled:
             self._settled.discard(item)
-            if item in self._family:
-                self._undecided[self._family[item]] += 1
+            for family in self._families.get(item, ()):
+                self._undecided[family] += 1
 
     def take(self) -> list[str]:
         """The items that became final since the last call, in order."""

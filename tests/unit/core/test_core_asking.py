@@ -494,3 +494,18 @@ def test_a_decision_is_a_record_that_can_be_read_back(drive):
 
     assert ev.from_record(ev.to_record(event)) == event
     assert event.act == "G.q1"
+
+
+def test_nothing_is_final_while_a_gate_that_judged_again_asks(drive):
+    whole = plan(
+        task("A"),
+        gate("G", "A", max_iterations=1, on_exhausted=ASK, options=options("pass", "fail")),
+        gate("ALL", over=("G",), threshold="0.1"),
+        gate("W", "A", max_iterations=2),
+    )
+    script = {"G": [Said(score=0.95), LOW], "W": [Said(score=0.2), Said(score=1)]}
+    played = drive(whole, script=script).play()
+
+    assert played.state("G") == "paused"
+    assert played.finals == []
+    assert played.answer("G", "fail").play().state("ALL") == "failed"
