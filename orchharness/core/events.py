@@ -48,7 +48,7 @@ class RunResumed:
 
 @record
 class TaskStarted:
-    """An act for a task is about to be spawned (journalled before it is)."""
+    """An act for a task is about to be spawned (journalled before it is). `adopted`: another run did that."""
 
     at: float
     task: str
@@ -56,6 +56,7 @@ class TaskStarted:
     attempt: int
     act: str
     key: str
+    adopted: bool = False
 
 
 @record
@@ -88,7 +89,10 @@ class TaskFinished:
 
 @record
 class JudgementStarted:
-    """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks."""
+    """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks.
+
+    `adopted`: as in `TaskStarted`.
+    """
 
     at: float
     gate: str
@@ -97,6 +101,7 @@ class JudgementStarted:
     attempt: int
     act: str
     key: str
+    adopted: bool = False
 
 
 @record

@@ -183,6 +183,20 @@ class Judging:
             self._take_answer(record, event)
         if stop is not None and record.state == GateState.JUDGING and not record.acts:
             self._ledger.move(record, GateState.READY, "the judgement was not finished")
+        self.parked(record)
+
+    def parked(self, record: GateRecord) -> None:
+        """A budget keeps its critics from judging: once nobody judges, others may have what its task holds."""
+        names = [f"{record.id}/{critic}" for critic in record.open]
+        why = next((w for n in names if (w := self._ledger.queue.parked.get(n))), None)
+        if why is None or record.acts:
+            return
+        if record.state == GateState.JUDGING:
+            self._ledger.move(record, GateState.READY, why)
+        else:
+            self._ledger.explain(record, why)
+        if record.gate.owner is not None:
+            self._ledger.queue.release(record.gate.owner)
 
     def _take_answer(self, record: GateRecord, event: JudgementFinished) -> None:
         if event.outcome is not Outcome.SUCCESS:

@@ -80,6 +80,7 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
     if written is not None:
         kind = text_of(written, "the name of a kind").text
     options: dict[str, Any] = {}
+    is_model = False
     if kind in {COMMAND, AGENT_KIND}:
         fields = CRITIC.read(node, context.problems)
         _check_who_judges(key, fields, kind)
@@ -87,6 +88,7 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         plugin = _kind(context, key, node, context.critic_kinds)
         assert plugin is not None
         fields, options = _split(context, key, node, plugin, set(CRITIC.keys))
+        is_model = plugin.is_model
     return Critic(
         id=key.text,
         kind=kind,
@@ -101,6 +103,7 @@ def _critic(context: Context, key: Scalar, node: Mapping, agents: AbstractMappin
         timeout=fields.get("timeout", context.defaults.timeout),
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),
         retry=read_retry(fields, context.defaults.retry, context.problems),
+        is_model=is_model,
     )
 
 

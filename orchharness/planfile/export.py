@@ -17,6 +17,7 @@ from orchharness.planfile.meanings import meaning
 from orchharness.planfile.people import THEN
 from orchharness.planfile.schema import (
     AGENT,
+    BUDGET,
     CHECK,
     CRITIC,
     CROSS,
@@ -44,6 +45,7 @@ from orchharness.planfile.values import (
     Count,
     Counters,
     Identifier,
+    Money,
     Raw,
     Shape,
     Text,
@@ -96,6 +98,7 @@ _LISTS: Final[Mapping[str, tuple[Json, Table]]] = {
     "pytest check": (_WORD, PYTEST_CHECK),
 }
 _RULES: Final[tuple[tuple[Table, Json], ...]] = (
+    (BUDGET, {"anyOf": [{"required": [unit]} for unit in BUDGET.keys]}),
     (PROMPT_FILE, {"required": ["file"]}),
     (INPUT, {"required": ["path"]}),
     (FILE_CHECK, {"required": ["path"]}),
@@ -279,6 +282,7 @@ _PLAIN: Final[Mapping[type, Json]] = {
     Text: _TEXT,
     Identifier: {"type": "string", "pattern": _ID},
     Boolean: {"type": "boolean"},
+    Money: {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
     Duration: {"type": "string", "pattern": PATTERN},
     Estimate: {"type": "string", "pattern": RANGE_PATTERN},
     Words: {"anyOf": [{"type": "array", "items": _WORD}, _WORD]},

@@ -28,7 +28,7 @@ from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.people import check_skips, warn_of_idle_phases
 from orchharness.planfile.problems import FieldError
-from orchharness.planfile.settings import read_copy
+from orchharness.planfile.settings import read_budget, read_copy
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.standing import check_sources, check_thresholds
 from orchharness.planfile.structure import read_phases, settle
@@ -55,6 +55,9 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
     """The plan; None when something is wrong with it, which is noted in the context's problems."""
     copy = _read_workspace(context, fields)
     parts = _read_parts(context, fields)
+    limits: Fields | None = fields.get("limits")
+    budget = read_budget(limits, context.problems)
+    phases = tuple(_phase(phase, context) for phase in parts.phases)
     graph = Graph(_waits_for(parts))
     check_cycles(context, graph, parts.names)
     if not context.problems:
@@ -65,12 +68,11 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         _check_files(context, parts, graph)
     if context.problems:
         return None
-    limits: Fields | None = fields.get("limits")
     return Plan(
         id=fields.get("plan") or _default_id(path),
         path=absolute(path),
         digest=hashlib.sha256(data).hexdigest(),
-        phases=tuple(_phase(phase) for phase in parts.phases),
+        phases=phases,
         tasks=parts.tasks,
         gates=parts.gates,
         critics=parts.critics,
@@ -81,6 +83,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         copy=copy,
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
+        budget=budget,
         definitions=tuple(context.definitions),
         title=fields.get("title"),
         description=fields.get("description"),
@@ -188,13 +191,14 @@ def _groups(phases: list[PhaseDraft]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _phase(draft: PhaseDraft) -> Phase:
+def _phase(draft: PhaseDraft, context: Context) -> Phase:
     tracks = tuple(
         Track(
             id=track.id,
             phase=draft.id,
             mode=track.mode,
             items=tuple(item.id for item in track.all_items()),
+            budget=read_budget(track.fields, context.problems),
             title=track.fields.get("title"),
             rationale=track.fields.get("rationale"),
         )
