@@ -13,6 +13,7 @@ Rules that hold here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +94,15 @@ def terms_of(plan: Plan) -> Terms | None:
         return None
     people = frozenset(t.id for t in plan.tasks.values() if t.ask is not None)
     return Terms(limits=limits, scopes=scopes, plain=frozenset(_plain(plan)), people=people)
+
+
+def without_budgets(plan: Plan) -> Plan:
+    """The plan as if it might spend what it takes; itself when it may."""
+    if terms_of(plan) is None:
+        return plan
+    phases = tuple(replace(p, tracks=tuple(replace(t, budget=None) for t in p.tracks)) for p in plan.phases)
+    tasks = {i: replace(t, budget=None) if t.budget is not None else t for i, t in plan.tasks.items()}
+    return replace(plan, budget=None, phases=phases, tasks=tasks)
 
 
 def _plain(plan: Plan) -> Iterator[str]:

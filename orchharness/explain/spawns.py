@@ -15,7 +15,7 @@ from orchharness.explain.facts import Spawn
 
 def spawns(plan: Plan) -> list[Spawn]:
     """Acts by agent, then by critic, then checks."""
-    rounds = _rounds(plan)
+    rounds = rounds_of(plan)
     found: dict[tuple[str, str, str], Spawn] = {}
     for task in plan.tasks.values():
         _add(found, _of_task(plan, task, rounds.get(task.id, 1)))
@@ -28,7 +28,7 @@ def spawns(plan: Plan) -> list[Spawn]:
     return sorted(found.values(), key=lambda s: ("task", "critic", "checks").index(s.role))
 
 
-def _rounds(plan: Plan) -> dict[str, int]:
+def rounds_of(plan: Plan) -> dict[str, int]:
     """Task -> how often it may work: as often as its own gate lets it, again for each further round of wider gates."""
     wider: dict[str, int] = {}
     for gate in plan.gates.values():

@@ -65,7 +65,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "parallel": "how many acts run at once; default 3",
         "resources": "counters that tasks take from: {gpu: 1}",
     },
-    "a budget": {
+    "budget": {
         "usd": "US dollars, as far as the agents report them",
         "tokens": "tokens read and written, as far as the agents report them",
         "wall": "time: of the run that of its sessions, else that in which any act of it runs: 90s, 30m, 8h",

@@ -64,7 +64,7 @@ RETRY: Final = Table(
 _EXECUTION: Final[_Keys] = {"timeout": Duration(), "idle_timeout": Duration(), "retry": RETRY}
 
 BUDGET: Final = Table(
-    what="a budget",
+    what="budget",
     write="{usd: VALUE}",
     keys={
         "usd": Money(),

@@ -202,16 +202,14 @@ tasks:
         """\
 orchharness: 1
 include: [x]
-limits: {budget: {usd: 1}}
 tasks:
   a: {run: x, when: y, matrix: {o: [1]}, workspace: worktree}
 """,
         [
             "2:1: 'include' in the plan is not supported yet: leave it out",
-            "3:10: 'budget' in limits is not supported yet: leave it out",
-            "5:15: 'when' in a task is not supported yet: leave it out",
-            "5:24: 'matrix' in a task is not supported yet: leave it out",
-            "5:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
+            "4:15: 'when' in a task is not supported yet: leave it out",
+            "4:24: 'matrix' in a task is not supported yet: leave it out",
+            "4:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
     "later words on groups": (

@@ -1,0 +1,43 @@
+"""What can be known of the plan's budgets beforehand: acts against spawns, estimates against time, of the rest nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchharness.core.budget import RUN, terms_of
+from orchharness.core.plan import Budget, Plan
+from orchharness.explain.facts import Limit
+from orchharness.explain.spawns import rounds_of
+
+
+def limits(plan: Plan, shortest: float, *, in_seconds: bool) -> Iterator[Limit]:
+    """Each budget, the run's first; `shortest`: the length of the first round, whatever the number of agents."""
+    terms = terms_of(plan)
+    if terms is None:
+        return
+    rounds = rounds_of(plan)
+    for scope, limit in terms.limits.items():
+        items = [i for i in (*plan.tasks, *plan.gates) if scope == RUN or scope in terms.scopes.get(i, ())]
+        first, most = _acts(plan, items, rounds)
+        if scope == RUN:
+            least = shortest if in_seconds else None
+        else:
+            least = max((e for i in items if i in plan.tasks and (e := plan.tasks[i].estimate)), default=None)
+        yield Limit(scope=scope, budget=_written(limit), first=first, most=most, least_seconds=least)
+
+
+def _written(limit: Budget) -> dict[str, float]:
+    return {unit: float(getattr(limit, unit)) for unit in limit.units}
+
+
+def _acts(plan: Plan, items: list[str], rounds: dict[str, int]) -> tuple[int, int]:
+    """How many acts of tasks and critics: in the first round, and when every gate uses up its iterations."""
+    first = most = 0
+    for item in items:
+        task, gate = plan.tasks.get(item), plan.gates.get(item)
+        if task is not None and task.ask is None:
+            first, most = first + 1, most + rounds[item]
+        elif gate is not None:
+            again = rounds[gate.owner] if gate.owner is not None else gate.max_iterations
+            first, most = first + len(gate.critics), most + len(gate.critics) * again
+    return first, most
