@@ -43,7 +43,7 @@ def explain(plan: Plan) -> Explanation:
         spawns=tuple(acts),
         first_acts=sum(s.first for s in acts),
         most_acts=sum(s.most for s in acts),
-        limits=tuple(limits(plan, more.shortest, in_seconds=unit is Unit.SECONDS)),
+        limits=tuple(limits(plan)),
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchharness.core import graph
 from orchharness.core.budget import RUN, terms_of
 from orchharness.core.plan import Budget, Plan
 from orchharness.explain.facts import Limit
 from orchharness.explain.spawns import rounds_of
 
 
-def limits(plan: Plan, shortest: float, *, in_seconds: bool) -> Iterator[Limit]:
-    """Each budget, the run's first; `shortest`: the length of the first round, whatever the number of agents."""
+def limits(plan: Plan) -> Iterator[Limit]:
+    """Each budget, the run's first."""
     terms = terms_of(plan)
     if terms is None:
         return
@@ -19,11 +20,16 @@ def limits(plan: Plan, shortest: float, *, in_seconds: bool) -> Iterator[Limit]:
     for scope, limit in terms.limits.items():
         items = [i for i in (*plan.tasks, *plan.gates) if scope == RUN or scope in terms.scopes.get(i, ())]
         first, most = _acts(plan, items, rounds)
-        if scope == RUN:
-            least = shortest if in_seconds else None
-        else:
-            least = max((e for i in items if i in plan.tasks and (e := plan.tasks[i].estimate)), default=None)
+        known = {t: e for t in items if t in plan.tasks and (e := plan.tasks[t].estimate)}
+        least = (_longest_way(plan, known) if scope == RUN else max(known.values())) if known else None
         yield Limit(scope=scope, budget=_written(limit), first=first, most=most, least_seconds=least)
+
+
+def _longest_way(plan: Plan, known: dict[str, float]) -> float:
+    """What no number of agents is faster than, when tasks that nobody estimated take no time."""
+    waiting, _ = graph.dependents(plan, [*plan.tasks, *plan.gates])
+    weights = dict.fromkeys((*plan.tasks, *plan.gates), 0.0) | known
+    return max(graph.tails(plan, waiting, weights).values())
 
 
 def _written(limit: Budget) -> dict[str, float]:

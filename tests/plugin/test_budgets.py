@@ -76,13 +76,7 @@ def test_a_reached_budget_pauses_the_run_and_a_raised_one_lets_it_go_on(pytester
             "SKIPPED [[]1[]] a.plan.yaml:*: paused: budget of the run reached: 6.50 of 6 USD",
         ]
     )
-    assert journal(pytester, "RunFinished")[-1]["reason"] == "budget of the run reached: 6.50 of 6 USD"
-
-    same = session(pytester, *mode, "--orch-resume")
-
-    assert same.ret == 7
-    assert len(spawns(pytester)) == 4
-    same.stdout.fnmatch_lines(["budget of the run: spent 6.50 of 6 USD (reached)"])
+    assert journal(pytester)[-1]["reason"] == "budget of the run reached: 6.50 of 6 USD"
 
     chain("{usd: 60}")
     raised = session(pytester, *mode, "--orch-resume")
@@ -91,6 +85,17 @@ def test_a_reached_budget_pauses_the_run_and_a_raised_one_lets_it_go_on(pytester
     assert spawns(pytester)[4:] == ["three", "four"]
     raised.assert_outcomes(passed=6)
     raised.stdout.fnmatch_lines(["budget of the run: spent 9.75 of 60 USD"])
+
+
+def test_a_run_resumed_without_a_raise_is_paused_at_once_and_costs_nothing(pytester, chain):
+    chain("{usd: 6}")
+    run(pytester)
+
+    same = run(pytester, "--orch-resume")
+
+    assert same.ret == 7
+    assert len(spawns(pytester)) == 4
+    same.stdout.fnmatch_lines(["budget of the run: spent 6.50 of 6 USD (reached)"])
 
 
 @pytest.mark.parametrize("mode", [(), ("-n2",)], ids=["local", "xdist"])
@@ -107,7 +112,7 @@ def test_no_more_is_spawned_than_the_budget_says(pytester, chain, mode, count):
 
 def test_a_failure_beside_a_reached_budget_is_red(pytester, chain):
     chain("{tokens: 1000}")
-    (pytester.path / "agent.py").write_text(f"{AGENT}\nsys.exit(os.environ['ORCH_TASK'] == 'b')")
+    (pytester.path / "agent.py").write_text(f"{AGENT}\nsys.exit(os.environ['ORCH_TASK'] == 'a')")
 
     done = run(pytester)
 
@@ -164,15 +169,15 @@ def test_status_without_the_terms_of_the_plan_says_nothing_of_budgets(pytester, 
     run(pytester)
     (run_folder(pytester) / "budgets.json").write_text('{"limits": {"run": {"usd": "x"}}, "scopes": {}}')
 
-    assert "budget" not in told(monkeypatch, capsys, pytester.path)
+    assert "budget of" not in told(monkeypatch, capsys, pytester.path)
 
 
 def test_a_plan_without_budgets_says_nothing_of_them(pytester, monkeypatch, capsys):
     plan(pytester, "tasks: {a: {run: [touch, a]}}")
     done = run(pytester)
 
-    assert "budget" not in done.stdout.str()
-    assert "budget" not in told(monkeypatch, capsys, pytester.path)
+    assert "budget of" not in done.stdout.str()
+    assert "budget of" not in told(monkeypatch, capsys, pytester.path)
     assert not (run_folder(pytester) / "budgets.json").exists()
 
 
