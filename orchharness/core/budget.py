@@ -12,8 +12,7 @@ Rules that hold here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -27,135 +26,16 @@ from orchharness.core.events import (
     TaskStarted,
 )
 from orchharness.core.gating import CHECKS
-from orchharness.core.plan import Budget, Plan
+from orchharness.core.plan import Budget
+from orchharness.core.spent import Spent, amount, named
+from orchharness.core.terms import RUN, Terms
 from orchharness.record import field, record
 
-RUN = "run"
 SPAWNS = "/spawns"  # of a scope: what only acts that count as spawns draw on
-_MINUTE, _HOUR, _LARGE = 60, 3600, 10**15
+_LARGE = 10**15  # a figure beyond it is not believed
 
 Started = TaskStarted | JudgementStarted
 Finished = TaskFinished | JudgementFinished
-
-
-@record
-class Terms:
-    """What of a plan the sums depend on. Scopes are `run`, `track:PHASE/TRACK` and `task:ID`.
-
-    `scopes`: item -> those besides the run that it belongs to. `plain`: tasks and `GATE/CRITIC` that are no models.
-    `people`: tasks that a person does.
-    """
-
-    limits: Mapping[str, Budget]
-    scopes: Mapping[str, tuple[str, ...]]
-    plain: frozenset[str]
-    people: frozenset[str] = frozenset()
-
-    def to_record(self) -> dict[str, Any]:
-        """The terms as JSON."""
-        return {
-            "limits": {name: limit.to_record() for name, limit in self.limits.items()},
-            "scopes": {item: list(names) for item, names in self.scopes.items()},
-            "plain": sorted(self.plain),
-            "people": sorted(self.people),
-        }
-
-
-def terms_from(data: Mapping[str, Any]) -> Terms:
-    """The terms that a JSON object stands for.
-
-    Raises:
-        KeyError, TypeError, ValueError, ArithmeticError: it stands for none.
-    """
-    return Terms(
-        limits={name: Budget.from_record(limit) for name, limit in data["limits"].items()},
-        scopes={item: tuple(names) for item, names in data["scopes"].items()},
-        plain=frozenset(data["plain"]),
-        people=frozenset(data["people"]),
-    )
-
-
-def terms_of(plan: Plan) -> Terms | None:
-    """The terms of the plan; None when it has no budget."""
-    limits = {RUN: plan.budget} if plan.budget is not None else {}
-    scopes: dict[str, tuple[str, ...]] = {}
-    for track in (track for phase in plan.phases for track in phase.tracks):
-        if track.budget is not None:
-            name = f"track:{track.phase}/{track.id}"
-            limits[name] = track.budget
-            scopes.update(dict.fromkeys(track.items, (name,)))
-    for task in plan.tasks.values():
-        if task.budget is not None:
-            name = f"task:{task.id}"
-            limits[name] = task.budget
-            for item in (task.id, *([task.gate] if task.gate else [])):
-                scopes[item] = (*scopes.get(item, ()), name)
-    if not limits:
-        return None
-    people = frozenset(t.id for t in plan.tasks.values() if t.ask is not None)
-    return Terms(limits=limits, scopes=scopes, plain=frozenset(_plain(plan)), people=people)
-
-
-def without_budgets(plan: Plan) -> Plan:
-    """The plan as if it might spend what it takes; itself when it may."""
-    if terms_of(plan) is None:
-        return plan
-    phases = tuple(replace(p, tracks=tuple(replace(t, budget=None) for t in p.tracks)) for p in plan.phases)
-    tasks = {i: replace(t, budget=None) if t.budget is not None else t for i, t in plan.tasks.items()}
-    return replace(plan, budget=None, phases=phases, tasks=tasks)
-
-
-def _plain(plan: Plan) -> Iterator[str]:
-    for task in plan.tasks.values():
-        if task.agent is None or not plan.agents[task.agent].is_model:
-            yield task.id
-    for gate in plan.gates.values():
-        for name in gate.critics:
-            critic = plan.critics[name]
-            if not critic.is_model and (critic.agent is None or not plan.agents[critic.agent].is_model):
-                yield f"{gate.id}/{name}"
-
-
-@record
-class Spent:
-    """What stands against one budget at a moment. `unknown`: unit (`usd`, `tokens`) -> acts that gave no figure."""
-
-    scope: str
-    limit: Budget
-    usd: Decimal
-    tokens: int
-    wall: float
-    spawns: int
-    unknown: Mapping[str, int]
-    reached: str = ""  # `budget of the run reached: 20.40 of 20 USD`; empty: it is not
-
-    @property
-    def name(self) -> str:
-        """`budget of the run`, as people read it."""
-        return _named(self.scope)
-
-    @property
-    def text(self) -> str:
-        """`3.20 of 20 USD and 2 acts of unknown cost, 12 of 60 spawns`."""
-        parts = []
-        for unit in self.limit.units:
-            part = _amount(unit, getattr(self, unit), getattr(self.limit, unit))
-            count = self.unknown.get(unit, 0)
-            if count:
-                lacking = "cost" if unit == "usd" else "tokens"
-                part += f" and {count} act{'s' if count > 1 else ''} of unknown {lacking}"
-            parts.append(part)
-        return ", ".join(parts)
-
-    def to_record(self) -> dict[str, Any]:
-        """The same as JSON: for each unit that is limited what was spent and the limit."""
-        found: dict[str, Any] = {"scope": self.scope, "reached": bool(self.reached)}
-        for unit in self.limit.units:
-            spent, limit = getattr(self, unit), getattr(self.limit, unit)
-            found[unit] = {"spent": float(spent), "of": float(limit)}
-            if unit in self.unknown:
-                found[unit]["unknown_acts"] = self.unknown[unit]
-        return found
 
 
 @record(kw_only=False, frozen=False)
@@ -204,7 +84,7 @@ class _Purse:
         """Note what is used up."""
         limit, moment = self.limit, self.moment()
         if moment is not None and now >= moment:
-            self.over.setdefault("wall", _amount("wall", max(self.wall(now), limit.wall or 0.0), limit.wall))
+            self.over.setdefault("wall", amount("wall", max(self.wall(now), limit.wall or 0.0), limit.wall))
         for unit, spent in (
             ("usd", self.usd), ("tokens", self.tokens), ("spawns", self.spawns), ("wall", self.seconds)
         ):  # fmt: skip
@@ -219,12 +99,12 @@ class _Purse:
             return ""
         told = (
             text
-            or _amount(
+            or amount(
                 unit, self.seconds if unit == "wall" else getattr(self, unit), getattr(self.limit, unit)
             )
             for unit, text in self.over.items()
         )
-        return f"{_named(self.scope)} reached: {', '.join(told)}"
+        return f"{named(self.scope)} reached: {', '.join(told)}"
 
 
 class Budgets:
@@ -401,34 +281,3 @@ def _figure(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGE:
         return None
     return Decimal(str(value))
-
-
-def _named(scope: str) -> str:
-    kind, _, name = scope.partition(":")
-    return "budget of the run" if scope == RUN else f"budget of {kind} {name.rpartition('/')[2]!r}"
-
-
-def _amount(unit: str, spent: Any, limit: Any) -> str:
-    match unit:
-        case "usd":
-            return f"{_money(spent)} of {limit.normalize():f} USD"
-        case "wall":
-            return f"{_span(spent)} of {_span(limit)}"
-        case _:
-            return f"{spent:,} of {limit:,} {unit}"
-
-
-def _money(amount: Decimal) -> str:
-    """With cents, or as exact as it is needed to tell: up to six digits."""
-    cents, exact = amount.quantize(Decimal("0.01")), amount.quantize(Decimal("0.000001"))
-    return f"{cents:f}" if cents == exact else f"{exact.normalize():f}"
-
-
-def _span(seconds: float) -> str:
-    """As the plan writes it: `8h1m`, `90s` as `1m30s`; below a minute with tenths."""
-    if seconds < _MINUTE:
-        return f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"
-    whole = int(seconds)
-    parts = ((whole // _HOUR, "h"), (whole // _MINUTE % _MINUTE, "m"), (whole % _MINUTE, "s"))
-    kept = parts[:2] if whole >= _HOUR else parts[1:]
-    return "".join(f"{count}{unit}" for count, unit in kept if count) or "0s"

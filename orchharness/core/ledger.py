@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, NoReturn
 
 from orchharness.core import graph
-from orchharness.core.budget import tally, terms_of
+from orchharness.core.budget import tally
 from orchharness.core.events import Event, StopRequested
 from orchharness.core.finality import Finality
 from orchharness.core.needs import Needs, Weight
@@ -20,6 +20,7 @@ from orchharness.core.plan import Mode, Plan, Task
 from orchharness.core.records import TRANSITIONS, GateRecord, Record, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import Transition
+from orchharness.core.terms import terms_of
 from orchharness.errors import ImpossibleTransitionError
 
 

@@ -19,13 +19,13 @@ from orchharness.core import events as ev
 from orchharness.core import releasing
 from orchharness.core.acts import Outcome
 from orchharness.core.asking import Asking, Objection, Question
-from orchharness.core.budget import Spent
 from orchharness.core.instructions import CancelAct, Instruction, StartJudgement, StartTask
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.plan import Gate, Plan, Task
 from orchharness.core.records import Findings, GateRecord, TaskRecord
 from orchharness.core.scheduling import Ticket
+from orchharness.core.spent import Spent
 from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
 from orchharness.core.views import read_only
 from orchharness.core.working import Working

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchharness.core import graph
-from orchharness.core.budget import RUN, terms_of
 from orchharness.core.plan import Budget, Plan
+from orchharness.core.terms import RUN, terms_of
 from orchharness.explain.facts import Limit
 from orchharness.explain.spawns import rounds_of
 

@@ -10,9 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchharness.core.budget import Spent, tally, terms_of
+from orchharness.core.budget import tally
 from orchharness.core.events import from_record
 from orchharness.core.plan import Plan
+from orchharness.core.spent import Spent
+from orchharness.core.terms import terms_of
 from orchharness.errors import JournalError
 from orchharness.record import record
 from orchharness.report.text import entries, line, mapping, moment, number, plural

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness import private
-from orchharness.core.budget import terms_of
 from orchharness.core.definition import QUESTION, changes, definition_of
 from orchharness.core.events import DecisionTaken, JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
 from orchharness.core.past import item_of
 from orchharness.core.plan import OutputKind
 from orchharness.core.resuming import Resumption
+from orchharness.core.terms import terms_of
 from orchharness.errors import OrchError
 from orchharness.workspace.files import read_digest
 

@@ -12,9 +12,9 @@ from dataclasses import field
 from difflib import get_close_matches
 from typing import TypeVar
 
-from orchharness.core.budget import terms_of
 from orchharness.core.gating import CHECKS
 from orchharness.core.plan import Gate, Plan
+from orchharness.core.terms import terms_of
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions, Between, Price, Seconds, judgements_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import ceil
 
-from orchharness.core.budget import without_budgets
 from orchharness.core.plan import Plan
+from orchharness.core.terms import without_budgets
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions, Between, acts_of
 from orchharness.simulate.fate import Fates

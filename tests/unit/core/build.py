@@ -11,7 +11,6 @@ from typing import Any
 from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
-from orchharness.core.budget import terms_of
 from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
 from orchharness.core.plan import (
     Budget,
@@ -35,6 +34,7 @@ from orchharness.core.plan import (
     group_node,
 )
 from orchharness.core.status import FAILURES, OVER, Transition
+from orchharness.core.terms import terms_of
 
 FOREGROUND = Mode.FOREGROUND
 BACKGROUND = Mode.BACKGROUND

@@ -9,12 +9,13 @@ from build import FOREGROUND, START, Done, Drive, Said, critic, failed, gate, pl
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
-from orchharness.core.budget import tally, terms_from, terms_of
+from orchharness.core.budget import tally
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.past import past_of, replay
 from orchharness.core.plan import Agent, Budget, Option, Recovery, Retry, Then
 from orchharness.core.resuming import resume
+from orchharness.core.terms import terms_from, terms_of, without_budgets
 
 MODEL = {"bot": Agent(id="bot", kind="model", is_model=True), "tool": Agent(id="tool", kind="command")}
 DEAR = Done(usage={"usd": 3, "input_tokens": 900, "output_tokens": 100})
@@ -348,6 +349,14 @@ def test_terms_and_limits_are_the_same_after_json():
         "G": ("track:main/t", "task:A"),
         "Q": ("track:main/t",),
     }
+
+
+def test_a_plan_without_its_budgets_is_the_same_otherwise():
+    bare = plan(task("A"), task("B"))
+    dear = plan(task("A", budget=spawns(1)), task("B"), tracks={"t": usd("1")}, budget=spawns(2))
+
+    assert without_budgets(dear) == bare
+    assert without_budgets(bare) is bare
 
 
 # ---- later sessions ------------------------------------------------------------------------------
