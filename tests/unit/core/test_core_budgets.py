@@ -335,6 +335,7 @@ def test_the_sums_say_what_is_limited_in_the_plans_words(drive):
     (spent,) = played.run.spent(played.now)
     assert spent.text == "0.0005 of 20.5 USD, 0 of 2,000,000 tokens, 1h2m of 8h, 1 of 60 spawns"
     assert spent.name == "budget of the run"
+    assert spent.to_record()["wall"] == {"spent": 3725.0, "of": 28800.0}
 
 
 def test_terms_and_limits_are_the_same_after_json():
@@ -457,6 +458,18 @@ def test_what_another_run_did_costs_nothing(drive):
 
     assert run.spent(1.0)[0].spawns == 0
     assert [s.act for s in run.decide(2.0, 9)] == ["T1.i1.a1"]
+
+
+def test_sums_go_over_all_sessions_of_a_journal(drive):
+    whole = plan(*chain(2), budget=Budget(wall=1000))
+    played = drive(whole, script={"T0": Done(seconds=40)}).play(20)
+    resumed = [ev.RunResumed(at=at, digest="0", selected=("T0", "T1")) for at in (5000.0, 9000.0)]
+    end = ev.HookFailed(at=5030.0, hook="h", plugin="p", error="e")
+    terms = terms_of(whole)
+    assert terms is not None
+    found = tally(terms, [*played.events, resumed[0], end, resumed[1]])
+
+    assert found.spent(9001.0)[0].wall == 31
 
 
 def test_a_lost_act_that_a_person_is_asked_about_draws_on_the_budget_again(drive):
