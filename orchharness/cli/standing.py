@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,15 @@ from typing import Any
 from orchharness.cli.alive import Agent, Life, agent_of, orchestrator_of
 from orchharness.cli.outline import Outline, outline_of
 from orchharness.cli.picture import Picture, picture_of
+from orchharness.core.budget import tally
+from orchharness.core.events import from_record
+from orchharness.core.spent import Spent
+from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.run.commands import resume_command
 from orchharness.run.directory import RunDirectory
+from orchharness.run.resume import BUDGETS
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
 
@@ -25,9 +31,11 @@ class Standing:
         """Read the journal; `damage` says what is wrong where that cannot be done."""
         self.directory, self.now = directory, now
         self.damage = ""
+        self._records: Sequence[Mapping[str, Any]] = ()
         self.pid = orchestrator_of(directory)  # before the journal: who ends in between is seen as over
         try:
-            self.picture = picture_of(read_journal(directory.journal).records)
+            self._records = read_journal(directory.journal).records
+            self.picture = picture_of(self._records)
         except JournalError as error:
             self.damage, self.picture = str(error), Picture()
 
@@ -59,6 +67,17 @@ class Standing:
     def outline(self) -> Outline:
         """What is known of the plan."""
         return outline_of(self.directory, self.picture)
+
+    @cached_property
+    def spent(self) -> tuple[Spent, ...]:
+        """What stands against the plan's budgets; nothing when it has none."""
+        session = self.directory.session(int(self.picture.header.get("session", 0)))
+        try:
+            terms = terms_from(json.loads((session / BUDGETS).read_bytes()))
+            budgets = tally(terms, map(from_record, self._records))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, JournalError):
+            return ()
+        return budgets.spent(self.now if self.pid is not None else self.picture.last or 0.0)
 
     @cached_property
     def agents(self) -> Mapping[str, Agent]:

@@ -35,6 +35,7 @@ _ORDER = (
     "failed",
     "error",
 )
+_BUDGETS = 10
 _HEAD = ("ITEM", "STATE", "ITERATION", "SCORE", "FOR", "")
 
 
@@ -83,6 +84,10 @@ def _head(one: Standing) -> Iterator[str]:
     counts = picture.counts
     names = [*(s for s in _ORDER if s in counts), *sorted(counts.keys() - set(_ORDER))]
     yield f"{passed} ({', '.join(f'{counts[s]} {s}' for s in names)})"
+    for spent in sorted(one.spent, key=lambda s: not s.reached)[:_BUDGETS]:
+        yield line(f"{spent.name}: spent {spent.text}") + (" (reached)" if spent.reached else "")
+    if len(one.spent) > _BUDGETS:
+        yield f"and {len(one.spent) - _BUDGETS} more budgets, see --json"
 
 
 def _because(one: Standing) -> str:

@@ -15,6 +15,7 @@ def record_of(one: Standing, further: str = "") -> dict[str, Any]:
     """The run with all its items. `further` are options that the commands in `next` need as well."""
     found = one.to_record()
     found["counts"] = one.picture.counts
+    found["budgets"] = [spent.to_record() for spent in one.spent]
     found["items"] = [_item_record(one, item) for item in one.picture.items.values()]
     found["questions"] = open_questions(one.directory)
     found["next"] = {

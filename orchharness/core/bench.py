@@ -52,6 +52,10 @@ class Bench:
         for seat in record.open:
             self._ledger.queue.withdraw(f"{record.id}/{seat.name}")
         record.open.clear()
+        self.let_tracks_go(record)
+
+    def let_tracks_go(self, record: GateRecord) -> None:
+        """Nobody judges for now: what its critics held is free."""
         for critic in record.gate.critics:
             self._ledger.queue.let_go(_holder(record, critic))
 

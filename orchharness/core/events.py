@@ -48,7 +48,7 @@ class RunResumed:
 
 @record
 class TaskStarted:
-    """An act for a task is about to be spawned (journalled before it is)."""
+    """An act for a task is about to be spawned (journalled before it is). `adopted`: another run did that."""
 
     at: float
     task: str
@@ -56,6 +56,7 @@ class TaskStarted:
     attempt: int
     act: str
     key: str
+    adopted: bool = False
 
 
 @record
@@ -91,6 +92,7 @@ class JudgementStarted:
     """A critic's act is about to be spawned. `critic` is `checks` for the gate's deterministic checks.
 
     `sample`: which of the critic's judgements of the iteration it is.
+    `adopted`: as in `TaskStarted`.
     """
 
     at: float
@@ -101,6 +103,7 @@ class JudgementStarted:
     act: str
     key: str
     sample: int = 1
+    adopted: bool = False
 
 
 @record

@@ -17,7 +17,7 @@ from orchharness.core.events import GateInputsChanged, JudgementFinished, Judgem
 from orchharness.core.gating import CHECKS, NotAnEvaluationError, Verdict
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.needs import Weight
-from orchharness.core.plan import Gate, OnExhausted
+from orchharness.core.plan import Gate, OnExhausted, mender_of
 from orchharness.core.records import GateRecord, Seat
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, evaluation_of
@@ -177,6 +177,21 @@ class Judging:
             self._take_answer(record, seat, event)
         if stop is not None and record.state == GateState.JUDGING and not record.acts:
             self._ledger.move(record, GateState.READY, "the judgement was not finished")
+        self.parked(record)
+
+    def parked(self, record: GateRecord) -> None:
+        """A budget keeps its critics from judging: once nobody judges, others may have what its task holds."""
+        names = [mender_of(record.id), *(f"{record.id}/{seat.name}" for seat in record.open)]
+        why = next((w for n in names if (w := self._ledger.queue.parked.get(n))), None)
+        if why is None or record.acts:
+            return
+        self.bench.let_tracks_go(record)
+        if record.state == GateState.JUDGING:
+            self._ledger.move(record, GateState.READY, why)
+        else:
+            self._ledger.explain(record, why)
+        if record.gate.owner is not None:
+            self._ledger.queue.release(record.gate.owner)
 
     def _take_answer(self, record: GateRecord, seat: Seat, event: JudgementFinished) -> None:
         if event.outcome is not Outcome.SUCCESS:

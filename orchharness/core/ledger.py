@@ -7,18 +7,20 @@ a failure at the head of ten thousand tasks needs no deep stack, and everybody s
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import Enum, auto
 from typing import Any, NoReturn
 
 from orchharness.core import graph
-from orchharness.core.events import StopRequested
+from orchharness.core.budget import tally
+from orchharness.core.events import Event, StopRequested
 from orchharness.core.finality import Finality
 from orchharness.core.needs import Needs, Weight
 from orchharness.core.plan import MENDER, Mode, Plan, Task
 from orchharness.core.records import TRANSITIONS, GateRecord, Record, Seat, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import Transition
+from orchharness.core.terms import terms_of
 from orchharness.errors import ImpossibleTransitionError
 
 
@@ -29,13 +31,24 @@ class Due(Enum):
     REVOKED = auto()  # a success it relied on is none any more
     CLOSED = auto()  # the gate is at work no longer: others may want its tasks
     RECOUNT = auto()  # a gate this one stands over was decided again
+    PARKED = auto()  # work on it waits, and nothing but a raised budget brings it back
 
 
 class Ledger:
     """Plan, records and queue of one run."""
 
-    def __init__(self, plan: Plan, selected: Collection[str] | None, taken: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        selected: Collection[str] | None,
+        taken: Collection[str] = (),
+        history: Iterable[Event] = (),
+    ) -> None:
         self.plan = plan
+        terms = terms_of(plan)
+        self.budgets = tally(terms, history) if terms is not None else None
+        if self.budgets is not None:
+            self.budgets.sleep()
         self._taken = frozenset(taken)
         self.asking: dict[str, Record] = {}  # items that wait for a person's answer
         self.now = 0.0  # time of the last event
@@ -131,6 +144,14 @@ class Ledger:
             Transition(item=record.id, was=state, state=state, reason=reason, iteration=record.iteration)
         )
 
+    def explain(self, record: Record, reason: str) -> None:
+        """Say why the item stands where it is; its state stays."""
+        if record.reason != reason:
+            state, record.reason = str(record.state), reason
+            self._log.append(
+                Transition(item=record.id, was=state, state=state, reason=reason, iteration=record.iteration)
+            )
+
     def take_log(self) -> tuple[Transition, ...]:
         """The transitions since the last call."""
         log, self._log = self._log, []
@@ -169,6 +190,23 @@ class Ledger:
         self.due.extend((Due.NEEDS_OVER, i) for i in found.over)
         self.due.extend((Due.REVOKED, i) for i in found.revoked)
 
+    # ---- budgets ---------------------------------------------------------------------------------
+
+    def count(self, event: Event) -> None:
+        """It happened: the time goes on, and what it costs is counted."""
+        self.now = event.at
+        if self.budgets is not None:
+            self.budgets.note(event)
+            self.park()
+
+    def park(self) -> None:
+        """Take out of the queue what draws on a budget that is reached."""
+        if self.budgets is None:
+            return
+        for account, why in self.budgets.take_closed():
+            self.queue.close(account, why)
+        self.due.extend((Due.PARKED, ticket.item) for ticket in self.queue.take_parked())
+
     # ---- acts ------------------------------------------------------------------------------------
 
     def ticket(self, item: str, seat: Seat | None = None, *, first: bool = False) -> Ticket:
@@ -186,6 +224,7 @@ class Ledger:
             track=(spec.phase, spec.track),
             foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
             resources=spec.resources if isinstance(spec, Task) else {},
+            draws=self.budgets.accounts(item, seat and seat.critic) if self.budgets is not None else (),
         )
 
     def mender_ticket(self, record: GateRecord) -> Ticket:

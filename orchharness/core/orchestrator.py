@@ -11,7 +11,7 @@ Replaying a journal's events in order gives the same object.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -26,6 +26,7 @@ from orchharness.core.mending import Mending
 from orchharness.core.plan import Gate, Plan, Session, Task, gate_of, mender_of
 from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
+from orchharness.core.spent import Spent
 from orchharness.core.status import FAILURES, OVER, ItemStatus, RunState, Transition
 from orchharness.core.views import read_only
 from orchharness.core.working import Working
@@ -71,7 +72,8 @@ class Orchestrator:
     """One run of a plan, or of the selected part of it (`selected` must be closed, see `graph.closure`).
 
     In a run that is resumed, `taken` are names of acts that stand for something else already, and `leaps` acts that
-    may be the first of their task whatever their iteration, since the ones before do not count.
+    may be the first of their task whatever their iteration, since the ones before do not count. `history`: all that the
+    run's journal holds of earlier sessions; it counts for budgets, whose sums begin with the record of this session.
     """
 
     def __init__(
@@ -81,8 +83,9 @@ class Orchestrator:
         *,
         taken: Collection[str] = (),
         leaps: Collection[str] = (),
+        history: Iterable[ev.Event] = (),
     ) -> None:
-        self._ledger = Ledger(plan, selected, taken)
+        self._ledger = Ledger(plan, selected, taken, history)
         releases = releasing.Releases(self._ledger)
         self._judging = Judging(self._ledger, releases)
         self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
@@ -157,7 +160,7 @@ class Orchestrator:
             return RunState.FAILED
         if counts["cancelled"]:
             return RunState.CANCELLED if stop is not None and stop.cancel else RunState.FAILED
-        if self._ledger.asking:
+        if self._ledger.asking or self._ledger.queue.parked:
             return RunState.PAUSED
         return RunState.FAILED if undecided else RunState.PASSED
 
@@ -177,7 +180,11 @@ class Orchestrator:
 
     def wake_at(self) -> float | None:
         """When `decide` should be asked again even if nothing happens, in seconds since the epoch."""
-        return None if self.stop else self._ledger.queue.wake_at()
+        if self.stop:
+            return None
+        wake, budgets = self._ledger.queue.wake_at(), self._ledger.budgets
+        used_up = budgets.over_at() if budgets is not None else None
+        return wake if wake is None or used_up is None else min(wake, used_up)
 
     def worker(self, worker: str) -> TaskRecord:
         """What is known of a task, or of a gate's mender."""
@@ -222,6 +229,16 @@ class Orchestrator:
         """Whether anything waits for a person."""
         return bool(self._ledger.asking)
 
+    @property
+    def parked(self) -> Mapping[str, str]:
+        """Item whose work waits for a raised budget -> which one."""
+        return {gate_of(name.partition("/")[0]): why for name, why in self._ledger.queue.parked.items()}
+
+    def spent(self, now: float) -> tuple[Spent, ...]:
+        """How the plan's budgets stand; nothing when it has none."""
+        budgets = self._ledger.budgets
+        return budgets.spent(now) if budgets is not None else ()
+
     def objection(self, event: ev.DecisionTaken) -> Objection | None:
         """Why the decision cannot be taken; None: it can."""
         return self._asking.objection(event)
@@ -254,7 +271,7 @@ class Orchestrator:
         Raises:
             ImpossibleTransitionError: it cannot have happened; the run is not usable afterwards.
         """
-        self._ledger.now = event.at
+        self._ledger.count(event)
         match event:
             case ev.TaskStarted():
                 (self._mending if event.task in self._ledger.menders else self._working).started(event)
@@ -288,7 +305,7 @@ class Orchestrator:
 
     def _work_off(self) -> None:
         """Do what follows from what was done, until nothing more does."""
-        while self._ledger.due:
+        while self._ledger.due or self._found_parked():
             what, item = self._ledger.due.popleft()
             task, gates = self._ledger.tasks.get(item), self._ledger.gates
             match what:
@@ -304,8 +321,17 @@ class Orchestrator:
                     self._judging.refining.others_may_go(gates[item])
                 case Due.RECOUNT:
                     self._judging.recount(gates[item])
+                case Due.PARKED if task is not None:
+                    self._working.parked(task)
+                case Due.PARKED:
+                    self._judging.parked(gates[item])
                 case _:
                     assert_never(what)
+
+    def _found_parked(self) -> bool:
+        """Whether work was offered that a reached budget stops."""
+        self._ledger.park()
+        return bool(self._ledger.due)
 
     # ---- instructions ------------------------------------------------------------------------
 
@@ -322,13 +348,23 @@ class Orchestrator:
             self._cancelled.update(cancel)
             return [CancelAct(act=a) for a in cancel]
         queue, found = self._ledger.queue, list[Instruction]()
+        if self._ledger.budgets is not None:
+            self._ledger.budgets.look(now)
+            self._work_off()
         queue.wake(now)
         while len(found) < free:
             ticket = queue.take()
             if ticket is None:
                 break
             found.append(self._instruction(ticket))
+            self._charge(found[-1], ticket)
         return found
+
+    def _charge(self, start: Instruction, ticket: Ticket) -> None:
+        """What was given out counts at once: the next one may be one too many."""
+        if self._ledger.budgets is not None:
+            self._ledger.budgets.issue(start.act, ticket.item, ticket.critic)
+            self._work_off()
 
     def _instruction(self, ticket: Ticket) -> StartTask | StartJudgement:
         start: StartTask | StartJudgement

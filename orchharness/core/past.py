@@ -42,6 +42,7 @@ class Past:
     tampered: frozenset[str] = frozenset()  # gates whose inputs were changed under way
     ended: bool = False  # the last session said that the run is over
     times: int = 0  # how often it was resumed
+    history: tuple[Event, ...] = ()  # everything, for the sums of budgets
 
     @property
     def open(self) -> tuple[Started, ...]:
@@ -64,9 +65,10 @@ def item_of(event: ActEvent) -> str:
 def past_of(events: Iterable[Event]) -> Past:
     """What a later session needs of a journal."""
     acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
-    questions = set[str]()
+    questions, history = set[str](), list[Event]()
     selected, ended, times = tuple[str, ...](), False, 0
     for event in events:
+        history.append(event)
         match event:
             case RunStarted():
                 selected = event.selected
@@ -99,6 +101,7 @@ def past_of(events: Iterable[Event]) -> Past:
         tampered=frozenset(tampered),
         ended=ended,
         times=times,
+        history=tuple(history),
     )
 
 
@@ -130,10 +133,11 @@ def replay(plan: Plan, events: Sequence[Event]) -> Orchestrator:
     past = past_of(events[: at + 1])
     first = events[max(at, 0)]
     selected = first.selected if isinstance(first, RunStarted | RunResumed) else None
-    run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps)
+    before = past.history[:-1]  # the last one begins the session
+    run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps, history=before)
     for event in past.acts:
         if item_of(event) in run.tasks or item_of(event) in run.gates:
             run.apply(event)
-    for later in events[at + 1 :]:
+    for later in events[max(at, 0) :]:
         run.apply(later)
     return run

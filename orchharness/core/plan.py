@@ -146,6 +146,36 @@ class CheckKind(StrEnum):
 
 
 @record
+class Budget:
+    """What may be spent. None: as much as it takes. `tokens` are those read and written, `wall` is in seconds."""
+
+    usd: Decimal | None = None
+    tokens: int | None = None
+    wall: float | None = None
+    spawns: int | None = None
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What of it is limited."""
+        return tuple(n for n in ("usd", "tokens", "wall", "spawns") if getattr(self, n) is not None)
+
+    def to_record(self) -> dict[str, Any]:
+        """The limits as JSON; dollars as text, so that they stay exact."""
+        return {n: str(getattr(self, n)) if n == "usd" else getattr(self, n) for n in self.units}
+
+    @classmethod
+    def from_record(cls, data: Mapping[str, Any]) -> Budget:
+        """The budget that a JSON object stands for."""
+        usd = data.get("usd")
+        return cls(
+            usd=None if usd is None else Decimal(usd),
+            tokens=data.get("tokens"),
+            wall=data.get("wall"),
+            spawns=data.get("spawns"),
+        )
+
+
+@record
 class Command:
     """What to execute: words (templates, each rendered to exactly one argument), or one shell text."""
 
@@ -235,6 +265,7 @@ class Task:
     allow_failure: bool = False  # its failure, or that of its own gate, is shown and blocks nobody
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)
+    budget: Budget | None = None  # of all its acts, those of its own gate included
     estimate: float | None = None  # of a range the middle
     spread: tuple[float, float] | None = None  # the range: at least, at most
     base: str = ""  # its id in the plan file: of `ID[a]`, a copy that a matrix makes, it is `ID`
@@ -280,6 +311,7 @@ class Critic:
     idle_timeout: float | None = None
     retry: Retry = Retry()
     scope: Scope | None = None
+    is_model: bool = False  # of itself; its agent may be one, too
 
 
 @record
@@ -350,6 +382,7 @@ class Track:
     mode: Mode
     items: tuple[str, ...]
     base: str = ""  # its id in the plan file, as a task's
+    budget: Budget | None = None
     title: str | None = None
     rationale: str | None = None
 
@@ -406,6 +439,7 @@ class Plan:
     copy: str | None = None  # the folder every task shares a fresh copy of; None: the project root
     parallel: int = 3
     resources: Mapping[str, int] = field(default=EMPTY)
+    budget: Budget | None = None
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)

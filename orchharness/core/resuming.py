@@ -97,7 +97,8 @@ class _Taking:
         self._reasons: dict[str, str] = {}
         self._roots: dict[str, str] = {}  # item that is done again -> what it follows from
         self._leap()
-        self._run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps | self._moved.keys())
+        leaps = past.leaps | self._moved.keys()
+        self._run = Orchestrator(plan, selected, taken=past.taken, leaps=leaps, history=past.history)
 
     def run_through(self) -> Resumption:
         for event in in_place(self._past.acts, self._moved):

@@ -4,6 +4,7 @@ Work that is stopped by the same things stands in one *lane*: same track, same r
 is looked at; a lane that may not start is parked at what stops it, and comes back when that is free. So each
 offer and each take costs O(log n) whatever else waits, and giving something back costs O(lanes parked there).
 A ticket that is withdrawn stays where it is and is dropped when it comes to the head.
+A ticket that draws on an account (a budget) is *parked* for good when that account is closed.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Ticket(NamedTuple):
     track: Track = ("", "")
     foreground: bool = False
     resources: Mapping[str, int] = EMPTY
+    draws: tuple[str, ...] = ()  # accounts
 
 
 def backoff(retry: Retry, attempt: int) -> float:
@@ -68,6 +70,12 @@ class Scheduler:
         self._running: dict[str, Ticket | None] = {}
         self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
         self._own: list[Ticket] = []  # tickets of those
+        self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(
+            dict
+        )  # account -> name -> live ticket
+        self._closed: dict[str, str] = {}  # account -> why
+        self._newly_parked: list[Ticket] = []
+        self.parked: dict[str, str] = {}  # name of a ticket that no time brings back -> why
 
     @property
     def running(self) -> int:
@@ -84,14 +92,37 @@ class Scheduler:
 
     def waits(self, name: str) -> bool:
         """Whether a ticket of that name waits to be taken."""
-        return name in self._live
+        return name in self._live or name in self.parked
 
     def withdraw(self, name: str) -> None:
         """Void the ticket of that name, if there is one."""
         self._live.pop(name, None)
+        self.parked.pop(name, None)
+
+    def close(self, account: str, why: str) -> None:
+        """Nothing that draws on the account is given out any more; `why` is for people."""
+        self._closed[account] = why
+        for name, ticket in self._drawing.pop(account, {}).items():
+            if self._valid(ticket):
+                del self._live[name]
+                self._park(ticket, why)
+
+    def _park(self, ticket: Ticket, why: str) -> None:
+        self.parked[ticket.name] = why
+        self._newly_parked.append(ticket)
+
+    def take_parked(self) -> list[Ticket]:
+        """The tickets that were parked since the last call and still are."""
+        found, self._newly_parked = self._newly_parked, []
+        return [ticket for ticket in found if ticket.name in self.parked]
 
     def offer(self, ticket: Ticket, not_before: float | None = None) -> None:
         """The ticket's work is ready (from that time on); an earlier ticket of the name is void."""
+        for account in ticket.draws:
+            if account in self._closed:
+                self._park(ticket, self._closed[account])
+                return
+            self._drawing[account][ticket.name] = ticket
         self._live[ticket.name] = ticket.turn
         if not_before is None:
             self._enlist(ticket)
@@ -185,6 +216,8 @@ class Scheduler:
     def started(self, ticket: Ticket, act: str, *, hold_track: bool) -> None:
         """The work runs as that act; its ticket is used up, its resources are taken."""
         self.withdraw(ticket.name)
+        for account in ticket.draws:
+            self._drawing[account].pop(ticket.name, None)
         self._running[act] = ticket if hold_track else None
         if hold_track:
             self._track_holds[ticket.track] += 1

@@ -54,6 +54,13 @@ class Working:
         """A person leaves the task out, which waits."""
         self._skip(record, Cause(record.task.order, reason, Weight.ALLOWED))
 
+    def parked(self, record: TaskRecord) -> None:
+        """A budget keeps it from going on: others may have what it holds."""
+        why = self._ledger.queue.parked.get(record.id)
+        if why is not None:
+            self._ledger.explain(record, why)
+            self._ledger.queue.release(record.id)
+
     def revoked(self, record: TaskRecord) -> None:
         """Something the task relied on is no success any more: if it was not started yet, it must not be."""
         asks = record.id in self._ledger.asking

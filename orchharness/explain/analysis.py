@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchharness.core.plan import Plan
 from orchharness.explain.advice import advise
+from orchharness.explain.budgets import limits
 from orchharness.explain.facts import Explanation, Unit, Wave
 from orchharness.explain.hazards import hazards
 from orchharness.explain.order import Order
@@ -42,6 +43,7 @@ def explain(plan: Plan) -> Explanation:
         spawns=tuple(acts),
         first_acts=sum(s.first for s in acts),
         most_acts=sum(s.most for s in acts),
+        limits=tuple(limits(plan)),
     )
 
 

@@ -99,6 +99,20 @@ class Spawn:
 
 
 @record
+class Limit:
+    """A budget against what is known. Scopes are `run`, `track:PHASE/TRACK`, `task:ID`; acts are those of tasks and critics.
+
+    `least_seconds`: so long the first round takes at least; None: unknown.
+    """
+
+    scope: str
+    budget: Mapping[str, float]  # unit -> limit; `wall` in seconds
+    first: int
+    most: int
+    least_seconds: float | None
+
+
+@record
 class Explanation:
     """All of it."""
 
@@ -125,3 +139,4 @@ class Explanation:
     spawns: tuple[Spawn, ...]
     first_acts: int
     most_acts: int
+    limits: tuple[Limit, ...] = ()

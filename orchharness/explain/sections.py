@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from orchharness.core.definition import plain
-from orchharness.explain.facts import Danger, Explanation, Spawn, Unit
+from orchharness.explain.facts import Danger, Explanation, Limit, Spawn, Unit
 from orchharness.explain.words import count, folded, length, names, way
 from orchharness.record import record
 
@@ -26,7 +26,8 @@ class Section:
 def sections(found: Explanation) -> list[Section]:
     """All sections, the most important first."""
     every: tuple[Callable[[Explanation], Section], ...] = (_time, _waves, _advice, _hazards, _spawns)
-    return [make(found) for make in every]
+    more = [_limits(found)] if found.limits else []
+    return [*(make(found) for make in every), *more]
 
 
 def heading(found: Explanation) -> str:
@@ -126,6 +127,35 @@ def _spawns(found: Explanation) -> Section:
         lines=tuple(_cut(lines, len(lines) + len(found.spawns[_MOST:]))),
         rows=tuple(rows),
     )
+
+
+def _limits(found: Explanation) -> Section:
+    """Only what nobody needs to guess: what acts will cost is unknown."""
+    lines = [text for limit in found.limits[:_MOST] for text in _limit_lines(limit)]
+    return Section(title="Budgets", lines=tuple(_cut(lines, len(lines) + len(found.limits[_MOST:]))))
+
+
+def _limit_lines(limit: Limit) -> Iterator[str]:
+    kind, _, name = limit.scope.partition(":")
+    who = "the run" if not name else f"{kind} {name.rpartition('/')[2]}"
+    spawns, wall, least = limit.budget.get("spawns"), limit.budget.get("wall"), limit.least_seconds
+    if spawns is not None:
+        few = "it will be reached in the first round" if spawns < limit.first else "it may be reached"
+        says = "enough but for retries after faults" if spawns >= limit.most else few
+        yield f"{who}: {spawns:,.0f} spawns for {limit.first:,} acts in the first round, up to {limit.most:,}: {says}"
+    if wall is not None:
+        span = length(wall, Unit.SECONDS)
+        known = "how long it takes is unknown" if least is None else ""
+        if least is not None:
+            known = f"the first round takes at least {length(least, Unit.SECONDS)}"
+            known += ": it will be reached" if least > wall else ""
+        yield f"{who}: {span} of time; {known}"
+    dear = [unit for unit in ("usd", "tokens") if unit in limit.budget]
+    if dear:
+        amounts = " and ".join(
+            f"{limit.budget[u]:,.2f} USD" if u == "usd" else f"{limit.budget[u]:,.0f} tokens" for u in dear
+        )
+        yield f"{who}: {amounts}; what acts cost is unknown before they ran"
 
 
 def _who(spawn: Spawn) -> str:

@@ -18,7 +18,7 @@ from orchharness.explain.facts import Spawn
 
 def spawns(plan: Plan) -> list[Spawn]:
     """Acts by agent, then by critic, then checks."""
-    working, judged = _rounds(plan)
+    working, judged = rounds_of(plan)
     found: dict[tuple[str, str, str], Spawn] = {}
     for task in plan.tasks.values():
         _add(found, _of_task(plan, task, working[task.id]))
@@ -34,14 +34,15 @@ def spawns(plan: Plan) -> list[Spawn]:
     return sorted(found.values(), key=lambda s: ("task", "critic", "checks").index(s.role))
 
 
-class _Rounds(NamedTuple):
+class Rounds(NamedTuple):
     """Task -> how often it may work, and how often others may hand it to its own gate anew."""
 
     working: dict[str, int]
     judged: dict[str, int]
 
 
-def _rounds(plan: Plan) -> _Rounds:
+def rounds_of(plan: Plan) -> Rounds:
+    """How often each task may work, and be judged by its own gate."""
     working, judged = dict.fromkeys(plan.tasks, 1), dict.fromkeys(plan.tasks, 1)
     for gate in plan.gates.values():
         if gate.owner is None:
@@ -52,7 +53,7 @@ def _rounds(plan: Plan) -> _Rounds:
     for gate in plan.gates.values():
         if gate.owner is not None and gate.mender is None:
             working[gate.owner] *= gate.max_iterations
-    return _Rounds(working, judged)
+    return Rounds(working, judged)
 
 
 def works_again(plan: Plan, gate: Gate) -> frozenset[str]:

@@ -94,6 +94,7 @@ def _critic(
     if written is not None:
         kind = text_of(written, "the name of a kind").text
     options: dict[str, Any] = {}
+    is_model = False
     if kind in {COMMAND, AGENT_KIND}:
         fields = CRITIC.read(node, context.problems)
         _check_who_judges(key, fields, kind)
@@ -101,6 +102,7 @@ def _critic(
         plugin = _kind(context, key, node, context.critic_kinds)
         assert plugin is not None
         fields, options = _split(context, key, node, plugin, set(CRITIC.keys))
+        is_model = plugin.is_model
     return Critic(
         id=key.text,
         kind=kind,
@@ -117,6 +119,7 @@ def _critic(
         idle_timeout=fields.get("idle_timeout", context.defaults.idle_timeout),
         retry=read_retry(fields, context.defaults.retry, context.problems),
         scope=context.scope,
+        is_model=is_model,
     )
 
 

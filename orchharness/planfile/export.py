@@ -18,6 +18,7 @@ from orchharness.planfile.meanings import meaning
 from orchharness.planfile.people import THEN
 from orchharness.planfile.schema import (
     AGENT,
+    BUDGET,
     CHECK,
     CRITIC,
     CROSS,
@@ -46,6 +47,7 @@ from orchharness.planfile.values import (
     Count,
     Counters,
     Identifier,
+    Money,
     Raw,
     Shape,
     Text,
@@ -78,6 +80,7 @@ def _with_tasks(*parts: str) -> Json:
 
 
 _RULES: Final[tuple[tuple[Table, Json], ...]] = (
+    (BUDGET, {"anyOf": [{"required": [unit]} for unit in BUDGET.keys]}),
     (PROMPT_FILE, {"required": ["file"]}),
     (INPUT, {"required": ["path"]}),
     (FILE_CHECK, {"required": ["path"]}),
@@ -270,6 +273,7 @@ _PLAIN: Final[Mapping[type, Json]] = {
     Text: TEXT,
     Identifier: {"type": "string", "pattern": ID_PATTERN},
     Boolean: {"type": "boolean"},
+    Money: {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
     Duration: {"type": "string", "pattern": PATTERN},
     Estimate: {"type": "string", "pattern": RANGE_PATTERN},
     Words: {"anyOf": [{"type": "array", "items": WORD}, WORD]},

@@ -31,7 +31,7 @@ from orchharness.planfile.names import Names
 from orchharness.planfile.outputs import read_outputs
 from orchharness.planfile.people import check_skips, warn_of_idle_phases
 from orchharness.planfile.problems import FieldError
-from orchharness.planfile.settings import read_copy
+from orchharness.planfile.settings import read_budget, read_copy
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.standing import check_sources, check_thresholds
 from orchharness.planfile.structure import read_phases, settle
@@ -58,6 +58,9 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
     """The plan; None when something is wrong with it, which is noted in the context's problems."""
     copy = _read_workspace(context, fields)
     parts = _read_parts(context, fields)
+    limits: Fields | None = fields.get("limits")
+    budget = read_budget(limits, context.problems)
+    phases = tuple(_phase(phase, context) for phase in parts.phases)
     graph = Graph(_waits_for(parts))
     check_cycles(context, graph, parts.names)
     if not context.problems:
@@ -68,12 +71,11 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         _check_files(context, parts, graph)
     if context.problems:
         return None
-    limits: Fields | None = fields.get("limits")
     return Plan(
         id=fields.get("plan") or _default_id(path),
         path=absolute(path),
         digest=hashlib.sha256(data).hexdigest(),
-        phases=tuple(_phase(phase) for phase in parts.phases),
+        phases=phases,
         tasks=parts.tasks,
         gates=parts.gates,
         critics=parts.critics,
@@ -84,6 +86,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         copy=copy,
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
+        budget=budget,
         definitions=tuple(context.definitions),
         fragments=context.fragments,
         title=fields.get("title"),
@@ -199,7 +202,7 @@ def _groups(phases: list[PhaseDraft]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _phase(draft: PhaseDraft) -> Phase:
+def _phase(draft: PhaseDraft, context: Context) -> Phase:
     tracks = tuple(
         Track(
             id=track.id,
@@ -208,6 +211,7 @@ def _phase(draft: PhaseDraft) -> Phase:
             mode=track.mode,
             items=tuple(item.id for item in track.all_items()),
             title=_title(track),
+            budget=read_budget(track.fields, context.problems),
             rationale=track.fields.get("rationale"),
         )
         for track in draft.tracks

@@ -21,6 +21,7 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     "mode": "foreground: nothing else is spawned meanwhile; background: it runs beside others",
     "needs": "ids of tasks, gates, tracks or phases that must be over and passed before it starts",
     "resources": "counters of limits.resources that it takes, all at once",
+    "budget": "what may be spent; when it is reached nothing new starts, and a raised one lets the run go on",
     "trigger_rule": "what must have become of what it needs",
     "sequence": "true: each task needs the one before it in the file",
     "gate": "what judges the outcome: a mapping, or true for defaults.gate",
@@ -52,7 +53,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "plan": "the plan's id; default: the name of the file",
         "vars": "values that --orch-var NAME=VALUE gives",
         "workspace": "the tasks work in a fresh copy of a folder; default: in the project's root",
-        "limits": "how many acts run at once, and counters that tasks take from",
+        "limits": "how many acts run at once, what may be spent, and counters that tasks take from",
         "defaults": "what counts where a task, gate or critic says nothing",
         "agents": "who works: name → kind with its options",
         "critics": "who judges: name → a command, or an agent with a prompt",
@@ -75,6 +76,12 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     "limits": {
         "parallel": "how many acts run at once; default 3",
         "resources": "counters that tasks take from: {gpu: 1}",
+    },
+    "budget": {
+        "usd": "US dollars, as far as the agents report them",
+        "tokens": "tokens read and written, as far as the agents report them",
+        "wall": "time: of the run that of its sessions, else that in which any act of it runs: 90s, 30m, 8h",
+        "spawns": "acts of tasks and critics, retries and refinements included",
     },
     "retry": {
         "attempts": "how often it is tried in all",

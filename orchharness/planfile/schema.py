@@ -28,6 +28,7 @@ from orchharness.planfile.values import (
     Count,
     Counters,
     Identifier,
+    Money,
     Raw,
     Shape,
     Text,
@@ -65,6 +66,26 @@ RETRY: Final = Table(
     },
 )
 _EXECUTION: Final[_Keys] = {"timeout": Duration(), "idle_timeout": Duration(), "retry": RETRY}
+
+BUDGET: Final = Table(
+    what="budget",
+    write="{usd: VALUE}",
+    keys={
+        "usd": Money(),
+        "tokens": Count(1, 1_000_000_000_000),
+        "wall": Duration(),
+        "spawns": Count(1),
+    },
+    hints={
+        **dict.fromkeys(("cost", "dollars", "money", "dollar", "max_cost", "max_usd"), "write 'usd'"),
+        **dict.fromkeys(("eur", "gbp"), "write 'usd': what agents report is in US dollars"),
+        **dict.fromkeys(("time", "timeout", "duration", "hours", "max_time"), "write 'wall'"),
+        **dict.fromkeys(("acts", "agents", "runs", "calls", "max_acts", "turns"), "write 'spawns'"),
+        **dict.fromkeys(
+            ("input_tokens", "output_tokens", "max_tokens"), "write 'tokens': those read and written together"
+        ),
+    },
+)
 
 PROMPT_FILE: Final = Table(
     what="a prompt",
@@ -192,6 +213,7 @@ _GATE_HINTS: Final = {
     "attempts": "write 'max_iterations'",
     "depends_on": "write 'of' for what it judges",
     "allow_failure": "write it on the task: it counts for the task's own gate, too",
+    "budget": "write it on the task, whose budget its own gate's critics draw on, or on the track",
 }
 DEFAULT_GATE: Final = Table(
     what="defaults.gate",
@@ -248,13 +270,14 @@ TASK: Final = Table(
         "allow_failure": Boolean(),
         "recovery": Choice(_words(Recovery)),
         "resources": Counters(),
+        "budget": BUDGET,
         "mode": _MODE,
         "gate": Either(GATE),
         "estimate": Estimate(),
         "rationale": Text(),
         "matrix": _MATRIX,
     },
-    later=frozenset({"when", "budget"}),
+    later=frozenset({"when"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -277,7 +300,7 @@ TASK: Final = Table(
 NOT_ASKING: Final = frozenset(
     {
         *("run", "shell", "agent", "prompt", "writes", "env", "cwd", "workspace", "timeout", "idle_timeout"),
-        *("retry", "recovery", "resources", "mode", "allow_failure", "estimate"),
+        *("retry", "recovery", "resources", "mode", "allow_failure", "estimate", "budget"),
     }
 )
 
@@ -300,7 +323,7 @@ TASKS: Final = Named("task", TASK)
 GATES: Final = Named("gate", GATE)
 TRACK: Final = Table(
     what="a track",
-    keys={**_GROUP_KEYS, "tasks": TASKS},
+    keys={**_GROUP_KEYS, "budget": BUDGET, "tasks": TASKS},
     later=_GROUP_LATER,
     entries="a task? write it under 'tasks'",
     hints={
@@ -319,6 +342,7 @@ PHASE: Final = Table(
     entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
+        "budget": "write it on its tracks or tasks, or under 'limits' for the whole run",
         "phases": "a phase has no phases: write tracks",
         "agents": "write 'tasks'",
         **dict.fromkeys(_OF_TASKS, "it belongs to a task: write it under 'tasks'"),
@@ -330,6 +354,7 @@ AGENT: Final = Table(
     what="an agent of kind 'command'",
     keys=_COMMAND_AGENT,
     hints={
+        "budget": "write it on a task, a track or under 'limits'",
         "model": "a command has no options: name another kind",
         "prompt": "write it on the task",
         "type": "write 'kind'",
@@ -349,6 +374,7 @@ CRITIC: Final = Table(
         "after": Words("critics"),
     },
     hints={
+        "budget": "write it on the task or the track that it judges for",
         "threshold": "write it on the gate",
         "model": "options belong to an agent: write it under 'agents' and name that agent here",
         "checks": "write it on the gate",
@@ -404,9 +430,12 @@ PLAN: Final = Table(
         "workspace": WORKSPACE,
         "limits": Table(
             what="limits",
-            keys={"parallel": Count(1, 10_000), "resources": Counters()},
-            later=frozenset({"budget"}),
-            hints={"max_parallel": "write 'parallel'", "timeout": "write it under 'defaults'"},
+            keys={"parallel": Count(1, 10_000), "resources": Counters(), "budget": BUDGET},
+            hints={
+                "max_parallel": "write 'parallel'",
+                "timeout": "write it under 'defaults'",
+                **dict.fromkeys(("usd", "tokens", "wall", "spawns"), "write it inside of 'budget'"),
+            },
         ),
         "defaults": Table(
             what="defaults",
@@ -431,7 +460,7 @@ PLAN: Final = Table(
         "version": "write 'orchharness: 1'",
         "gate": "write it on a task, a track or a phase, or under 'gates'",
         "mode": "write it on a phase, a track or a task",
-        "budget": "write it under 'limits' (not supported yet)",
+        "budget": "write it under 'limits'",
         "parallel": "write it under 'limits'",
         "resources": "write it under 'limits'",
         "timeout": "write it under 'defaults'",

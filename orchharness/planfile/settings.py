@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from orchharness.core.plan import LANGUAGE_VERSION, Retry
+from orchharness.core.plan import LANGUAGE_VERSION, Budget, Retry
 from orchharness.planfile.context import Context, Defaults
 from orchharness.planfile.files import absolute, existing_file, folder_of, guess_file
 from orchharness.planfile.nodes import Node, Scalar
 from orchharness.planfile.problems import FieldError, Problems, listed
-from orchharness.planfile.schema import RETRY_ON
+from orchharness.planfile.schema import BUDGET, RETRY_ON
 from orchharness.planfile.shapes import Fields
 from orchharness.planfile.values import describe, mapping_of, text_of
 from orchharness.planfile.variables import NAME
@@ -66,6 +66,19 @@ def read_retry(owner: Fields, default: Retry, problems: Problems) -> Retry:
         backoff=fields.get("backoff", default.backoff),
         on=faults,
     )
+
+
+def read_budget(owner: Fields | None, problems: Problems) -> Budget | None:
+    """`budget` of a mapping; None when it has none. One that limits nothing is noted."""
+    fields: Fields | None = owner.get("budget") if owner is not None else None
+    if fields is None:
+        return None
+    found = Budget(**{unit: fields.get(unit) for unit in BUDGET.keys})
+    if not found.units and not fields.broken and not any(unit in fields for unit in BUDGET.keys):
+        problems.add(
+            fields.node, "budget: it limits nothing: write one or more of usd, tokens, wall and spawns"
+        )
+    return found
 
 
 def read_copy(context: Context, plan: Fields) -> str | None:

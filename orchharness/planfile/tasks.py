@@ -17,7 +17,7 @@ from orchharness.planfile.nodes import Node
 from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.people import read_ask
 from orchharness.planfile.problems import FieldError
-from orchharness.planfile.settings import read_environment, read_retry
+from orchharness.planfile.settings import read_budget, read_environment, read_retry
 from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.templates import Scope, TemplateError, Use, uses_of
 
@@ -81,6 +81,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         allow_failure=fields.get("allow_failure", False),
         gate=draft.gate.id if draft.gate else None,
         resources=resources_of(context, draft),
+        budget=read_budget(fields, context.problems) if "budget" in fields else None,
         estimate=(estimate.low + estimate.high) / 2 if estimate else None,
         spread=tuple(estimate) if estimate and estimate.low < estimate.high else None,
         title=title_of(context, fields, draft.base, draft.copies),

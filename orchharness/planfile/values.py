@@ -18,6 +18,7 @@ _YES: Final = frozenset({"true", "yes", "on", "y", "1"})
 _NO: Final = frozenset({"false", "no", "off", "n", "0"})
 _NAMING: Final = ("id", "name", "key", "task", "gate", "phase", "track")
 _MAX_DECIMALS: Final = 12
+_MOST_MONEY: Final = 1_000_000_000
 
 # ruff: noqa: D102, ARG002 - `Shape.read` is described once; not every shape needs both arguments
 
@@ -96,6 +97,24 @@ class Count:
         if not self.least <= value <= self.most:
             raise FieldError(node, f"{value} is out of range: at least {self.least}, at most {self.most}")
         return value
+
+
+class Money:
+    """An amount of US dollars, more than nothing, exactly as written."""
+
+    __slots__ = ()
+
+    def read(self, node: Node, problems: Problems) -> Decimal:
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isinstance(node, Scalar):
+            found = re.search(r"[0-9]+(?:\.[0-9]+)?", node.text) if isinstance(node, Scalar) else None
+            write = f": write {found[0]}" if found is not None else ""
+            raise FieldError(node, f"expected a number of US dollars, found {describe(node)}{write}")
+        if not 0 < value <= _MOST_MONEY:
+            raise FieldError(
+                node, f"{short(node.text)} is out of range: more than nothing, at most {_MOST_MONEY:,}"
+            )
+        return Decimal(str(value))
 
 
 class Choice:

@@ -12,7 +12,7 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 from orchharness.core.status import FAILURES, ItemStatus
 from orchharness.record import record
 from orchharness.report.text import clean, moment
-from orchharness.run.summary import allowed_text
+from orchharness.run.summary import allowed_text, parked_text
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
@@ -103,10 +103,13 @@ def reports_of(target: Target, run: PlanRun, *, ended: bool) -> Iterable[pytest.
 def _waits_for(status: ItemStatus, run: Orchestrator) -> str:
     if status.state == "paused":
         return f"paused: {clean(status.reason)}"
-    asking = [q.item for q in run.questions]
+    asking, parked = [q.item for q in run.questions], run.parked
     if status.id in asking:
         return f"paused: {clean(status.reason) or 'waits for a person'}"
-    return f"paused: waits for {', '.join(asking)}"
+    if status.id in parked:
+        return f"paused: {clean(parked[status.id])}"
+    waits = f"waits for {', '.join(asking)}" if asking else ""
+    return f"paused: {'; '.join(filter(None, (waits, parked_text(run))))}"
 
 
 def _properties(status: ItemStatus) -> list[tuple[str, object]]:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from orchharness.record import record
 from orchharness.report.history import Act, History
-from orchharness.report.text import duration, mapping, number
+from orchharness.report.text import duration, line, mapping, number
+
+_BUDGETS = 8
 
 
 @record
@@ -32,6 +34,9 @@ def facts(history: History, path: Sequence[Act]) -> Iterable[Fact]:
         at_once = _most_at_once(history.acts)
         yield Fact(name="Acts", value=f"{len(history.acts):,}", note=f"{at_once:,} at once at most")
     yield from _usage(history)
+    for spent in sorted(history.spent, key=lambda s: not s.reached)[:_BUDGETS]:
+        name = line(spent.name, 80)
+        yield Fact(name=name.capitalize(), value=spent.text, note="reached" if spent.reached else "")
 
 
 def _speed(factor: float) -> str:

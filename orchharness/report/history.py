@@ -6,10 +6,16 @@ A record this version does not know is passed over, so that a newer journal of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchharness.core.budget import tally
+from orchharness.core.events import from_record
 from orchharness.core.plan import Plan, gate_of
+from orchharness.core.spent import Spent
+from orchharness.core.terms import terms_of
+from orchharness.errors import JournalError
 from orchharness.record import record
 from orchharness.report.text import entries, line, mapping, moment, number, plural
 
@@ -95,6 +101,7 @@ class History:
     notes: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     items: dict[str, ItemPast] = field(default_factory=dict)
+    spent: tuple[Spent, ...] = ()  # of the plan's budgets
 
 
 def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> History:
@@ -121,7 +128,19 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
     history.acts.sort(key=lambda act: act.begun)
     for act in history.acts:
         history.items.setdefault(act.item, ItemPast()).acts.append(act)
+    history.spent = _spent(plan, records, history.last if history.finished else history.horizon)
     return history
+
+
+def _spent(plan: Plan, records: Sequence[Mapping[str, Any]], at: float) -> tuple[Spent, ...]:
+    terms = terms_of(plan)
+    if terms is None:
+        return ()
+    events = []
+    for entry in records:
+        with suppress(JournalError):  # of a newer version, or damaged: the rest still counts
+            events.append(from_record(entry))
+    return tally(terms, events).spent(at)
 
 
 def _cut(history: History, now: float) -> float:

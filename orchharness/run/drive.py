@@ -31,7 +31,14 @@ from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.past import find_run, mark_closed
 from orchharness.run.questions import Questions
-from orchharness.run.summary import allowed_lines, gate_lines, question_lines, stop_lines
+from orchharness.run.summary import (
+    allowed_lines,
+    budget_lines,
+    gate_lines,
+    parked_text,
+    question_lines,
+    stop_lines,
+)
 from orchharness.run.surroundings import Surroundings, Turn, lock_root
 
 if TYPE_CHECKING:
@@ -143,6 +150,7 @@ class PlanRun:
             paths = tuple(dict.fromkeys(p for found in late.values() for p in found))
             self._record(ev.GateInputsChanged(at=self.where.wall(), gates=tuple(late), paths=paths))
         state = self.run.state
+        reason = reason or parked_text(self.run)
         self._record(ev.RunFinished(at=self.where.wall(), state=str(state), reason=reason))
         self._sync()
         if self.broken is None:
@@ -322,11 +330,14 @@ class PlanRun:
             *allowed_lines(self.run),
             *gate_lines(self.run, self.scores),
             *stop_lines(self.run),
-            *self._question_lines(),
+            *self._waiting_lines(),
         ]
 
-    def _question_lines(self) -> list[str]:
-        return question_lines(self.run, self.directory, self.where.root) if self.directory is not None else []
+    def _waiting_lines(self) -> list[str]:
+        if self.directory is None:
+            return []
+        place = (self.directory, self.where.root)
+        return [*budget_lines(self.run, self.ended_at, *place), *question_lines(self.run, *place)]
 
     # ---- records -----------------------------------------------------------------------------
 

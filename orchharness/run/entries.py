@@ -84,5 +84,14 @@ def finished(
 
 
 def not_started(act: str, key: str, detail: str, at: float, outcome: Outcome = Outcome.ERROR) -> ActResult:
-    """The result of an act that nothing was spawned for."""
-    return ActResult(act=act, key=key, outcome=outcome, started=at, ended=at, seconds=0.0, detail=detail)
+    """The result of an act that nothing was spawned for, so that it cost nothing."""
+    return ActResult(
+        act=act,
+        key=key,
+        outcome=outcome,
+        started=at,
+        ended=at,
+        seconds=0.0,
+        detail=detail,
+        usage={"usd": 0, "input_tokens": 0, "output_tokens": 0},
+    )

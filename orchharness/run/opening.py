@@ -168,6 +168,8 @@ class Opening:
             at: ev.ActEvent = replace(event, at=self.now)
             if isinstance(at, ev.TaskFinished | ev.JudgementFinished):
                 at = replace(at, started=self.now, seconds=0.0, usage={})
+            elif not isinstance(at, ev.DecisionTaken):
+                at = replace(at, adopted=True)
             yield at, then
 
     # ---- going on with an earlier one ----------------------------------------------------------
@@ -268,7 +270,11 @@ def _only_over(past: Past) -> Past:
     """Without the acts that have no end: another run cannot have them."""
     running = {e.act for e in past.open}
     return replace(
-        past, acts=tuple(e for e in past.acts if e.act not in running), ended=True, taken=frozenset()
+        past,
+        acts=tuple(e for e in past.acts if e.act not in running),
+        ended=True,
+        taken=frozenset(),
+        history=(),
     )
 
 

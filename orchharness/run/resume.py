@@ -25,6 +25,7 @@ from orchharness.core.gating import CHECKS
 from orchharness.core.past import item_of
 from orchharness.core.plan import OutputKind
 from orchharness.core.resuming import Resumption
+from orchharness.core.terms import terms_of
 from orchharness.errors import OrchError
 from orchharness.workspace.files import read_digest
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from orchharness.run.parts import Parts
     from orchharness.run.past import Earlier
 
-DEFINITION, GATE_INPUTS = "definition.json", "gate-inputs.json"
+DEFINITION, GATE_INPUTS, BUDGETS = "definition.json", "gate-inputs.json", "budgets.json"
 _RUN = "run:"
 _SAID = "from:"
 
@@ -44,6 +45,9 @@ def keep(session: Path, plan: Plan, frozen: FrozenInputs) -> None:
     _write(session / DEFINITION, definition_of(plan))
     if plan.gates:
         _write(session / GATE_INPUTS, frozen.to_record())
+    terms = terms_of(plan)
+    if terms is not None:
+        _write(session / BUDGETS, terms.to_record())
 
 
 class Comparison:

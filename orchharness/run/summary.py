@@ -74,6 +74,28 @@ def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> li
     return lines
 
 
+def budget_lines(run: Orchestrator, at: float, directory: RunDirectory, root: Path) -> list[str]:
+    """What was spent of each budget, what the reached ones stop, and what to do about it."""
+    sums = sorted(run.spent(at), key=lambda s: not s.reached)  # the others stay in order
+    lines = [f"{s.name}: spent {s.text}" + (" (reached)" if s.reached else "") for s in sums[:_SHOWN]]
+    if len(sums) > _SHOWN:
+        lines.append(f"… and {len(sums) - _SHOWN} more budgets: orchharness status")
+    parked = run.parked
+    if parked:
+        from orchharness.run.commands import resume_command
+
+        names = list(parked)
+        lines.append(f"stopped there: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}")
+        resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
+        lines.append(f"to go on, raise the budget in the plan, then: {resume}")
+    return lines
+
+
+def parked_text(run: Orchestrator) -> str:
+    """The budgets that stop the run, once each; empty when none does."""
+    return "; ".join(line(why) for why in dict.fromkeys(run.parked.values()))
+
+
 def stop_lines(run: Orchestrator) -> list[str]:
     """What a stop left undone; nothing when the run went to its end."""
     if run.stop is None:

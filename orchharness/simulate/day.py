@@ -89,7 +89,7 @@ class _Story:
             case ev.JudgementFinished() if event.outcome is not Outcome.SUCCESS:
                 yield f"poll: {event.critic} of {event.gate} {_ended(event.outcome, event.detail)}"
             case ev.RunFinished():
-                yield f"the run is over: {event.state}"
+                yield f"the run is over: {event.state}" + (f" ({event.reason})" if event.reason else "")
             case _:
                 pass
         yield from self._updated(told)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from orchharness.core.gating import CHECKS
 from orchharness.core.plan import Gate, Plan
+from orchharness.core.terms import terms_of
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions, Between, Price, Seconds, judgements_of
@@ -115,7 +116,24 @@ def premise(plan: Plan, given: Given) -> Premise:
         dies=names.spread("--die", given.dies, lambda: agents),
         prices=names.spread("--cost", given.prices, lambda: agents),
     )
-    return Premise(assumed=assumed, texts=(*times.texts(), *_chances(plan, assumed)))
+    texts = (*times.texts(), *_chances(plan, assumed), *_budgets(plan, assumed))
+    return Premise(assumed=assumed, texts=texts)
+
+
+def _budgets(plan: Plan, assumed: Assumptions) -> Iterator[str]:
+    terms = terms_of(plan)
+    units = {unit for limit in terms.limits.values() for unit in limit.units} if terms is not None else set()
+    if units & {"spawns", "wall"}:
+        yield "budgets of spawns and time are kept as in a real run: one that is reached pauses it"
+    if "usd" in units:
+        costs = (
+            "as --cost says"
+            if assumed.prices
+            else "and nobody said what acts cost (--cost): it is not reached"
+        )
+        yield f"a budget of dollars is kept, {costs}"
+    if "tokens" in units:
+        yield "a budget of tokens is not simulated: nobody says how many an act uses"
 
 
 class _Times:

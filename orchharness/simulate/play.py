@@ -85,7 +85,8 @@ class _Play:
             self._finish()
             self._start()
         state = str(self._run.state)
-        self._apply(ev.RunFinished(at=self._now, state=state))
+        why = "; ".join(dict.fromkeys(self._run.parked.values()))
+        self._apply(ev.RunFinished(at=self._now, state=state, reason=why))
         length = self._now
         return Played(length, state, self._busy, self._usd, len(self._legs), self._peak, self._path())
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import ceil
 
 from orchharness.core.plan import Plan
+from orchharness.core.terms import without_budgets
 from orchharness.record import record
 from orchharness.simulate.assumptions import Assumptions, Between, acts_of
 from orchharness.simulate.fate import Fates
@@ -48,7 +49,7 @@ def useful(plan: Plan, assumed: Assumptions, rows: Iterable[int] = (), least: in
 
 class _Search:
     def __init__(self, plan: Plan, assumed: Assumptions, plays: int) -> None:
-        self._plan = plan
+        self._plan = without_budgets(plan)  # how long it takes, not how soon it is stopped
         self._fates = Fates(plan, assumed, 0, 0)
         self._left = plays
         self.lengths = {1: sum(assumed.seconds[a].mean for a in acts_of(plan) if a in assumed.seconds)}

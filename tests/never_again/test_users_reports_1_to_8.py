@@ -14,6 +14,31 @@ tasks:
 """
 
 
+MODEL = """
+from orchharness import Kind, LocalProcess, hookimpl
+
+
+@hookimpl
+def orchharness_agent_kinds():
+    return [Kind(name="silent", is_model=True)]
+
+
+@hookimpl
+def orchharness_spawn(request):
+    return LocalProcess.spawn(request, ("echo", "done"))
+
+
+@hookimpl
+def orchharness_poll(handle):
+    return LocalProcess.poll(handle)
+
+
+@hookimpl
+def orchharness_cancel(handle):
+    return LocalProcess.cancel(handle)
+"""
+
+
 def chain(do: str = "write", judge: str = "{score: 1}") -> str:
     return CHAIN.format(do=do, judge=judge)
 
@@ -154,22 +179,43 @@ def test_C4_an_agent_that_prints_without_end_is_ended(play):
 
 
 @pytest.mark.parametrize(
-    ("where", "says"),
+    ("budget", "outcomes"),
     [
-        ("limits: {budget: {usd: 20}}\n", "'budget' in limits is not supported yet: leave it out"),
-        ("", "'budget' in a task is not supported yet: leave it out"),
+        ("{usd: 1}", {"passed": 1, "skipped": 2}),
+        ("{tokens: 3000}", {"passed": 1, "skipped": 2}),
+        ("{spawns: 4}", {"skipped": 3}),
     ],
-    ids=["plan", "task"],
+    ids=["usd", "tokens", "spawns"],
 )
-def test_C5_a_budget_that_is_not_kept_is_refused(play, where, says):
-    """Cost that nobody sees, and no cap on it."""
-    play.plan(where + chain().replace("next: {", f"next: {{{'' if where else 'budget: {usd: 1}, '}"))
+def test_C5_refinement_that_never_ends_is_capped_by_the_budget(play, budget, outcomes):
+    """Cost that nobody sees, and no cap on it: a judge that is never content keeps a dear agent at work."""
+    dear = "[write, {result: {usage: {usd: 0.5, input_tokens: 1000, output_tokens: 500}}}]"
+    text = chain(dear, "{score: 0.1}").replace("critics: [judge]", "critics: [judge], max_iterations: 500")
+    play.plan(f"limits: {{budget: {budget}}}\n{text}")
 
     played = play.run()
 
-    assert played.outcomes == {"error": 1}
-    assert says in played.text
-    assert not played.starts()
+    assert played.status == 7
+    assert played.outcomes == outcomes
+    assert [e["iteration"] for e in played.starts("work")] == [1, 2]
+    assert not played.starts("next")
+    assert "budget of the run: spent " in played.text
+    assert " (reached)" in played.text
+    assert "play.plan.yaml:7: paused: budget of the run reached: " in played.text
+
+
+def test_C5_cost_that_an_agent_does_not_tell_is_said_to_be_unknown(play):
+    play.file("conftest.py", MODEL)
+    play.plan("""
+        limits: {budget: {usd: 20}}
+        agents: {bot: {kind: silent}}
+        tasks: {work: {agent: bot, outputs: {a: {from: stdout}}}, free: {run: "true"}}
+    """)
+
+    played = play.run()
+
+    assert played.outcomes == {"passed": 2}
+    assert "budget of the run: spent 0.00 of 20 USD and 1 act of unknown cost" in played.text
 
 
 def test_C5_what_an_agent_says_it_cost_is_recorded(play):

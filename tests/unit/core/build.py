@@ -13,6 +13,7 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
 from orchharness.core.plan import (
+    Budget,
     Check,
     CheckKind,
     Critic,
@@ -35,6 +36,7 @@ from orchharness.core.plan import (
     mender_of,
 )
 from orchharness.core.status import FAILURES, OVER, Transition
+from orchharness.core.terms import terms_of
 
 FOREGROUND = Mode.FOREGROUND
 BACKGROUND = Mode.BACKGROUND
@@ -132,7 +134,11 @@ def critic(name: str = "critic", criteria: Mapping[str, str] | None = None, **mo
 
 
 def plan(
-    *items: Task | Gate, critics: Iterable[Critic] = (), phases: Iterable[str] = (), **more: Any
+    *items: Task | Gate,
+    critics: Iterable[Critic] = (),
+    phases: Iterable[str] = (),
+    tracks: Mapping[str, Budget] | None = None,
+    **more: Any,
 ) -> Plan:
     """A plan of the items, in that order, with the edges that `planfile` would add."""
     own = {i.owner: i.id for i in items if isinstance(i, Gate) and i.owner}
@@ -151,13 +157,19 @@ def plan(
     for phase in order:
         inside = [i for i in placed if i.phase == phase]
         names = dict.fromkeys(i.track for i in inside)
-        tracks = tuple(
-            Track(id=t, phase=phase, mode=BACKGROUND, items=tuple(i.id for i in inside if i.track == t))
+        found = tuple(
+            Track(
+                id=t,
+                phase=phase,
+                mode=BACKGROUND,
+                items=tuple(i.id for i in inside if i.track == t),
+                budget=(tracks or {}).get(t),
+            )
             for t in names
         )
-        made.append(Phase(id=phase, mode=BACKGROUND, tracks=tracks, items=tuple(i.id for i in inside)))
+        made.append(Phase(id=phase, mode=BACKGROUND, tracks=found, items=tuple(i.id for i in inside)))
         groups[group_node("phase", phase)] = made[-1].items
-        groups |= {group_node("track", f"{phase}/{t.id}"): t.items for t in tracks}
+        groups |= {group_node("track", f"{phase}/{t.id}"): t.items for t in found}
     judges = {c.id: c for c in critics} or {"critic": critic()}
     return Plan(
         id="p",
@@ -192,6 +204,7 @@ class Done:
     detail: str = ""
     outputs: Mapping[str, str] | None = None
     mends: tuple[str, ...] | None = None  # of a mender: the tasks whose outputs it changed; all by default
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +219,7 @@ class Said:
     total: Any = None
     detail: str = ""
     evaluation: Any = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
 
 def finding(task: str, severity: str = "minor", what: str = "wrong") -> Mapping[str, Any]:
@@ -255,6 +269,7 @@ class Drive:
         self.told: dict[str, Any] = {}
         self.most = 0
         self.warped = False
+        self.resumed = False
         self.loose = False  # results were dropped: what claims to be alone then may be two
         self._succeeded: set[str] = set()
         self._decided: set[str] = set()
@@ -264,6 +279,13 @@ class Drive:
         self._used: dict[str, int] = {}
         self._number = 0
         self._note_finals()
+        self._begin_session()
+
+    def _begin_session(self) -> None:
+        """Budgets count from the record that begins the session."""
+        self.budgeted = terms_of(self.plan) is not None
+        if self.budgeted:
+            self.apply(ev.RunStarted(at=self.now, run="r", plan="p", digest="0", selected=self.run.selected))
 
     # -- playing
 
@@ -414,7 +436,7 @@ class Drive:
     def _ended(self, item: str, critic: str | None, act: str, how: Done | Said) -> ev.Event:
         at = self.now + how.seconds
         times = {"at": at, "started": self.now, "seconds": how.seconds}
-        values = {"act": act, "outcome": how.outcome, "detail": how.detail, **times}
+        values = {"act": act, "outcome": how.outcome, "detail": how.detail, "usage": how.usage, **times}
         if critic is not None:
             values["artifacts"] = _origins(self.shown.get(act, {}))
         if critic is None:
@@ -590,7 +612,10 @@ class Drive:
 
     def _claims(self, spec: Task) -> bool:
         """Whether the task is being worked on or judged by its own gate."""
-        record = self.run.tasks[spec.id]
+        record, parked = self.run.tasks[spec.id], self.run.parked
+        judged = spec.gate is not None and spec.gate in parked and not self.run.gates[spec.gate].acts
+        if record.state != "running" and (judged or spec.id in parked):
+            return False
         if record.state == "running" or (record.state == "ready" and record.attempt):
             return True
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
@@ -613,7 +638,9 @@ class Drive:
                 mine = {item, spec.gate, mender_of(spec.gate or "")}
                 others = [a for a, (i, _) in run._ledger.acts.items() if i not in mine]
                 late = [a for a in others if self.state(gate_of(run._ledger.acts[a][0])) == "error"]
-                assert others == late or self.loose, f"{others} run beside {item}"
+                # A budget that was reached before had let others run beside it, and a resumed run finds them.
+                found = self.resumed and self.run._ledger.budgets is not None
+                assert others == late or self.loose or found, f"{others} run beside {item}"
         assert sum(run.counts.values()) == len(run.selected)
 
     def check(self) -> None:
@@ -629,11 +656,35 @@ class Drive:
         if self.run.over and self.run.stop is None:
             self._check_end()
         self._check_replay()
+        self._check_budgets()
+
+    def _check_budgets(self) -> None:
+        """No act was given out that a budget of spawns forbids, and none after a sum was reached."""
+        sums = {s.scope: s for s in self.run.spent(self.now)}
+        for name, spent in sums.items():
+            most = spent.limit.spawns
+            assert most is None or spent.spawns <= most, f"{name}: {spent.text}"
+        again = Orchestrator(self.plan, self.selected)
+        for event in self.events:
+            if isinstance(event, ev.TaskStarted | ev.JudgementStarted) and not self.resumed:
+                self._check_may_start(again, event)
+            again.apply(event)
+
+    def _check_may_start(self, run: Orchestrator, event: ev.TaskStarted | ev.JudgementStarted) -> None:
+        task_id = event.task if isinstance(event, ev.TaskStarted) else None
+        critic_id = None if isinstance(event, ev.TaskStarted) else event.critic
+        item = self.plan.item(gate_of(task_id) if task_id else event.gate)
+        mine = {"run", f"track:{item.phase}/{item.track}", f"task:{getattr(item, 'owner', item.id)}"}
+        counts = critic_id != "checks" and not (task_id and self.plan.worker(task_id).ask)
+        for spent in (s for s in run.spent(event.at) if s.scope in mine):
+            for unit in spent.limit.units:
+                if unit != "spawns" or counts:
+                    assert getattr(spent, unit) < getattr(spent.limit, unit), f"{event.act}: {spent.text}"
 
     def _check_end(self) -> None:
         states = self.states()
         assert not self.run.acts
-        if not self.run.questions:
+        if not self.run.questions and not self.run.parked:
             assert sorted(self.finals) == sorted(self.run.selected), states
         for spec in (self.plan.gates[i] for i in self.run.gates):
             members_passed = all(self.run.released(t) for t in spec.of)
@@ -672,6 +723,8 @@ class Drive:
         for event in self.events:
             again.apply(event)
             finals += again.take_final()
+        if self.budgeted:
+            again.decide(self.now, 0)  # an event that comes later would tell the time
         assert [again.status(i) for i in again.selected] == [self.run.status(i) for i in self.run.selected]
         assert finals == self.finals
         assert (again.over, again.state, again.wake_at()) == (

@@ -31,7 +31,7 @@ from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity
+from orchharness.core.plan import Budget, Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
@@ -85,7 +85,9 @@ def plans(draw: st.DrawFn) -> Plan:
         critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
         critic("other", criteria={}, mode=FOREGROUND, after=draw(st.sampled_from([(), ("critic",)]))),
     ]
-    whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=draw(st.integers(1, 4)))
+    more = {"budget": _budget(draw), "tracks": {"t": _budget(draw)}} if rarely(draw) else {}
+    parallel = draw(st.integers(1, 4))
+    whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=parallel, **more)
     return _with_skips(draw, whole)
 
 
@@ -109,6 +111,17 @@ def _with_skips(draw: st.DrawFn, whole: Plan) -> Plan:
     return replace(whole, gates=gates)
 
 
+def _budget(draw: st.DrawFn) -> Budget | None:
+    if draw(st.booleans()):
+        return None
+    return Budget(
+        usd=draw(st.sampled_from([None, Decimal(2), Decimal(6)])),
+        tokens=draw(st.sampled_from([None, 300])),
+        wall=draw(st.sampled_from([None, None, 25.0, 60.0])),
+        spawns=draw(st.sampled_from([None, 1, 3, 8])),
+    )
+
+
 def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place: dict, groups: list[str]):
     needs = draw(st.lists(st.sampled_from(nodes), max_size=2, unique=True)) if nodes else []
     read = draw(st.lists(st.sampled_from(tasks), max_size=2, unique=True)) if tasks and rarely(draw) else []
@@ -127,6 +140,8 @@ def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place:
         more["mode"] = FOREGROUND
     if rarely(draw):
         more["resources"] = draw(st.sampled_from([{"gpu": 1}, {"gpu": 2}, {"db": 1}, {"db": 1, "gpu": 1}]))
+    if rarely(draw) and rarely(draw):
+        more["budget"] = _budget(draw)
     if not reads and rarely(draw) and rarely(draw):
         more["ask"] = "What now?"
     if rarely(draw):
@@ -280,7 +295,9 @@ def answer(drive: Drive, number: int) -> bool:
 
 
 def _done() -> st.SearchStrategy[Done]:
-    good = st.builds(Done, seconds=st.just(0.0), changed=st.sampled_from([True, True, False]))
+    usage = st.sampled_from([{}, {"usd": 0.5}, {"usd": 2, "output_tokens": 90}])
+    changed = st.sampled_from([True, True, False])
+    good = st.builds(Done, seconds=st.just(0.0), changed=changed, usage=usage)
     bad = st.builds(Done, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
     return st.one_of(good, good, good, bad)
 
@@ -313,7 +330,9 @@ class Chance:
         chance, seconds = self._random, float(self._random.randint(0, 20))
         trouble = chance.choice(TROUBLE) if chance.random() < 0.04 else Outcome.SUCCESS
         if isinstance(default, Done):
-            return Done(outcome=trouble, seconds=seconds, changed=chance.random() < 0.8)
+            changed = chance.random() < 0.8
+            usage = {"usd": chance.randint(0, 2), "input_tokens": 40}
+            return Done(outcome=trouble, seconds=seconds, changed=changed, usage=usage)
         blamed = [
             finding(t, chance.choice(["critical", "minor"])) for t in self._tasks if chance.random() < 0.2
         ]
