@@ -65,6 +65,8 @@ def _task(task: Task) -> dict[str, Any]:
     found = {name: value for name in _TASK if (value := plain(getattr(task, name)))}
     found["needs"] = sorted(task.needs)
     found["trigger_rule"] = str(task.trigger_rule)
+    if task.when:
+        found["when"] = [c.text for c in task.when]
     return found
 
 
@@ -92,7 +94,7 @@ def _critic(plan: Plan, critic: Critic) -> dict[str, Any]:
 def _with_variables(plan: Plan, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields, and the values of the plan's variables that their templates name."""
     if plan.vars:
-        text = " ".join(_templates(fields))
+        text = " ".join([*_templates(fields), *fields.get("when", ())])
         named = (
             {n: v for n, v in plan.vars.items() if re.search(rf"\b{re.escape(n)}\b", text)} if text else {}
         )

@@ -43,6 +43,7 @@ def _words(options: Iterable[StrEnum]) -> tuple[str, ...]:
 
 _MODE: Final = Choice(_words(Mode))
 _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
+_WHEN: Final = Text()
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text", "command"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}", "prompt")
@@ -220,6 +221,7 @@ TASK: Final = Table(
         "cwd": Raw("a folder of the workspace", "path"),
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
         "trigger_rule": _TRIGGER_RULE,
+        "when": _WHEN,
         "allow_failure": Boolean(),
         "recovery": Choice(_words(Recovery)),
         "resources": Counters(),
@@ -228,7 +230,7 @@ TASK: Final = Table(
         "estimate": Estimate(),
         "rationale": Text(),
     },
-    later=frozenset({"matrix", "when", "budget"}),
+    later=frozenset({"matrix", "budget"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -262,9 +264,10 @@ _GROUP_KEYS: Final[_Keys] = {
     "needs": Words("ids"),
     "resources": Counters(),
     "trigger_rule": _TRIGGER_RULE,
+    "when": _WHEN,
     "gate": Either(GATE),
 }
-_GROUP_LATER: Final = frozenset({"when", "matrix"})
+_GROUP_LATER: Final = frozenset({"matrix"})
 _OF_TASKS: Final = ("run", "agent", "prompt", "inputs", "outputs", "env", "timeout", "retry")
 _ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)

@@ -112,8 +112,8 @@ class Templates:
     def fault(self, use: Use, scope: Scope) -> str:
         """What is wrong with reading that name, or nothing."""
         if use.name not in scope.names:
-            if use.name in {"matrix", "when"}:
-                return f"template: {use.name!r} is not supported yet"
+            if use.name == "matrix":
+                return "template: 'matrix' is not supported yet"
             guess = self._guess(use.name, scope)
             return f"template: unknown name {use.name!r}{guess} (known here: {', '.join(scope.names)})"
         if use.member is None:
