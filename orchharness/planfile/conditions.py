@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 def read_conditions(context: Context, names: Names) -> None:
     """Fill in the conditions of all tasks; to be called when their inputs are known."""
+    said = set[int]()  # what stands on a group is wrong once, not for each of its tasks
     for task in names.tasks.values():
         for fields in _standing_on(task):
-            if fields.get("when") is None:
+            if fields.get("when") is None or id(fields) in said:
                 continue
             try:
                 task.when.append(_condition(context, task, names, fields))
             except FieldError as error:
+                said.add(id(fields))
                 context.problems.add(error.node, f"when: {error.message}")
 
 
@@ -39,13 +41,16 @@ def check_conditions(
     context: Context, tasks: Mapping[str, Task], gates: Mapping[str, Gate], names: Names, at: Concurrency
 ) -> None:
     """Note conditions that look at what is not decided yet, or at a score that no gate has; needs the graph."""
+    said = set[int]()
     for task in tasks.values():
         if not task.when:
             continue
         draft = names.tasks[task.id]
         nodes = [f.at("when") for f in _standing_on(draft) if f.get("when") is not None]
         for condition, node in zip(task.when, nodes, strict=True):
-            for what in _late(condition, task, tasks, gates, at):
+            faults = [] if id(node) in said else list(_late(condition, task, gates, at))
+            for what in faults:
+                said.add(id(node))
                 context.problems.add(node, f"when: {what}")
 
 
@@ -139,9 +144,7 @@ def _unknown(name: str) -> NoReturn:
     raise KeyError(name)
 
 
-def _late(
-    condition: Condition, task: Task, tasks: Mapping[str, Task], gates: Mapping[str, Gate], at: Concurrency
-) -> Iterator[str]:
+def _late(condition: Condition, task: Task, gates: Mapping[str, Gate], at: Concurrency) -> Iterator[str]:
     for item in condition.items:
         if not at.is_behind(item, task.id):
             kind = "gate" if item in gates else "task"
