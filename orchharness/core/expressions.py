@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from orchharness.core.status import GateState, TaskState
+from orchharness.core.status import OVER, GateState, TaskState
 from orchharness.errors import ConditionError
 from orchharness.record import record
 
@@ -235,6 +235,8 @@ def _never_true(node: ast.expr) -> str:
             return kind_of(value)
         case ast.List() | ast.Tuple():
             return "a list"
+        case ast.Name(id=name) if CONSTANTS.get(name, True) is None:
+            return "none"
         case _:
             return ""
 
@@ -265,14 +267,14 @@ def _refuse_odd_words(node: ast.Compare) -> None:
     asked = {c.func.id for c in calls if isinstance(c.func, ast.Name)} & {"status", "verdict"}
     if not asked:
         return
-    known = [str(s) for s in GateState]
-    if "status" in asked:
-        known = list(dict.fromkeys([*map(str, TaskState), *known]))
+    # What an item waits for is over when its condition is evaluated.
+    states = [*TaskState, *GateState] if "status" in asked else [*GateState]
+    known = [s for s in dict.fromkeys(map(str, states)) if s in OVER]
     for part in parts:
         for leaf in part.elts if isinstance(part, ast.List | ast.Tuple) else (part,):
             if isinstance(leaf, ast.Constant) and leaf.value not in known:
                 shown = ast.unparse(leaf)
-                raise ConditionError(f"no state is called {shown} (there are: {', '.join(known)})")
+                raise ConditionError(f"nothing ends as {shown} (but as one of: {', '.join(known)})")
 
 
 def kind_of(value: Any) -> str:

@@ -36,7 +36,12 @@ def weigh(
         score=lambda item: _number(run.standing(item).score),
         verdict=lambda item: run.standing(item).state,
     )
-    told: dict[str, Any] = {"at": at, "task": task, "name": run.weighing[task], "read": run.read_by_when(task)}
+    told: dict[str, Any] = {
+        "at": at,
+        "task": task,
+        "name": run.weighing[task],
+        "read": run.read_by_when(task),
+    }
     for condition in run.plan.tasks[task].when:
         try:
             holds = evaluate(parse(condition.text), values)

@@ -192,7 +192,7 @@ tasks:
             "4:7: unknown key 'command' in a task: write 'run'",
             "4:19: unknown key 'depends_on' in a task: write 'needs'",
             "4:36: unknown key 'name' in a task: write 'title'",
-            "4:45: unknown key 'if' in a task: write 'when' (not supported yet)",
+            "4:45: unknown key 'if' in a task: write 'when'",
             "4:52: unknown key 'status' in a task: a plan holds no state: leave it out, the run keeps it",
             "4:66: unknown key 'id' in a task: the id is the key of the mapping: leave 'id' out",
             "5:15: unknown key 'requires' in a task: write 'needs'",
@@ -204,27 +204,24 @@ orchharness: 1
 include: [x]
 limits: {budget: {usd: 1}}
 tasks:
-  a: {run: x, when: y, matrix: {o: [1]}, workspace: worktree}
+  a: {run: x, matrix: {o: [1]}, workspace: worktree}
 """,
         [
             "2:1: 'include' in the plan is not supported yet: leave it out",
             "3:10: 'budget' in limits is not supported yet: leave it out",
-            "5:15: 'when' in a task is not supported yet: leave it out",
-            "5:24: 'matrix' in a task is not supported yet: leave it out",
-            "5:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
+            "5:15: 'matrix' in a task is not supported yet: leave it out",
+            "5:44: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
     "later words on groups": (
         """\
 orchharness: 1
 phases:
-  p: {when: x, matrix: {o: [1]}, tracks: {t: {matrix: {o: [1]}, when: x, tasks: {a: {run: x}}}}}
+  p: {matrix: {o: [1]}, tracks: {t: {matrix: {o: [1]}, tasks: {a: {run: x}}}}}
 """,
         [
-            "3:7: 'when' in a phase is not supported yet: leave it out",
-            "3:16: 'matrix' in a phase is not supported yet: leave it out",
-            "3:47: 'matrix' in a track is not supported yet: leave it out",
-            "3:65: 'when' in a track is not supported yet: leave it out",
+            "3:7: 'matrix' in a phase is not supported yet: leave it out",
+            "3:38: 'matrix' in a track is not supported yet: leave it out",
         ],
     ),
     "later words on gates": (
