@@ -99,10 +99,9 @@ def _written(node: ast.expr, values: Values) -> Any:
             return value
         case ast.Name(id=name):
             return CONSTANTS[name]
-        case ast.List(elts=parts) | ast.Tuple(elts=parts):
-            return [_value(part, values) for part in parts]
         case _:
-            raise ConditionError(f"{ast.unparse(node)!r} cannot be evaluated")
+            assert isinstance(node, ast.List | ast.Tuple), "the forms that can be read are those"
+            return [_value(part, values) for part in node.elts]
 
 
 def _called(name: str, given: ast.expr, values: Values) -> Any:

@@ -7,12 +7,13 @@ leave nothing in common. What cannot be told counts as possible.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from orchharness.core.conditions import COMPARISONS
 from orchharness.core.expressions import parse
-from orchharness.core.plan import Input, Task
+from orchharness.core.plan import Condition, Input, Task
+from orchharness.core.status import SUCCESS
 
 _CONTRARY: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.NotEq,
@@ -54,8 +55,11 @@ def exclusive(one: Task, other: Task) -> bool:
 
 def _facts(task: Task) -> Iterator[ast.expr]:
     """All that holds when the task's conditions do; what it reads of inputs by where these are from."""
-    sources = {i.name: i for i in task.inputs}
-    for condition in task.when:
+    return _parts(task.when, {i.name: i for i in task.inputs})
+
+
+def _parts(conditions: Iterable[Condition], sources: dict[str, Input]) -> Iterator[ast.expr]:
+    for condition in conditions:
         todo: list[ast.expr] = [
             _Sources(sources).visit(ast.parse(parse(condition.text).text, mode="eval").body)
         ]
@@ -64,6 +68,16 @@ def _facts(task: Task) -> Iterator[ast.expr]:
             yield fact
             if isinstance(fact, ast.BoolOp) and isinstance(fact.op, ast.And):
                 todo += fact.values
+
+
+def asks_only_for(condition: Condition, item: str) -> frozenset[str]:
+    """The states of which the item must have one for the condition to hold; empty: it asks for none, or for good ones too."""
+    own = {ast.dump(ast.parse(f"{what}({item!r})", mode="eval").body) for what in ("status", "verdict")}
+    for fact in _comparisons(list(_parts([condition], {}))):
+        only = _only(fact) if fact.about in own else None
+        if only is not None and not SUCCESS.intersection(only):
+            return frozenset(only)
+    return frozenset()
 
 
 class _Sources(ast.NodeTransformer):
@@ -75,7 +89,9 @@ class _Sources(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802 - so it is called by `ast`
         found = node.value
         if isinstance(found, ast.Name) and found.id == "inputs":
-            known = self._inputs[node.attr]
+            known = self._inputs.get(node.attr)
+            if known is None:
+                return node
             return ast.Name(id=f"{known.sources} {known.gathered}", ctx=ast.Load())
         return self.generic_visit(node)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from orchharness.core.plan import Condition, Gate, Task
+from orchharness.core.plan import Condition, Gate, Task, TriggerRule
+from orchharness.core.status import FAILURES
 from orchharness.errors import ConditionError, OrchError
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import GateDraft, TaskDraft
@@ -52,6 +53,8 @@ def check_conditions(
             for what in faults:
                 said.add(id(node))
                 context.problems.add(node, f"when: {what}")
+            if not faults:
+                _warn_of_what_never_is(context, condition, task, node)
 
 
 def _standing_on(task: TaskDraft) -> Iterator[Fields]:
@@ -168,3 +171,16 @@ def _without_score(condition: Condition, gates: Mapping[str, Gate]) -> Iterator[
         if gate is not None and (gate.human or not (gate.critics or gate.of_gates)):
             who = "only a person judges there" if gate.human else "it has no critics"
             yield f"gate {gate.id!r} has no score, since {who}: write verdict('{gate.id}')"
+
+
+def _warn_of_what_never_is(context: Context, condition: Condition, task: Task, node: Node) -> None:
+    """A task that starts only when all passed cannot act on a failure."""
+    from orchharness.planfile.branches import asks_only_for
+
+    if task.trigger_rule is not TriggerRule.ALL_SUCCESS:
+        return
+    for item in condition.items:
+        bad = FAILURES & asks_only_for(condition, item)
+        if bad and item in task.needs:
+            what = f"when: {item!r} is never {min(bad)!r} where task {task.id!r} may start: write 'trigger_rule: all_done' beside it"
+            context.problems.warn(node, what)
