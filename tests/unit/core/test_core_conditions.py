@@ -380,3 +380,16 @@ def test_an_evaluated_condition_is_the_same_after_it_was_written_and_read():
     assert ev.from_record(ev.to_record(event)) == event
     with pytest.raises(JournalError):
         ev.from_record({"event": "ConditionEvaluated", "at": 0.0})
+
+
+def test_of_a_failure_and_a_skip_by_a_condition_the_failure_is_the_reason(drive):
+    run = drive(
+        task("no", when="false"),
+        task("bad"),
+        task("B", "no", "bad"),
+        task("C", "B", trigger_rule=NONE_FAILED),
+        script={"bad": failed()},
+    ).play()
+
+    assert run.reason("B") == "bad failed"
+    assert run.reason("C") == "bad failed"
