@@ -2,6 +2,7 @@
 
     OrchError                      anything the user is told without a traceback
     ├── PlanError                  a plan file is wrong; holds every problem of the file
+    ├── ConditionError             a `when` is no condition, or cannot be evaluated
     ├── PluginError                a plugin breaks the rules of the hooks
     ├── JournalError               a journal that cannot be read or written
     ├── RunBusyError               another orchestrator owns the run or its workspace
@@ -53,6 +54,10 @@ class PlanError(OrchError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.location, p.message)))
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class ConditionError(OrchError):
+    """A `when` is no condition, or it cannot be told whether it holds."""
 
 
 class PluginError(OrchError):

@@ -70,6 +70,8 @@ def _task(task: Task) -> dict[str, Any]:
     found = {name: value for name in _TASK if (value := plain(getattr(task, name)))}
     found["needs"] = sorted(task.needs)
     found["trigger_rule"] = str(task.trigger_rule)
+    if task.when:
+        found["when"] = [c.text for c in task.when]
     return found
 
 
@@ -108,7 +110,7 @@ def _with_variables(
 ) -> dict[str, Any]:
     """The fields, and the values of the variables and of the matrix that their templates name."""
     if variables or matrix:
-        text = " ".join(_templates(fields))
+        text = " ".join([*_templates(fields), *fields.get("when", ())])
         for what, values in (("variable", variables), ("matrix value", matrix)) if text else ():
             for name, value in values.items():
                 if re.search(rf"\b{re.escape(name)}\b", text):

@@ -156,6 +156,28 @@ class DecisionTaken:
 
 
 @record
+class ConditionEvaluated:
+    """It was told whether the `when` of a task holds, once its trigger rule let it go on.
+
+    `name` is unique in the run as those of acts are. `expression`: the one that does not hold, or cannot be evaluated,
+    with `error` saying why. `read`: what it looked at: item -> [state, score], `inputs.NAME` -> origins of artifacts.
+    """
+
+    at: float
+    task: str
+    name: str
+    holds: bool
+    expression: str = ""
+    error: str = ""
+    read: Mapping[str, Any] = field(default=EMPTY)
+
+    @property
+    def act(self) -> str:
+        """Its name among acts: it counts, is dropped and is replayed like any of them."""
+        return self.name
+
+
+@record
 class GateInputsChanged:
     """Files that judge are not what they were when the run started: no verdict of these gates can be believed."""
 
@@ -193,7 +215,9 @@ class RunFinished:
     reason: str = ""
 
 
-ActEvent = TaskStarted | TaskFinished | JudgementStarted | JudgementFinished | DecisionTaken
+ActEvent = (
+    TaskStarted | TaskFinished | JudgementStarted | JudgementFinished | DecisionTaken | ConditionEvaluated
+)
 Event = (
     RunStarted
     | RunResumed
@@ -202,6 +226,7 @@ Event = (
     | JudgementStarted
     | JudgementFinished
     | DecisionTaken
+    | ConditionEvaluated
     | GateInputsChanged
     | StopRequested
     | HookFailed
@@ -218,6 +243,7 @@ _TYPES: dict[str, type[Any]] = {
         JudgementStarted,
         JudgementFinished,
         DecisionTaken,
+        ConditionEvaluated,
         GateInputsChanged,
         StopRequested,
         HookFailed,

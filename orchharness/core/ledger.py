@@ -51,6 +51,7 @@ class Ledger:
             self.budgets.sleep()
         self._taken = frozenset(taken)
         self.asking: dict[str, Record] = {}  # items that wait for a person's answer
+        self.weighing: dict[str, str] = {}  # task whose `when` is to be evaluated -> name of that evaluation
         self.now = 0.0  # time of the last event
         self.dropped: set[str] = set()  # items that a person left out
         chosen = set(selected) if selected is not None else None

@@ -26,7 +26,7 @@ class Weight(IntEnum):
 
 
 class Cause(NamedTuple):
-    """What went wrong: the first one at the root by plan order, and the weight of the heaviest."""
+    """What went wrong at the root: the heaviest, and of those the first by plan order."""
 
     order: int
     root: str
@@ -109,5 +109,4 @@ class Needs:
 
 
 def _first(causes: Iterable[Cause]) -> Cause | None:
-    found = list(causes)
-    return min(found)._replace(weight=max(c.weight for c in found)) if found else None
+    return min(causes, key=lambda c: (-c.weight, c.order), default=None)

@@ -145,7 +145,9 @@ class Orchestrator:
     @property
     def over(self) -> bool:
         """Whether nothing will happen any more."""
-        return not self._ledger.acts if self.stop is not None else self._ledger.queue.idle
+        if self.stop is not None:
+            return not self._ledger.acts
+        return self._ledger.queue.idle and not self._ledger.weighing
 
     @property
     def state(self) -> RunState:
@@ -220,6 +222,19 @@ class Orchestrator:
         return releasing.evaluation_of(self._ledger.gates[gate])
 
     @property
+    def weighing(self) -> Mapping[str, str]:
+        """Task whose `when` is to be evaluated -> the name of that evaluation. Nothing else may be waited for."""
+        return dict(self._ledger.weighing)
+
+    def standing(self, item: str) -> releasing.Standing:
+        """How an item that is decided stands, as a `when` sees it."""
+        return releasing.standing(self._ledger, item)
+
+    def read_by_when(self, task: str) -> dict[str, Any]:
+        """What the `when` of the task looks at, as a journal keeps it: see `ConditionEvaluated`."""
+        return releasing.read_by_when(self._ledger, self._ledger.tasks[task].task)
+
+    @property
     def questions(self) -> tuple[Question, ...]:
         """What waits for a person, in the order of asking."""
         return self._asking.questions()
@@ -249,8 +264,12 @@ class Orchestrator:
 
     # ---- events ------------------------------------------------------------------------------
 
-    def expects(self, event: ev.TaskStarted | ev.JudgementStarted | ev.DecisionTaken) -> bool:
-        """Whether the act could start now, limits and resources aside, or the decision be taken."""
+    def expects(
+        self, event: ev.TaskStarted | ev.JudgementStarted | ev.DecisionTaken | ev.ConditionEvaluated
+    ) -> bool:
+        """Whether the act could start now, limits and resources aside, the decision be taken, the `when` be told."""
+        if isinstance(event, ev.ConditionEvaluated):
+            return self._working.wonders(event)
         if isinstance(event, ev.DecisionTaken):
             return self.objection(event) is None
         if isinstance(event, ev.TaskStarted):
@@ -283,14 +302,14 @@ class Orchestrator:
                 self._judging.finished(event)
             case ev.DecisionTaken():
                 self._asking.decided(event)
+            case ev.ConditionEvaluated():
+                self._working.weighed(event)
             case ev.GateInputsChanged():
                 self._judging.inputs_changed(event)
             case ev.StopRequested():
                 self._stop(event)
-            case ev.RunFinished():
-                self.finished = event
-            case ev.RunStarted() | ev.RunResumed() | ev.HookFailed():
-                pass
+            case ev.RunStarted() | ev.RunResumed() | ev.RunFinished() | ev.HookFailed():
+                self.finished = event if isinstance(event, ev.RunFinished) else self.finished
             case _:
                 assert_never(event)
         self._work_off()

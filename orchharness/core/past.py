@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchharness.core.events import (
     ActEvent,
+    ConditionEvaluated,
     DecisionTaken,
     Event,
     GateInputsChanged,
@@ -35,7 +36,9 @@ class Past:
     """What a journal tells of a run, as far as a later session needs it."""
 
     acts: tuple[ActEvent, ...]  # those whose results were not dropped before
-    taken: frozenset[str]  # the names of all acts there ever were, and of the questions that were answered
+    taken: frozenset[
+        str
+    ]  # the names of all acts there ever were, of questions that were answered, of conditions
     keys: Mapping[str, str]  # act -> its key
     selected: tuple[str, ...]
     leaps: frozenset[str] = frozenset()  # acts that took the place of an earlier iteration
@@ -54,7 +57,7 @@ class Past:
 def item_of(event: ActEvent) -> str:
     """The task or gate of the act; of a mender's, its gate."""
     match event:
-        case TaskStarted() | TaskFinished():
+        case TaskStarted() | TaskFinished() | ConditionEvaluated():
             return gate_of(event.task)
         case DecisionTaken():
             return event.item
@@ -65,7 +68,7 @@ def item_of(event: ActEvent) -> str:
 def past_of(events: Iterable[Event]) -> Past:
     """What a later session needs of a journal."""
     acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
-    questions, history = set[str](), list[Event]()
+    names, history = set[str](), list[Event]()
     selected, ended, times = tuple[str, ...](), False, 0
     for event in events:
         history.append(event)
@@ -83,9 +86,9 @@ def past_of(events: Iterable[Event]) -> Past:
                 keys[event.act] = event.key
             case TaskFinished() | JudgementFinished():
                 acts.append(event)
-            case DecisionTaken():
+            case DecisionTaken() | ConditionEvaluated():
                 acts.append(event)
-                questions.add(event.question)
+                names.add(event.act)
             case GateInputsChanged():
                 tampered.update(event.gates)
             case RunFinished():
@@ -94,7 +97,7 @@ def past_of(events: Iterable[Event]) -> Past:
                 pass
     return Past(
         acts=tuple(acts),
-        taken=frozenset(questions | keys.keys()),
+        taken=frozenset(names | keys.keys()),
         keys=keys,
         selected=selected,
         leaps=frozenset(leaps),

@@ -231,6 +231,17 @@ class Input:
 
 
 @record
+class Condition:
+    """A `when`: an expression, and the items and inputs of the task that it reads."""
+
+    text: str
+    items: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    ids: Mapping[str, str] = field(default=EMPTY)  # id as it is written -> the item, where that is another
+    scope: Scope | None = None  # of the fragment it is from; None: of the plan itself
+
+
+@record
 class Task:
     """One piece of work for one agent.
 
@@ -262,6 +273,7 @@ class Task:
     retry: Retry = Retry()
     recovery: Recovery = Recovery.RERUN
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    when: tuple[Condition, ...] = ()  # its phase's, its track's, its own: all must hold
     allow_failure: bool = False  # its failure, or that of its own gate, is shown and blocks nobody
     gate: str | None = None
     resources: Mapping[str, int] = field(default=EMPTY)

@@ -16,7 +16,8 @@ T, G = TaskState, GateState
 _ENDED = {G.PASSED, G.FAILED, G.WAIVED, G.PAUSED}
 TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "task": {
-        T.WAITING: frozenset({T.READY, T.SKIPPED}),
+        # Failed: nobody can tell whether its `when` holds.
+        T.WAITING: frozenset({T.READY, T.SKIPPED, T.FAILED}),
         # Skipped: what it needs failed after all. Lost: so says a person who was asked about its act.
         T.READY: frozenset({T.RUNNING, T.SKIPPED, T.LOST}),
         T.RUNNING: frozenset({T.READY, T.PASSED, T.FAILED, T.CANCELLED, T.LOST}),  # ready: tried again

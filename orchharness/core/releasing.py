@@ -6,14 +6,15 @@ Others read what was released to them, at the digests of that moment, whatever h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchharness.core import gating, graph
+from orchharness.core.definition import plain
 from orchharness.core.ledger import Ledger
 from orchharness.core.needs import Cause, Weight
 from orchharness.core.plan import Critic, Gate, Task
 from orchharness.core.records import GateRecord, Seat, TaskRecord
-from orchharness.core.status import TaskState
+from orchharness.core.status import OVER, GateState, TaskState
 
 Entries = list[dict[str, Any]]
 
@@ -42,6 +43,36 @@ def inputs_of(ledger: Ledger, task: Task) -> dict[str, Entries]:
             elif released(ledger, source.item):
                 outputs = ledger.tasks[source.item].released.get(source.output, ())
                 entries.extend({**o, "item": source.item, "output": source.output} for o in outputs)
+    return found
+
+
+class Standing(NamedTuple):
+    """How an item stands: the word of its state, and a gate's score as text."""
+
+    state: str
+    score: str | None = None
+
+
+def standing(ledger: Ledger, item: str) -> Standing:
+    """How an item that was decided stands; while it is refined once more, as it was decided last."""
+    task = ledger.tasks.get(item)
+    if task is not None:
+        again = task.state not in OVER and ledger.needs.settled.get(item)
+        return Standing(str(TaskState.PASSED) if again else str(task.state))
+    gate = ledger.gates[item]
+    if gate.state not in OVER and gate.state != GateState.PAUSED and gate.decided is not None:
+        return Standing(str(gate.decided["state"]), gate.decided["score"])
+    return Standing(str(gate.state), gate.score_text)
+
+
+def read_by_when(ledger: Ledger, task: Task) -> dict[str, Any]:
+    """What the conditions of the task look at: item -> [state, score], `inputs.NAME` -> origins of what is read."""
+    found: dict[str, Any] = {i: list(standing(ledger, i)) for c in task.when for i in c.items}
+    names = {n for c in task.when for n in c.inputs}
+    entries = inputs_of(ledger, task) if names else {}
+    for name in sorted(names):
+        kept = [{k: e[k] for k in ("item", "path", "sha256", "evaluation") if k in e} for e in entries[name]]
+        found[f"inputs.{name}"] = plain(kept)
     return found
 
 

@@ -20,6 +20,7 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.events import (
     ActEvent,
+    ConditionEvaluated,
     DecisionTaken,
     JudgementFinished,
     JudgementStarted,
@@ -149,7 +150,7 @@ class _Taking:
     def _offer(self, event: ActEvent, item: str) -> None:
         if event.act in self._dropped:
             return
-        if isinstance(event, Started | DecisionTaken):
+        if isinstance(event, Started | DecisionTaken | ConditionEvaluated):
             why = self._obstacle(event, item)
             if why is not None:
                 self._dropped[event.act] = why
@@ -170,7 +171,7 @@ class _Taking:
     def _take(self, event: ActEvent) -> None:
         self._kept.append((event, self._run.apply(event)))
 
-    def _obstacle(self, event: Started | DecisionTaken, item: str) -> str | None:
+    def _obstacle(self, event: Started | DecisionTaken | ConditionEvaluated, item: str) -> str | None:
         """Why the act does not count."""
         mender = self._redo.get(event.task) if isinstance(event, TaskStarted) else None
         why = self._redo.get(item) or mender or self._void.get(event.act)
@@ -193,8 +194,11 @@ class _Taking:
             seen.update(nodes)
         return None
 
-    def _other_bytes(self, event: Started | DecisionTaken) -> str | None:
+    def _other_bytes(self, event: Started | DecisionTaken | ConditionEvaluated) -> str | None:
         """Whether the act read other bytes than it would read now."""
+        if isinstance(event, ConditionEvaluated):
+            same = self._run.read_by_when(event.task) == event.read
+            return None if same else "what its 'when' looks at is another now"
         if isinstance(event, DecisionTaken):
             gate = self._plan.gates.get(event.item)
             asked = self._run.artifacts_of(gate) if gate is not None else {}

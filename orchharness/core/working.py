@@ -11,7 +11,7 @@ from typing import assert_never
 
 from orchharness.core import graph, releasing
 from orchharness.core.acts import Outcome
-from orchharness.core.events import TaskFinished, TaskStarted
+from orchharness.core.events import ConditionEvaluated, TaskFinished, TaskStarted
 from orchharness.core.ledger import Ledger
 from orchharness.core.needs import Cause, Weight
 from orchharness.core.plan import Recovery, Task, TriggerRule
@@ -43,6 +43,12 @@ class Working:
         if obstacle is not None:
             self._skip(record, obstacle)
             return
+        if record.task.when:
+            self._ledger.weighing[record.id] = self._ledger.free_name(f"{record.id}.when")
+            return
+        self._ready(record)
+
+    def _ready(self, record: TaskRecord) -> None:
         if record.task.ask is not None:
             self._ledger.move(record, TaskState.READY, "waits for a person's answer")
             self._ledger.ask(record)
@@ -50,8 +56,33 @@ class Working:
         self._ledger.move(record, TaskState.READY)
         self._ledger.queue.offer(self._ledger.ticket(record.id))
 
+    def weighed(self, event: ConditionEvaluated) -> None:
+        """It is known whether the task's `when` holds: it is ready, or skipped; or has failed, since nobody can tell.
+
+        Raises:
+            ImpossibleTransitionError: nobody wanted to know.
+        """
+        record = self._ledger.task(event.task)
+        if not self.wonders(event):
+            self._ledger.refuse(record.id, "its 'when' is not to be evaluated now")
+        del self._ledger.weighing[record.id]
+        if event.error:
+            self._failed(record, TaskState.FAILED, f"when: {event.expression}: {event.error}")
+        elif event.holds:
+            self._ready(record)
+        else:
+            reason = f"when: {event.expression} is false"
+            self._ledger.move(record, TaskState.SKIPPED, reason)
+            root = f"{record.id} skipped ({reason})"
+            self._ledger.settle(record.id, ok=False, root=root, weight=Weight.HARMLESS)
+
+    def wonders(self, event: ConditionEvaluated) -> bool:
+        """Whether the task's `when` is to be evaluated now."""
+        return event.task in self._ledger.weighing
+
     def drop(self, record: TaskRecord, reason: str) -> None:
         """A person leaves the task out, which waits."""
+        self._ledger.weighing.pop(record.id, None)
         self._skip(record, Cause(record.task.order, reason, Weight.ALLOWED))
 
     def parked(self, record: TaskRecord) -> None:
@@ -63,11 +94,12 @@ class Working:
 
     def revoked(self, record: TaskRecord) -> None:
         """Something the task relied on is no success any more: if it was not started yet, it must not be."""
-        asks = record.id in self._ledger.asking
+        asks = record.id in self._ledger.asking or record.id in self._ledger.weighing
         if record.iteration or not (asks or self._ledger.queue.waits(record.id)):
             return
         obstacle = self._obstacle(record)
         if obstacle is not None:
+            self._ledger.weighing.pop(record.id, None)
             self._ledger.ask_no_more(record)
             self._ledger.queue.withdraw(record.id)
             self._skip(record, obstacle)

@@ -111,7 +111,7 @@ def _released(plan: Plan, task: Task) -> list[str]:
 
 def _order_only(plan: Plan, task: Task, place: dict[str, int]) -> list[str]:
     """Needs inside the phase whose makers the task neither reads nor shares files with."""
-    reads = set(reads_of(task))
+    reads = {*reads_of(task), *(item for c in task.when for item in c.items)}
     found = []
     for node in task.needs:
         if node.startswith("phase:"):
@@ -143,5 +143,7 @@ def _shared(plan: Plan) -> Iterator[Hazard]:
     for pattern, tasks in shared_writes(plan.tasks):
         counters = set(plan.tasks[tasks[0]].resources).intersection(*(plan.tasks[t].resources for t in tasks))
         how = f"the counter {min(counters)!r} keeps them apart" if counters else "they run one after another"
+        if not counters and all(plan.tasks[t].when for t in tasks):
+            how = "their conditions or their order keep them apart"
         text = f"{pattern} is written by {names(tasks)}: {how}, and the last one's bytes stay"
         yield Hazard(kind=Danger.SHARED_WRITES, items=tuple(tasks), text=text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from orchharness.core.plan import Agent, Input, Mode, Output, group_node
+from orchharness.core.plan import Agent, Condition, Input, Mode, Output, group_node
 from orchharness.planfile.matrix import Copies
 from orchharness.planfile.nodes import Node
 from orchharness.planfile.shapes import Fields, no_fields
@@ -81,6 +81,7 @@ class TaskDraft:
     outputs: tuple[Output, ...] = ()
     writes: tuple[str, ...] = ()
     inputs: list[Input] = field(default_factory=list)
+    when: list[Condition] = field(default_factory=list)  # its phase's, its track's, its own
     needs: dict[str, None] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)  # need it does not state itself -> where it is from
 

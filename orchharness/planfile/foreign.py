@@ -53,7 +53,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     "dependencies": "write 'needs'",
     "requires": "write 'needs'",
     "after": "write 'needs'",
-    "if": "write 'when' (not supported yet)",
+    "if": "write 'when'",
     "name": "write 'title'",
     "steps": "write 'tasks'",
     "jobs": "write 'tasks'",

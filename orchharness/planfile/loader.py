@@ -14,6 +14,7 @@ from typing import Any
 
 from orchharness.core.plan import Agent, Critic, Edge, Gate, Phase, Plan, Task, Track
 from orchharness.planfile.agents import read_agents, read_critics
+from orchharness.planfile.conditions import check_conditions, read_conditions
 from orchharness.planfile.context import Context
 from orchharness.planfile.drafts import PhaseDraft, TrackDraft
 from orchharness.planfile.edges import add_barrier, add_needs, add_reads, read_cross_pollination
@@ -155,6 +156,7 @@ def _read_edges(context: Context, fields: Fields, phases: list[PhaseDraft], name
             read_inputs(context.at(task.key, task.copies), task, names)
             add_reads(context, task, names)
     edges = read_cross_pollination(context, fields, names)
+    read_conditions(context, names)
     add_sequences(phases)
     add_group_needs(context, phases, names)
     check_resources(context, phases)
@@ -177,6 +179,7 @@ def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
     index = WriteIndex([*parts.tasks.values(), *menders])
     phases = {phase.id: phase.index for phase in parts.phases}
     at = Concurrency(graph, phases, context.counters)
+    check_conditions(context, parts.tasks, parts.gates, parts.names, at)
     if index.patterns:
         check_writes(context, index, at, parts.names)
         check_menders(context, parts.gates, parts.tasks, index, at, parts.names)

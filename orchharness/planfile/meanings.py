@@ -23,6 +23,7 @@ _ANYWHERE: Final[Mapping[str, str]] = {
     "resources": "counters of limits.resources that it takes, all at once",
     "budget": "what may be spent; when it is reached nothing new starts, and a raised one lets the run go on",
     "trigger_rule": "what must have become of what it needs",
+    "when": "an expression that must hold, else it is skipped: status('ID') == 'passed', vars.NAME == 'x'",
     "sequence": "true: each task needs the one before it in the file",
     "gate": "what judges the outcome: a mapping, or true for defaults.gate",
     "tasks": "the work: id → task; the order of the file means nothing",

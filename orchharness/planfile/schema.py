@@ -44,6 +44,7 @@ def _words(options: Iterable[StrEnum]) -> tuple[str, ...]:
 
 _MODE: Final = Choice(_words(Mode))
 _TRIGGER_RULE: Final = Choice(_words(TriggerRule))
+_WHEN: Final = Text()
 _LABELS: Final[_Keys] = {"tags": Words("tags"), "marks": Words("marks")}
 _RUN: Final[_Keys] = {"run": Raw("a command: a list of words, or one text", "command"), "shell": Boolean()}
 _PROMPT: Final = Raw("text, or {file: …}", "prompt")
@@ -267,6 +268,7 @@ TASK: Final = Table(
         "cwd": Raw("a folder of the workspace", "path"),
         "workspace": Choice(("shared", "scratch"), later=("worktree",)),
         "trigger_rule": _TRIGGER_RULE,
+        "when": _WHEN,
         "allow_failure": Boolean(),
         "recovery": Choice(_words(Recovery)),
         "resources": Counters(),
@@ -277,7 +279,6 @@ TASK: Final = Table(
         "rationale": Text(),
         "matrix": _MATRIX,
     },
-    later=frozenset({"when"}),
     hints={
         "sequence": "write it on the track",
         "kind": "a kind belongs to an agent: write it under 'agents' and name that agent here",
@@ -311,12 +312,12 @@ _GROUP_KEYS: Final[_Keys] = {
     "needs": Words("ids"),
     "resources": Counters(),
     "trigger_rule": _TRIGGER_RULE,
+    "when": _WHEN,
     "gate": Either(GATE),
     "matrix": _MATRIX,
     "include": Raw("the path of a fragment", "fragment"),
     "with": Named("variable of the fragment", Raw("text", "text"), ids=False),
 }
-_GROUP_LATER: Final = frozenset({"when"})
 _OF_TASKS: Final = ("run", "agent", "prompt", "inputs", "outputs", "env", "timeout", "retry")
 _ON_TASKS: Final = "write it on the tasks"
 TASKS: Final = Named("task", TASK)
@@ -324,7 +325,6 @@ GATES: Final = Named("gate", GATE)
 TRACK: Final = Table(
     what="a track",
     keys={**_GROUP_KEYS, "budget": BUDGET, "tasks": TASKS},
-    later=_GROUP_LATER,
     entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,
@@ -338,7 +338,6 @@ TRACKS: Final = Named("track", TRACK)
 PHASE: Final = Table(
     what="a phase",
     keys={**_GROUP_KEYS, "tracks": TRACKS, "tasks": TASKS, "gates": GATES},
-    later=_GROUP_LATER,
     entries="a task? write it under 'tasks'",
     hints={
         "allow_failure": _ON_TASKS,

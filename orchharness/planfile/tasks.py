@@ -78,6 +78,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         retry=read_retry(fields, defaults.retry, context.problems),
         recovery=Recovery(fields.get("recovery", Recovery.RERUN)),
         trigger_rule=TriggerRule(inherited(draft, "trigger_rule", TriggerRule.ALL_SUCCESS)),
+        when=tuple(draft.when),
         allow_failure=fields.get("allow_failure", False),
         gate=draft.gate.id if draft.gate else None,
         resources=resources_of(context, draft),

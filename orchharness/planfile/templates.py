@@ -118,8 +118,6 @@ class Templates:
         if use.name == "matrix" and "vars" in scope.names:
             return "" if scope.shared else self._matrix_fault(use)
         if use.name not in scope.names:
-            if use.name == "when":
-                return f"template: {use.name!r} is not supported yet"
             guess = self._guess(use.name, scope)
             return f"template: unknown name {use.name!r}{guess} (known here: {', '.join(scope.names)})"
         if use.member is None:

@@ -136,6 +136,11 @@ class Concurrency:
             return self._phases[first.phase] < self._phases[second.phase]
         return self._graph.is_before(first.id, second.id)
 
+    def is_behind(self, first: str, second: str) -> bool:
+        """Whether the item `second` waits for the item `first`, whatever they are."""
+        graph = self._graph
+        return graph.place(first) < graph.place(second) and graph.is_before(first, second)
+
     def clashes(self, tasks: list[Task]) -> Iterator[tuple[Task, Task]]:
         """Tasks with the same pattern that can run at once: for each task, the nearest before it."""
         inside = sorted(tasks, key=lambda task: self._graph.place(task.id))
@@ -153,13 +158,21 @@ class Concurrency:
                     break  # what comes before `earlier` is before `later`, too
 
     def _kept_apart(self, one: Task, other: Task) -> bool:
-        if Mode.FOREGROUND in {one.mode, other.mode}:
+        if Mode.FOREGROUND in {one.mode, other.mode} or self._exclusive(one, other):
             return True
         return any(
             amount + other.resources.get(name, 0) > self._counters.get(name, 0)
             for name, amount in one.resources.items()
             if name in other.resources
         )
+
+    @staticmethod
+    def _exclusive(one: Task, other: Task) -> bool:
+        if not (one.when and other.when):
+            return False
+        from orchharness.planfile.branches import exclusive
+
+        return exclusive(one, other)
 
     def _counter_of_all(self, tasks: list[Task]) -> bool:
         names = set(tasks[0].resources).intersection(*(task.resources for task in tasks))

@@ -183,6 +183,7 @@ class LivePlans:
         if run.broken and not self.stopped:
             self.stop(run.broken)
         turn = run.turn(max(0, room - len(found)))
+        self._decided(live, run, run.run.take_final())
         found += [Job(live, request) for request in turn.start]
         for result in turn.failed:
             self._decided(live, run, run.finished(result))

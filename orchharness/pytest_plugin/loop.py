@@ -205,6 +205,7 @@ class LocalLoop:
         if run.broken and not self.stopped:
             self._stop(run.broken)
         turn = run.turn(run.plan.parallel)
+        self.teller.decided(file, run, run.run.take_final())
         for request in turn.start:
             self.requests[request.key] = (file, request)
             self.runner.start(request)

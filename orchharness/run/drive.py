@@ -206,6 +206,7 @@ class PlanRun:
         """What to do next with so many free places; everything in it is journalled."""
         self._show()  # what was too soon to show when it happened
         self._ask()
+        self._weigh()
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
@@ -222,6 +223,15 @@ class PlanRun:
         self._show()
         cancel = tuple(i.act for i in instructions if isinstance(i, CancelAct))
         return Turn(tuple(ready), cancel, tuple(failed))
+
+    def _weigh(self) -> None:
+        """Evaluate the conditions of tasks that may start: what is decided by one lets the next be asked."""
+        while self.broken is None and self.run.stop is None and self.run.weighing:
+            from orchharness.run.conditions import evaluated
+
+            for task in self.run.weighing:
+                if task in self.run.weighing:  # else what was just decided has settled it
+                    self._record(evaluated(self.run, self.prepare.store, task, self.where.wall()))
 
     def _ask(self) -> None:
         """Show people what is asked, and take what they answered."""
@@ -296,6 +306,7 @@ class PlanRun:
         if result.act in self._adrift and result.outcome is Outcome.LOST:
             event = self._recovered(start, event)
         self._record(event)
+        self._weigh()
         self._show()
         return self.run.take_final()
 

@@ -168,7 +168,7 @@ class Opening:
             at: ev.ActEvent = replace(event, at=self.now)
             if isinstance(at, ev.TaskFinished | ev.JudgementFinished):
                 at = replace(at, started=self.now, seconds=0.0, usage={})
-            elif not isinstance(at, ev.DecisionTaken):
+            elif isinstance(at, ev.TaskStarted | ev.JudgementStarted):
                 at = replace(at, adopted=True)
             yield at, then
 

@@ -241,7 +241,14 @@ def _chances(plan: Plan, assumed: Assumptions) -> Iterator[str]:
     dies = {a: p for a, p in assumed.dies.items() if p}
     if not dies:
         yield "no agent dies (--die 0.05 says otherwise)"
-        return
+    else:
+        yield from _deaths(plan, dies)
+    content = [t.id for t in plan.tasks.values() if any(c.inputs for c in t.when)]
+    if content:
+        yield f"a 'when' that asks what an input holds is true: {listed(content)}"
+
+
+def _deaths(plan: Plan, dies: dict[str, float]) -> Iterator[str]:
     yield f"an agent dies in the middle of its act with a probability of {_shares(dies)}"
     once = [t for t in dies if t in plan.tasks and plan.tasks[t].retry.attempts == 1]
     if once:

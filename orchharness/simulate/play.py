@@ -67,7 +67,7 @@ class _Play:
         self._ends: list[_Ending] = []
         self._legs: list[Leg] = []
         self._ready: dict[
-            str, tuple[float, int]
+            str, tuple[float, int | None]
         ] = {}  # item -> when it could go on, and because of which act
         self._last: int | None = None  # the act that ended last
         self._busy = self._usd = 0.0
@@ -107,6 +107,7 @@ class _Play:
 
     def _start(self) -> None:
         while (free := self._agents - self._run.running) > 0:
+            self._weigh()
             found = self._run.decide(self._now, free)
             if not found:
                 break
@@ -136,6 +137,15 @@ class _Play:
                 return True
         return False
 
+    def _weigh(self) -> None:
+        """Conditions are evaluated over the simulated states; what asks for the content of inputs holds."""
+        while self._run.weighing:
+            from orchharness.core.weighing import weigh
+
+            for task in self._run.weighing:
+                if task in self._run.weighing:
+                    self._note_ready(self._apply(weigh(self._run, task, self._now)), self._last)
+
     def _carry_out(self, start: StartTask | StartJudgement | CancelAct) -> None:
         assert not isinstance(start, CancelAct), "only a stop cancels, and nobody stops a simulation"
         values: dict[str, Any] = {
@@ -163,11 +173,15 @@ class _Play:
             self._busy += ending.fate.seconds
             self._usd += ending.fate.usd
             self._last = ending.number
-            for transition in self._apply(self._event(ending)):
-                if transition.state == "ready":
-                    self._ready[transition.item] = (self._now, ending.number)
+            self._note_ready(self._apply(self._event(ending)), ending.number)
+            self._weigh()
             if isinstance(ending.start, StartJudgement):  # its other critics may be asked now
                 self._ready[ending.start.gate] = (self._now, ending.number)
+
+    def _note_ready(self, then: Sequence[Transition], number: int | None) -> None:
+        for transition in then:
+            if transition.state == "ready":
+                self._ready[transition.item] = (self._now, number)
 
     def _event(self, ending: _Ending) -> ev.Event:
         start, fate = ending.start, ending.fate

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
+from orchharness.core.expressions import parse
 from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
 from orchharness.core.plan import (
     Budget,
     Check,
     CheckKind,
+    Condition,
     Critic,
     Gate,
     Input,
@@ -37,6 +40,7 @@ from orchharness.core.plan import (
 )
 from orchharness.core.status import FAILURES, OVER, Transition
 from orchharness.core.terms import terms_of
+from orchharness.core.weighing import weigh
 
 FOREGROUND = Mode.FOREGROUND
 BACKGROUND = Mode.BACKGROUND
@@ -58,6 +62,7 @@ def task(
     outputs: Iterable[str] = ("out",),
     attempts: int = 1,
     backoff: float = 0.0,
+    when: Iterable[str] | str = (),
     **more: Any,
 ) -> Task:
     """A task; `reads` maps an input to `TASK.output`, `GATE.evaluation`, or a list of those (then it is gathered)."""
@@ -78,7 +83,18 @@ def task(
         inputs=tuple(inputs),
         outputs=tuple(Output(name=o, kind=OutputKind.FILE, path=f"{name}.{o}") for o in outputs),
         retry=Retry(attempts=attempts, backoff=backoff),
+        when=tuple(map(condition, [when] if isinstance(when, str) else when)),
         **more,
+    )
+
+
+def condition(text: str) -> Condition:
+    """A `when`, with what it reads."""
+    reads = parse(text).reads
+    return Condition(
+        text=text,
+        items=tuple(dict.fromkeys(r.name for r in reads if r.what in {"status", "score", "verdict"})),
+        inputs=tuple(r.name for r in reads if r.what == "inputs"),
     )
 
 
@@ -252,6 +268,7 @@ class Drive:
     script: Script = field(default_factory=dict)
     selected: frozenset[str] | None = None
     parallel: int | None = None
+    contents: dict[str, Any] = field(default_factory=dict)  # of inputs, for conditions
 
     def __post_init__(self) -> None:
         self.run = Orchestrator(self.plan, self.selected)
@@ -332,8 +349,21 @@ class Drive:
             self.now = min(moments)
             self._happen()
 
+    def weigh(self, task: str) -> None:
+        """Tell whether the task's `when` holds."""
+        self.apply(weigh(self.run, task, self.now, lambda name: self._content(task, name)))
+
+    def _content(self, task: str, name: str) -> Any:
+        """What is in an input: as the test says, or a number that follows from its bytes."""
+        if name in self.contents:
+            return self.contents[name]
+        entries = self.run.inputs_of(self.plan.tasks[task])[name]
+        return {"n": crc32(repr([e.get("sha256") for e in entries]).encode()) % 4}
+
     def _turn(self) -> None:
         while not (self.run.over and self.run.stop is None):
+            while self.run.weighing and self.run.stop is None:
+                self.weigh(next(iter(self.run.weighing)))
             found = self.run.decide(self.now, self.limit - self.run.running)
             if not found:
                 break
@@ -707,7 +737,11 @@ class Drive:
         if reason.startswith("left out at "):
             assert self.run._ledger.dropped
             return
-        name, _, state = reason.partition(" ")
+        if reason.startswith("when: "):
+            assert isinstance(spec, Task)
+            assert spec.when
+            return
+        name, _, state = reason.partition(" (")[0].partition(" ")
         if not reason.startswith("input "):
             assert self.state(name) == state or self.warped, (
                 f"{item} was skipped: {reason}, is {self.state(name)}"

@@ -16,6 +16,7 @@ from build import (
     Done,
     Drive,
     Said,
+    condition,
     critic,
     finding,
     gate,
@@ -31,7 +32,7 @@ from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Budget, Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity
+from orchharness.core.plan import Budget, Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity, Task
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
@@ -88,7 +89,37 @@ def plans(draw: st.DrawFn) -> Plan:
     more = {"budget": _budget(draw), "tracks": {"t": _budget(draw)}} if rarely(draw) else {}
     parallel = draw(st.integers(1, 4))
     whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=parallel, **more)
-    return _with_skips(draw, whole)
+    return _with_conditions(draw, _with_skips(draw, whole))
+
+
+def _with_conditions(draw: st.DrawFn, whole: Plan) -> Plan:
+    """Some tasks look at what became of those they wait for."""
+    waiting = graph.dependents(whole, [*whole.tasks, *whole.gates])[0]
+    before: dict[str, set[str]] = {}
+    for item in (*whole.tasks, *whole.gates):
+        found, todo = set[str](), [item]
+        while todo:
+            later = set(waiting.get(todo.pop(), ())) - found
+            found |= later
+            todo += later
+        for after in found:
+            before.setdefault(after, set()).add(item)
+    tasks = dict(whole.tasks)
+    for task_ in whole.tasks.values():
+        if rarely(draw) or rarely(draw):
+            texts = _conditions(task_, sorted(before.get(task_.id, ())), whole)
+            chosen = draw(st.lists(st.sampled_from(texts), min_size=1, max_size=2, unique=True))
+            tasks[task_.id] = replace(task_, when=tuple(map(condition, chosen)))
+    return replace(whole, tasks=tasks)
+
+
+def _conditions(task_: Task, ancestors: list[str], whole: Plan) -> list[str]:
+    texts = ["true", "false"]
+    for item in ancestors:
+        texts += [f"status('{item}') == 'passed'", f"not status('{item}') == 'passed'"]
+        if item in whole.gates:
+            texts += [f"score('{item}') >= 0.95", f"score('{item}') == none or score('{item}') < 0.95"]
+    return [*texts, *(f"inputs.{i.name}.json.n >= 2" for i in task_.inputs)]
 
 
 def _with_skips(draw: st.DrawFn, whole: Plan) -> Plan:
@@ -211,6 +242,12 @@ class AnyRun(RuleBasedStateMachine):
         _, judge = self.drive.run._ledger.acts[act]
         self.drive.now += seconds
         self._finish(act, data.draw(_done() if judge is None else _said(list(self.drive.plan.tasks))))
+
+    @precondition(lambda self: self.drive.run.weighing)
+    @rule(data=st.data())
+    def weigh(self, data: st.DataObject) -> None:
+        if self.drive.run.stop is None:
+            self.drive.weigh(data.draw(st.sampled_from(sorted(self.drive.run.weighing))))
 
     @precondition(lambda self: self.drive.run.questions)
     @rule(data=st.data())

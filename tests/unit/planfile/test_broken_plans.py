@@ -192,7 +192,7 @@ tasks:
             "4:7: unknown key 'command' in a task: write 'run'",
             "4:19: unknown key 'depends_on' in a task: write 'needs'",
             "4:36: unknown key 'name' in a task: write 'title'",
-            "4:45: unknown key 'if' in a task: write 'when' (not supported yet)",
+            "4:45: unknown key 'if' in a task: write 'when'",
             "4:52: unknown key 'status' in a task: a plan holds no state: leave it out, the run keeps it",
             "4:66: unknown key 'id' in a task: the id is the key of the mapping: leave 'id' out",
             "5:15: unknown key 'requires' in a task: write 'needs'",
@@ -203,23 +203,11 @@ tasks:
 orchharness: 1
 include: [x]
 tasks:
-  a: {run: x, when: y, budget: {usd: 1}, workspace: worktree}
+  a: {run: x, workspace: worktree}
 """,
         [
             "2:1: unknown key 'include' in the plan: write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
-            "5:15: 'when' in a task is not supported yet: leave it out",
-            "5:53: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
-        ],
-    ),
-    "later words on groups": (
-        """\
-orchharness: 1
-phases:
-  p: {when: x, tracks: {t: {when: x, tasks: {a: {run: x}}}}}
-""",
-        [
-            "3:7: 'when' in a phase is not supported yet: leave it out",
-            "3:29: 'when' in a track is not supported yet: leave it out",
+            "4:26: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
     "a task that does nothing": (

@@ -193,7 +193,7 @@ PROBLEMS = {
             "part.yaml:3:22: template: no 'u' in vars (there: 't') (included at x.plan.yaml:2:23)",
             "part.yaml:3:47: needs: unknown id 'b' in this fragment; what is outside is handed over: write '{{ vars.NAME }}' here, and 'with' beside the include (included at x.plan.yaml:2:23)",
             "part.yaml:3:50: needs: unknown id 'seed' in this fragment; what is outside is handed over: write '{{ vars.NAME }}' here, and 'with' beside the include (included at x.plan.yaml:2:23)",
-            "part.yaml:3:57: unknown key 'foo' in a task (known there: run, shell, tags, marks, timeout, idle_timeout, retry, ask, agent, prompt, needs, inputs, outputs, writes, env, cwd, workspace, trigger_rule, allow_failure, recovery, resources, mode, gate, estimate, rationale, matrix, title, description) (included at x.plan.yaml:2:23)",
+            "part.yaml:3:57: unknown key 'foo' in a task (known there: run, shell, tags, marks, timeout, idle_timeout, retry, ask, agent, prompt, needs, inputs, outputs, writes, env, cwd, workspace, trigger_rule, when, allow_failure, recovery, resources, budget, mode, gate, estimate, rationale, matrix, title, description) (included at x.plan.yaml:2:23)",
         ],
     ),
     "a fault of the fragment itself is said once": (
