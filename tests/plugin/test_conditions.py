@@ -189,8 +189,13 @@ def test_a_condition_in_a_copy_or_a_fragment_looks_at_its_own_copy_and_its_own_v
 
     assert result.ret == 0
     assert {i: s for i, s in states(pytester).items() if not i.startswith("probe")} == {
-        "deep[a]": "passed", "deep[b]": "skipped", "after[a]": "skipped", "after[b]": "passed",
-        "inc-one": "passed", "inc-two": "passed", "inc-three": "skipped",
+        "deep[a]": "passed",
+        "deep[b]": "skipped",
+        "after[a]": "skipped",
+        "after[b]": "passed",
+        "inc-one": "passed",
+        "inc-two": "passed",
+        "inc-three": "skipped",
     }
 
 
