@@ -183,7 +183,7 @@ class Judging:
         """A budget keeps its critics from judging: once nobody judges, others may have what its task holds."""
         names = [mender_of(record.id), *(f"{record.id}/{seat.name}" for seat in record.open)]
         why = next((w for n in names if (w := self._ledger.queue.parked.get(n))), None)
-        if why is None or record.acts:
+        if why is None or record.acts or record.id in self._ledger.issued.values():
             return
         self.bench.let_tracks_go(record)
         if record.state == GateState.JUDGING:

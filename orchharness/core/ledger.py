@@ -69,7 +69,7 @@ class Ledger:
         self.finality = Finality(plan, items, {i: r.gate for i, r in self.gates.items()})
         self.queue = Scheduler(plan.resources)
         self.acts: dict[str, tuple[str, str | None]] = {}  # running act -> item, critic
-        self.issued: set[str] = set()  # acts that were given out and not started yet
+        self.issued: dict[str, str] = {}  # act that was given out and not started yet -> item
         self.stop: StopRequested | None = None
         self.counts = Counter({"waiting": len(items)})
         self.due: deque[tuple[Due, str]] = deque((Due.NEEDS_OVER, i) for i in items if self.needs.over(i))
@@ -244,7 +244,7 @@ class Ledger:
             self.refuse(item, f"its act {act!r} runs already")
         self.acts[act] = (item, critic)
         known = act in self.issued
-        self.issued.discard(act)
+        self.issued.pop(act, None)
         return known
 
     def act_over(self, act: str, item: str, critic: str | None) -> None:

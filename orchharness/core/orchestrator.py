@@ -414,5 +414,5 @@ class Orchestrator:
             )
             hold = self._judging.bench.holds_track(seat.critic)
         self._ledger.reserve(ticket, act, hold_track=hold)
-        self._ledger.issued.add(act)
+        self._ledger.issued[act] = ticket.item
         return start

@@ -507,3 +507,15 @@ def test_a_critic_that_a_budget_stops_between_two_judgements_lets_its_track_go(d
 
     assert played.state("C") == "passed"
     assert "G" in played.run.parked
+
+
+def test_a_foreground_item_stays_alone_while_judgements_run_that_its_budget_still_allows(drive):
+    whole = plan(
+        task("A", mode=FOREGROUND, budget=Budget(spawns=2)),
+        gate("G", own="A", samples=2),
+        task("B"),
+    )
+    played = drive(whole).play()
+
+    assert not played.overlap("G.i1.critic.a1", "B.i1.a1")
+    assert played.state("B") == "passed"
