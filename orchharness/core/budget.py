@@ -98,11 +98,12 @@ class _Purse:
         if not self.over:
             return ""
         told = (
-            text
+            self.over[unit]
             or amount(
                 unit, self.seconds if unit == "wall" else getattr(self, unit), getattr(self.limit, unit)
             )
-            for unit, text in self.over.items()
+            for unit in self.limit.units  # in their order, whichever was reached first
+            if unit in self.over
         )
         return f"{named(self.scope)} reached: {', '.join(told)}"
 

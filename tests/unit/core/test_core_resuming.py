@@ -36,6 +36,7 @@ class Session(Drive):
         )
         drive = cls(whole, script or {})
         drive.run, drive.found = found.run, found
+        drive.resumed = True
         drive.warped = True  # it does not know what an earlier session saw
         drive.now = max([drive.now, *(e.at for e in journal)]) + 100
         drive.events = [*journal, _resumed(drive, found)]
