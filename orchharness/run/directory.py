@@ -17,6 +17,7 @@ from orchharness.errors import OrchError
 from orchharness.record import record
 
 LINK = ".orchharness"
+_NAMES = 16**6  # runs that can begin in one second
 
 
 @record(kw_only=False)
@@ -124,7 +125,7 @@ def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory
     """
     folder = plan_folder(home, plan_id, plan_path)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    root = folder / f"{stamp}-{secrets.token_hex(3)}"
+    root = folder / _next_name(folder, stamp)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -135,6 +136,19 @@ def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory
         msg = f"the run directory {root} cannot be made: {error.strerror}; --orch-dir FOLDER puts runs elsewhere"
         raise OrchError(msg) from None
     return RunDirectory(root)
+
+
+def _next_name(folder: Path, stamp: str) -> str:
+    """A name that comes after those of the runs before, also of the same second: the newest run is the last one."""
+    taken = [-1]
+    with suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208 - names are enough
+            with suppress(ValueError):
+                taken += [int(name.rpartition("-")[2], 16)] if name.startswith(f"{stamp}-") else []
+    least = max(taken) + 1
+    # Of the room that is left half is for those that come after it in this second.
+    room = max(1, (_NAMES - least) // 2)
+    return f"{stamp}-{min(least + secrets.randbelow(room), _NAMES - 1):06x}"
 
 
 def link(root: Path, home: Path) -> None:
