@@ -166,9 +166,12 @@ class Working:
             self._passed(record, event)
         elif event.asks:
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
+            self._ledger.queue.release(record.id)  # others need not wait for the person
             self._ledger.ask(record)
         elif event.again:
             record.excused = record.attempt
+            # What it held was free for others when it had ended: it waits for that anew, as for the first time.
+            self._ledger.queue.release(record.id)
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
             self._ledger.queue.offer(self._ledger.ticket(event.task))
         elif self.retries(record, event.outcome):

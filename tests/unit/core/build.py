@@ -646,7 +646,8 @@ class Drive:
         judged = spec.gate is not None and spec.gate in parked and not self.run.gates[spec.gate].acts
         if record.state != "running" and (judged or spec.id in parked):
             return False
-        if record.state == "running" or (record.state == "ready" and record.attempt):
+        again = record.state == "ready" and record.attempt > record.excused and not record.question
+        if record.state == "running" or again:
             return True
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
             return False

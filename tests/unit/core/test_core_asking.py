@@ -509,3 +509,22 @@ def test_nothing_is_final_while_a_gate_that_judged_again_asks(drive):
     assert played.state("G") == "paused"
     assert played.finals == []
     assert played.answer("G", "fail").play().state("ALL") == "failed"
+
+
+def test_nobody_waits_for_what_an_act_held_while_a_person_is_asked_about_it(drive):
+    whole = plan(
+        task("A", recovery=Recovery.ASK, resources={"gpu": 1}),
+        task("B", resources={"gpu": 1}),
+        resources={"gpu": 1},
+    )
+    played = drive(whole).play(5)
+    played._ends.clear()
+    played.now = 1006.0
+    played.apply(
+        ev.TaskFinished(
+            at=1006.0, task="A", act="A.i1.a1", outcome=Outcome.LOST, started=1000.0, seconds=6.0, asks=True
+        )
+    )
+
+    assert played.play().states() == {"A": "ready", "B": "passed"}
+    assert played.answer("A", "rerun").play().states() == {"A": "passed", "B": "passed"}

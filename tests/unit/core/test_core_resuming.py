@@ -8,7 +8,7 @@ from random import Random
 from zlib import crc32
 
 import pytest
-from build import Done, Drive, Said, critic, failed, gate, plan, task
+from build import FOREGROUND, Done, Drive, Said, critic, failed, gate, plan, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_core_machine import LONG, Chance, plans
@@ -591,3 +591,13 @@ def test_the_end_of_an_act_that_does_not_count_is_passed_over():
 
     assert not [e for e, _ in again.found.kept if e.act == "C.i1.a1"]
     assert again.play().starts() == ["C.i1.a1.r2", "D.i1.a1.r2"]
+
+
+def test_what_is_done_again_alone_waits_until_what_ran_after_it_is_over():
+    whole = plan(task("A", mode=FOREGROUND), task("B"), task("C"))
+    first = Drive(whole, {"A": Done(outcome=Outcome.CANCELLED), "B": Done(seconds=90)}).play(30)
+    again = Session.after(first.events, whole, {"B": Done(seconds=50)}).play()
+
+    assert again.found.again == ("A.i1.a1",)
+    assert not again.overlap("A.i1.a2", "B.i1.a1")
+    assert set(again.states().values()) == {"passed"}
