@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from orchharness.cli import UsageError
-from orchharness.cli.plans import Reader
-from orchharness.errors import PlanError
+from orchharness.cli.plans import one_plan
 from orchharness.planfile import no_garbage
 
 
@@ -18,18 +15,12 @@ def explain(asked: argparse.Namespace) -> int:
     Raises:
         UsageError: it is a folder.
     """
-    if Path(asked.plan).is_dir():
-        msg = f"{asked.plan!r} is a folder: name one plan, or write 'pytest {asked.plan} --orch-explain'"
-        raise UsageError(msg)
-    reader = Reader(asked, [asked.plan])
-    try:
-        plan = reader.read(reader.paths[0])
-    except PlanError as error:
-        sys.stderr.write(f"{error}\n")
+    found = one_plan(asked, f", or write 'pytest {asked.plan} --orch-explain'")
+    if found is None:
         return 1
     from orchharness.explain import explain as explained
     from orchharness.explain import render
 
     with no_garbage():
-        sys.stdout.write(render(plan, explained(plan), asked.shape or "text"))
+        sys.stdout.write(render(found.plan, explained(found.plan), asked.shape or "text"))
     return 0

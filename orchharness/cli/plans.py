@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchharness.cli import UsageError
 from orchharness.cli.project import root_above, settings_of
-from orchharness.errors import OrchError
+from orchharness.errors import OrchError, PlanError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -89,6 +89,31 @@ class Reader:
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_PROJECTS)
             yield from (p for name in sorted(files) if self.is_plan(p := Path(folder, name)))
+
+
+class OnePlan(NamedTuple):
+    """A plan, and the root of its project."""
+
+    plan: Plan
+    root: Path
+
+
+def one_plan(asked: argparse.Namespace, instead: str = "") -> OnePlan | None:
+    """The plan that the command is about; None when it is wrong, which is said.
+
+    Raises:
+        UsageError: it is a folder; `instead` says what else could be typed.
+        OrchError: it cannot be read.
+    """
+    if Path(asked.plan).is_dir():
+        msg = f"{asked.plan!r} is a folder: name one plan{instead}"
+        raise UsageError(msg)
+    reader = Reader(asked, [asked.plan])
+    try:
+        return OnePlan(reader.read(reader.paths[0]), reader.root)
+    except PlanError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
 
 
 def host_of(root: Path, folders: Iterable[Path]) -> PluginHost:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.cli import UsageError
-from orchharness.cli.plans import Reader
-from orchharness.errors import JournalError, OrchError, PlanError
+from orchharness.cli.plans import one_plan
+from orchharness.errors import JournalError, OrchError
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -35,21 +35,16 @@ def simulate(asked: argparse.Namespace) -> int:
         UsageError: an option says something of what the plan does not have.
         OrchError: the report cannot be written.
     """
-    if Path(asked.plan).is_dir():
-        msg = f"{asked.plan!r} is a folder: name one plan"
-        raise UsageError(msg)
-    reader = Reader(asked, [asked.plan])
-    try:
-        plan = reader.read(reader.paths[0])
-    except PlanError as error:
-        sys.stderr.write(f"{error}\n")
+    read = one_plan(asked)
+    if read is None:
         return 1
+    plan = read.plan
     target = _target(asked, plan)
     from orchharness.simulate.given import premise
     from orchharness.simulate.study import simulate as played
     from orchharness.simulate.telling import Teller
 
-    given = _given(asked, plan, reader.root)
+    given = _given(asked, plan, read.root)
     try:
         held = premise(plan, given)
     except OrchError as error:

@@ -61,10 +61,7 @@ class Ledger:
         self.gates = {i: GateRecord(plan.gates[i]) for i in items if i in plan.gates}
         menders = (r.gate.mender for r in self.gates.values() if r.gate.mender is not None)
         self.menders = {m.id: TaskRecord(m) for m in menders}
-        self.over: dict[str, list[GateRecord]] = {}  # task -> the gates over it, without its own
-        for record in self.gates.values():
-            for task in record.gate.of if record.gate.owner is None else ():
-                self.over.setdefault(task, []).append(record)
+        self.over = _over(self.gates.values())  # task -> the gates over it, without its own
         self.needs = Needs(plan, items)
         self.finality = Finality(plan, items, {i: r.gate for i, r in self.gates.items()})
         self.queue = Scheduler(plan.resources)
@@ -257,3 +254,11 @@ class Ledger:
             self.refuse(item, f"its act {act!r} ended but did not run")
         del self.acts[act]
         self.queue.ended(act)
+
+
+def _over(gates: Iterable[GateRecord]) -> dict[str, list[GateRecord]]:
+    found: dict[str, list[GateRecord]] = {}
+    for record in gates:
+        for task in record.gate.of if record.gate.owner is None else ():
+            found.setdefault(task, []).append(record)
+    return found

@@ -20,7 +20,7 @@ def spawns(plan: Plan) -> list[Spawn]:
     """Acts by agent, then by critic, then checks."""
     working, judged = rounds_of(plan)
     found: dict[tuple[str, str, str], Spawn] = {}
-    for task in plan.tasks.values():
+    for task in (t for t in plan.tasks.values() if t.ask is None):  # people are not spawned
         _add(found, _of_task(plan, task, working[task.id]))
     for gate in plan.gates.values():
         times = judged.get(gate.owner or "", 1)

@@ -137,6 +137,13 @@ class _Job:
         if not isinstance(run, Scalar):
             source.notes.left("a step without run and uses", step)
             return
+        self._runs(title, step, run, condition, defaults)
+
+    def _runs(
+        self, title: str, step: Node, run: Scalar, condition: Node | None, defaults: list[Node | None]
+    ) -> None:
+        """A step that is a command; one that would run differently here fails and says why."""
+        source = self.source
         shell = values.text(source.value(step, "shell")) or self._default(defaults, "shell") or ""
         folder = values.text(source.value(step, "working-directory")) or self._default(
             defaults, "working-directory"

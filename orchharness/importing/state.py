@@ -10,7 +10,7 @@ from orchharness.importing.draft import Draft, Gate, Group, Point, Task
 from orchharness.importing.notes import About, Notes, shown
 from orchharness.importing.registry import in_words, things_of
 from orchharness.importing.words import FINISHED, NOT_MEANT
-from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence
+from orchharness.planfile.nodes import Node, Scalar
 
 _BEGINS: Final = ("started_at", "startedAt", "start_time", "started", "created_at", "createdAt")
 _ENDS: Final = (
@@ -80,17 +80,7 @@ def _check_before(task: Task, notes: Notes) -> None:
 
 
 def _check_times(tree: Node, notes: Notes) -> None:
-    pending, seen = [tree], set[int]()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, Sequence):
-            pending += node.items
-        if not isinstance(node, Mapping):
-            continue
-        pending += [value for _, value in node.entries.values()]
+    for node in values.mappings_in(tree):
         begins = [(key, node.value(key)) for key in _BEGINS if isinstance(node.value(key), Scalar)]
         ends = [(key, node.value(key)) for key in _ENDS if isinstance(node.value(key), Scalar)]
         for begin, one in begins[:1]:

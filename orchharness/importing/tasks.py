@@ -132,19 +132,8 @@ def _hours(source: Source) -> str | None:
 
 
 def _counts_hours(tree: Node) -> bool:
-    pending, seen = [tree], set[int]()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, Mapping):
-            if {"effort_hours", "estimated_hours", "total_effort_hours"} & node.entries.keys():
-                return True
-            pending += [value for _, value in node.entries.values()]
-        elif isinstance(node, Sequence):
-            pending += node.items
-    return False
+    hours = {"effort_hours", "estimated_hours", "total_effort_hours"}
+    return any(hours & node.entries.keys() for node in values.mappings_in(tree))
 
 
 def _fill_artifacts(source: Source, task: Task, body: Mapping) -> None:

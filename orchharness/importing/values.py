@@ -78,6 +78,21 @@ def lines(node: Node | None) -> list[str]:
     return found
 
 
+def mappings_in(tree: Node) -> Iterator[Mapping]:
+    """All mappings of the tree, each once, whatever aliases lead to it."""
+    pending, seen = [tree], set[int]()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Sequence):
+            pending += node.items
+        elif isinstance(node, Mapping):
+            yield node
+            pending += [value for _, value in node.entries.values()]
+
+
 def number(node: Node | None) -> Decimal | None:
     """A number, also as `>= 0.9` or `90%`."""
     match = _NUMBER.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None

@@ -97,9 +97,7 @@ def task_row(task: Task, past: ItemPast, limit: int, first: str) -> TaskRow:
         title=line(task.title),
         state=past.state,
         reason=past.reason,
-        agent=line(
-            f"{task.agent} ({task.kind})" if task.agent and task.agent != task.kind else task.kind, 120
-        ),
+        agent=line(_who(task), 120),
         iterations=max((act.iteration for act in past.acts), default=0),
         acts=len(past.acts),
         time=duration(sum(act.seconds for act in past.acts)) if past.acts else "",
@@ -189,3 +187,9 @@ def troubles(history: History, limit: int) -> list[TroubleRow]:
         for act in history.acts
         if not act.ok or act.attempt > 1
     ]
+
+
+def _who(task: Task) -> str:
+    if task.ask is not None:
+        return "a person"
+    return f"{task.agent} ({task.kind})" if task.agent and task.agent != task.kind else task.kind

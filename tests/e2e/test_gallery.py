@@ -171,3 +171,23 @@ def test_the_self_check_names_all_missing_tools_and_starts_nothing_else(tmp_path
     ), made.text
     assert re.search(r"^=+ 1 failed, 11 skipped in ", made.text, re.MULTILINE), made.text
     assert "tools failed" in made.text
+
+
+def test_no_plan_of_the_project_has_a_warning():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from orchharness.cli import main; raise SystemExit(main())",
+            "check",
+            "--strict",
+            "plans",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=25,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

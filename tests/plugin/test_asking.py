@@ -218,6 +218,7 @@ def test_an_answer_is_handed_on_like_any_artifact(pytester, decide, mode):
 
     assert again.ret == 7
     assert (pytester.path / "r.txt").read_text() == "1.2 $(touch bad) {{ vars.x }}"
+    assert "a person" in (run_folder(pytester) / "report.html").read_text()
     assert not (pytester.path / "bad").exists()
 
 

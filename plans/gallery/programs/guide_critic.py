@@ -1,12 +1,13 @@
 """Judges the guide: is every function of the specifications in it, with an example?
 
-It gets copies of the artifacts, never the writer's own word, prints scores and findings, and leaves the sum to
+It gets a copy of the guide and the specifications, never the writer's own word, prints scores and findings, and leaves the sum to
 orchharness.
 """
 
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 _FUNCTION = re.compile(r"^- `(\w+)\(.*?\)`: .+\n.+\n  for example `(.+)` gives `(.+)`$", re.MULTILINE)
@@ -45,7 +46,7 @@ def judge(guide: str, specifications: list[str]) -> dict[str, object]:
 def main() -> None:
     """Judges the artifacts that the environment names."""
     guide = Path(os.environ["ORCH_INPUT_GUIDE"]).read_text()
-    specifications = [Path(path).read_text() for path in os.environ["ORCH_INPUT_SPECS"].splitlines()]
+    specifications = [Path(path).read_text() for path in sys.argv[1:]]
     print(json.dumps(judge(guide, specifications)))
 
 

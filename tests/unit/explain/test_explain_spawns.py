@@ -139,3 +139,9 @@ def test_a_long_list_is_cut_and_says_so(explained, read):
 
     assert "and 40 more, see --json" in told  # waves
     assert "and 51 more, see --json" in told  # needs that carry nothing
+
+
+def test_people_are_not_spawned(explained):
+    found = explained("tasks: {q: {ask: Which?}, a: {run: [cat], inputs: {q: q.answer}}}\n")
+
+    assert (found.first_acts, found.most_acts) == (1, 1)
