@@ -75,8 +75,10 @@ class Questions:
         """The answers that can be taken, and messages about those that cannot."""
         from orchharness.run.parts import origin
 
-        for name in _names(self._folder, ".json") & self._open.keys():
-            question = self._open[name]
+        given = _names(self._folder, ".json")
+        for name, question in self._open.items():  # in the order of asking
+            if name not in given:
+                continue
             try:
                 answer = read_answer(self._folder / f"{name}.json")
             except ValueError as error:

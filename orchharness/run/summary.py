@@ -54,6 +54,8 @@ def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[s
 
 def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> list[str]:
     """What waits for a person, and what to type."""
+    if not run.questions:
+        return []
     from orchharness.run.commands import decide_command, resume_command
 
     lines = []
@@ -68,10 +70,8 @@ def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> li
             lines.append(f"  {decide_command(directory, str(root), asked.item, '', why=False)}")
     if len(run.questions) > _SHOWN:
         lines.append(f"… and {len(run.questions) - _SHOWN} more questions: orchharness status")
-    if lines:
-        resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
-        lines.append(f"then: {resume}")
-    return lines
+    resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
+    return [*lines, f"then: {resume}"]
 
 
 def budget_lines(run: Orchestrator, at: float, directory: RunDirectory, root: Path) -> list[str]:
