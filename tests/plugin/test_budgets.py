@@ -25,7 +25,7 @@ tracks:
   main:
     tasks:
       one: {{run: [python, agent.py, 3.25]}}
-      two: {{run: [python, agent.py, 3.25], needs: [one]}}
+      two: {{run: [python, agent.py, 3.25], needs: [one, a]}}  # so `b` has begun when it ends, and all is spent
       three: {{run: [python, agent.py, 3.25], needs: [two]}}
       four: {{run: [python, agent.py], needs: [three]}}
   side:
