@@ -67,12 +67,12 @@ class Scheduler:
         self._delayed: list[tuple[float, Ticket]] = []
         self._track_holds: defaultdict[Track, int] = defaultdict(int)
         self._holders: dict[str, Track] = {}
-        self._running: dict[str, Ticket | None] = {}
+        # act -> its item, and its ticket if it holds a track
+        self._running: dict[str, tuple[str, Ticket | None]] = {}
         self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
         self._own: list[Ticket] = []  # tickets of those
-        self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(
-            dict
-        )  # account -> name -> live ticket
+        # account -> name -> live ticket
+        self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(dict)
         self._closed: dict[str, str] = {}  # account -> why
         self._newly_parked: list[Ticket] = []
         self.parked: dict[str, str] = {}  # name of a ticket that no time brings back -> why
@@ -145,6 +145,8 @@ class Scheduler:
     def take(self) -> Ticket | None:
         """The next work that may start now, or None. The caller must start it (`started`) before it asks again."""
         if self._exclusive:
+            if any(item not in self._exclusive for item, _ in self._running.values()):
+                return None  # a resumed run may find others at work: it is alone when they are through
             while self._own:
                 ticket = heapq.heappop(self._own)
                 if self._valid(ticket):
@@ -218,7 +220,7 @@ class Scheduler:
         self.withdraw(ticket.name)
         for account in ticket.draws:
             self._drawing[account].pop(ticket.name, None)
-        self._running[act] = ticket if hold_track else None
+        self._running[act] = (ticket.item, ticket if hold_track else None)
         if hold_track:
             self._track_holds[ticket.track] += 1
         if ticket.resources and ticket.item not in self._held:
@@ -228,7 +230,7 @@ class Scheduler:
 
     def ended(self, act: str) -> None:
         """The act is over; a track it held is free again."""
-        ticket = self._running.pop(act)
+        _, ticket = self._running.pop(act)
         if ticket is not None:
             self._let_go(ticket.track)
 

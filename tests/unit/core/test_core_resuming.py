@@ -601,3 +601,13 @@ def test_what_is_done_again_alone_waits_until_what_ran_after_it_is_over():
     assert again.found.again == ("A.i1.a1",)
     assert not again.overlap("A.i1.a2", "B.i1.a1")
     assert set(again.states().values()) == {"passed"}
+
+
+def test_what_is_judged_again_alone_waits_until_what_ran_after_it_is_over():
+    whole = plan(task("A", mode=FOREGROUND), gate("O", own="A"), task("B"))
+    first = Drive(whole, {"O": Said(outcome=Outcome.CANCELLED), "B": Done(seconds=90)}).play(30)
+    again = Session.after(first.events, whole, {"B": Done(seconds=50)}).play()
+
+    assert again.found.again == ("O.i1.critic.a1",)
+    assert not again.overlap("O.i1.critic.a2", "B.i1.a1")
+    assert set(again.states().values()) == {"passed"}
