@@ -28,6 +28,10 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     EVIDENCE = "evidence"  # ended with success, but an output is missing, empty, not written, or does not fit
     ERROR = "error"  # could not be started or judged at all
+    LIMITED = (
+        "limited"  # its engine takes no work now (429, overloaded): no fault of the act, asked again later
+    )
+    REFUSED = "refused"  # its engine does not know the caller (401): asking again is of no use
 
 
 @record
@@ -68,6 +72,34 @@ class SpawnRequest:
 
 
 @record
+class PreflightRequest:
+    """One agent of a plan, before anything is spawned: can it work as the plan asks?
+
+    `env` is what is added to the caller's environment, `cwd` is where its first task works.
+    """
+
+    agent: str  # its name in the plan
+    kind: str
+    cwd: str
+    options: Mapping[str, Any] = field(default=EMPTY)
+    env: Mapping[str, str] = field(default=EMPTY)
+    api: int = API_VERSION
+
+
+@record
+class Preflight:
+    """What a look before the first spawn found.
+
+    `missing`: the client is not installed, and how to install it. `fault`: it is there and cannot do what is asked.
+    """
+
+    missing: str = ""
+    fault: str = ""
+    warnings: tuple[str, ...] = ()
+    version: str = ""
+
+
+@record
 class Handle:
     """How to find a spawned act again, from any process. `data` holds JSON types."""
 
@@ -97,7 +129,11 @@ class Unknown:
 
 @record
 class Finished:
-    """Over. `ok` is the agent's own word for success: it can make the task fail, never pass."""
+    """Over. `ok` is the agent's own word for success: it can make the task fail, never pass.
+
+    `trouble` says that not the agent but its engine is why it is not ok: it takes no work now (`retry_after` seconds,
+    where it names a time), or does not know the caller.
+    """
 
     ok: bool
     exit: int | None = None
@@ -106,6 +142,8 @@ class Finished:
     summary: str | None = None
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
+    trouble: Literal["", "limited", "refused"] = ""
+    retry_after: float | None = None
 
 
 @record(kw_only=False)

@@ -12,6 +12,7 @@ from orchharness.core.acts import Finished
 
 _COUNTS = ("input_tokens", "output_tokens", "usd")
 _TEXTS = ("detail", "answer", "summary", "session")
+_TROUBLES = ("", "limited", "refused")
 _MOST = 1 << 20  # characters of a text that is recorded
 
 
@@ -28,7 +29,20 @@ def fault_of(answer: Finished) -> str:
         if not isinstance(value, str | None):
             return f"its {name!r} is {value!r:.80}, not a text"
     usage: Any = answer.usage
-    return "" if isinstance(usage, Mapping) else f"its 'usage' is {usage!r:.80}, not a mapping"
+    if not isinstance(usage, Mapping):
+        return f"its 'usage' is {usage!r:.80}, not a mapping"
+    return _wrong_trouble(answer)
+
+
+def _wrong_trouble(answer: Finished) -> str:
+    trouble: Any = answer.trouble
+    if trouble not in _TROUBLES:
+        return f"its 'trouble' is {trouble!r:.80}, not one of {', '.join(_TROUBLES[1:])}"
+    if trouble and answer.ok:
+        return f"it is ok and in trouble ({trouble})"
+    wait: Any = answer.retry_after
+    good = wait is None or (type(wait) in (int, float) and 0 <= wait < float("inf"))
+    return "" if good else f"its 'retry_after' is {wait!r:.80}, not a number of seconds"
 
 
 def usage_of(answer: Finished) -> dict[str, Any]:
