@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from orchharness.agents.proc import MARKER
 from orchharness.core.acts import SpawnRequest
+from orchharness.core.isolation import BRANCH, PLACES
 from orchharness.errors import OrchError
 
 _SCRUBBED = ("PYTEST_", "COV_", "ORCH_")
@@ -38,6 +39,7 @@ def words_of(request: SpawnRequest) -> tuple[str, ...]:
 def environment(request: SpawnRequest) -> dict[str, str]:
     """The caller's environment without what belongs to test runs and outer acts, the request's, and the marker.
 
+    Where it works in a worktree, git finds the repository by that folder alone.
     The markers of outer acts stay: whoever cancels those must find this act too.
     """
     env = {
@@ -45,6 +47,8 @@ def environment(request: SpawnRequest) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_SCRUBBED) or name.startswith(MARKER)
     }
+    if BRANCH in request.env:
+        env = {name: value for name, value in env.items() if name not in PLACES}
     env.update(request.env)
     name, _, value = marker_of(request.key).partition("=")
     env[name] = value

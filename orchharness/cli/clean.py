@@ -13,20 +13,23 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from orchharness.cli.alive import LOCK, Life
 from orchharness.cli.project import project_of, runs_in
 from orchharness.cli.standing import DAMAGED, Standing
 from orchharness.cli.table import table
-from orchharness.errors import RunBusyError
+from orchharness.errors import OrchError, RunBusyError
 from orchharness.journal import RunLock
 from orchharness.record import record
 from orchharness.report.text import duration, line, plural, size
+from orchharness.run.branches import remove_worktrees
 from orchharness.run.directory import RunDirectory
 from orchharness.run.past import OPEN, mark_closed
+from orchharness.run.worktrees import HEADER
 
 _GOING = ".removing-"
 
@@ -108,18 +111,22 @@ def _carried_out(verdict: _Verdict, *, dry: bool) -> tuple[str, str, int]:
     if dry:
         return "would be removed", "", _weight(directory.root)
     try:
-        return "removed", "", _remove(directory)
+        kept, amount = _remove(directory, verdict.one.picture.header)
+        return "removed", "; ".join(line(message, 200) for message in kept), amount
     except RunBusyError:
         return "kept", "it was gone on with just now", 0
     except OSError as error:
         return "failed", f"{error.filename or directory.root}: {error.strerror}", 0
+    except OrchError as error:
+        return "failed", line(str(error), 300), 0
 
 
-def _remove(directory: RunDirectory) -> int:
-    """Remove the run; how many bytes it had.
+def _remove(directory: RunDirectory, header: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Remove the run; the branches that are kept, and how many bytes it had.
 
     Raises:
         RunBusyError: an orchestrator drives it, or agents live again.
+        OrchError: git cannot remove its worktrees.
         OSError: something of it cannot be removed.
     """
     with RunLock(directory.root / LOCK):
@@ -128,12 +135,17 @@ def _remove(directory: RunDirectory) -> int:
         ).alive:  # it was gone on with, and left again, since it was looked at
             msg = "agents have been started"
             raise RunBusyError(msg)
+        kept, before = list[str](), 0
+        if HEADER in header:
+            before = _weight(directory.root)
+            kept = remove_worktrees(directory, header)
+            before -= _weight(directory.root)
         away = directory.root.with_name(f"{_GOING}{directory.run_id}")
         directory.root.rename(away)
         # Without its journal it is no run, whatever happens before the rest is gone.
         (away / "journal.jsonl").unlink(missing_ok=True)
     mark_closed(directory)
-    return _remove_folder(away)
+    return kept, before + _remove_folder(away)
 
 
 def _remove_folder(folder: Path) -> int:

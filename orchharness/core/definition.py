@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchharness.core.plan import Critic, Gate, Plan, Task, is_template
+from orchharness.core.plan import Critic, Gate, Plan, Task, Workspace, is_template
 
 Definition = Mapping[str, Mapping[str, Any]]
 
@@ -25,11 +25,16 @@ _TASK = (
     "writes",
     "env",
     "cwd",
-    "scratch",
 )
 QUESTION = "the question"  # no critic can have that name
 _CRITIC = ("kind", "command", "prompt", "options", "criteria", "env", "after")
-_WORDS = {"command": "command", "kind": "agent kind", "scratch": "workspace", "of": "members"}
+_WORDS = {
+    "command": "command",
+    "kind": "agent kind",
+    "scratch": "workspace",
+    "worktree": "workspace",
+    "of": "members",
+}
 
 
 def definition_of(plan: Plan) -> dict[str, dict[str, Any]]:
@@ -62,12 +67,14 @@ def changes(before: Definition, after: Definition) -> dict[str, str]:
             found[entry] = "it is new"
         elif was != fields:
             names = [n for n in {**was, **fields} if was.get(n) != fields.get(n)]
-            found[entry] = f"{', '.join(_WORDS.get(n, n) for n in names)} changed"
+            found[entry] = f"{', '.join(dict.fromkeys(_WORDS.get(n, n) for n in names))} changed"
     return found
 
 
 def _task(task: Task) -> dict[str, Any]:
     found = {name: value for name in _TASK if (value := plain(getattr(task, name)))}
+    if task.workspace is not Workspace.SHARED:
+        found[str(task.workspace)] = True
     found["needs"] = sorted(task.needs)
     found["trigger_rule"] = str(task.trigger_rule)
     if task.when:

@@ -61,6 +61,14 @@ class Must(StrEnum):
     EXIST = "exist"  # there at the end; says nothing about who made it, and is no write
 
 
+class Workspace(StrEnum):
+    """Where a task works."""
+
+    SHARED = "shared"  # the plan's workspace
+    SCRATCH = "scratch"  # an empty folder of its own
+    WORKTREE = "worktree"  # a git worktree of its own, of the repository that holds the project root
+
+
 class OutputKind(StrEnum):
     """Where an output is found."""
 
@@ -267,7 +275,7 @@ class Task:
     writes: tuple[str, ...] = ()  # workspace paths or globs it may change, outputs included
     env: Mapping[str, str] = field(default=EMPTY)
     cwd: str = ""  # relative to its workspace
-    scratch: bool = False  # workspace: scratch
+    workspace: Workspace = Workspace.SHARED
     timeout: float | None = None
     idle_timeout: float | None = None
     retry: Retry = Retry()

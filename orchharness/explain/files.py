@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
-from orchharness.core.plan import Task
+from orchharness.core.plan import Task, Workspace
 
 _WILD = "*?["
 _MOST_PAIRS = 50_000
@@ -38,7 +38,7 @@ def shared_writes(tasks: Mapping[str, Task]) -> Iterator[tuple[str, list[str]]]:
     """Path or glob -> the tasks that may write what it means, where there are several; in plan order."""
     writers: dict[str, list[str]] = {}
     for task in tasks.values():
-        for pattern in () if task.scratch else dict.fromkeys(task.writes):
+        for pattern in dict.fromkeys(task.writes) if task.workspace is Workspace.SHARED else ():
             writers.setdefault(pattern, []).append(task.id)
     shared = {p: dict.fromkeys(found) for p, found in writers.items()}
     for one, other in _pairs(sorted(writers)):

@@ -6,6 +6,7 @@ declares as its output is what is judged. What it may write besides is a fault: 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from orchharness.planfile.context import Context
 from orchharness.planfile.files import absolute, existing_file
 from orchharness.planfile.names import Names
 from orchharness.planfile.paths import may_meet
-from orchharness.planfile.writes import WriteIndex
+from orchharness.planfile.writes import WriteIndex, is_apart
 from orchharness.record import record
 
 
@@ -73,7 +74,7 @@ class Judges:
         for check in gate.checks:
             files = self._files(check.command, context)
             self._refuse_writers(gate, files, f"a check of its gate {gate.id!r}")
-            checks.append(replace(check, inputs=self._pinned(check.inputs, files)))
+            checks.append(replace(check, inputs=self._pinned(check.inputs, files, gate)))
         self.gates[gate.id] = replace(gate, checks=tuple(checks))
 
     def _files(self, command: Command | None, context: Context) -> list[_File]:
@@ -89,9 +90,17 @@ class Judges:
             found.append(_File(str(path), inside))
         return found
 
-    def _pinned(self, listed: tuple[str, ...], files: list[_File]) -> tuple[str, ...]:
-        unwritten = (f.path for f in files if f.inside is None or not any(self.index.writers(f.inside)))
+    def _pinned(
+        self, listed: tuple[str, ...], files: list[_File], gate: Gate | None = None
+    ) -> tuple[str, ...]:
+        unwritten = (f.path for f in files if f.inside is None or not any(self._writers(f.inside, gate)))
         return tuple(dict.fromkeys([*listed, *unwritten]))
+
+    def _writers(self, path: str, gate: Gate | None) -> Iterator[Task]:
+        """Who may write what a check of the gate finds there: what others write elsewhere is not what it finds."""
+        for task, _ in self.index.writers(path):
+            if gate is None or not is_apart(task) or task.id in gate.of:
+                yield task
 
     def _refuse_writers(self, gate: Gate, files: list[_File], judge: str) -> None:
         for _, inside in files:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from orchharness.core.plan import Gate, Must, OutputKind, Task
+from orchharness.core.plan import Gate, Must, OutputKind, Task, Workspace
 from orchharness.planfile.context import Context
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.names import Names
@@ -124,6 +124,9 @@ def _warn_of_proofs(context: Context, task: Task, index: WriteIndex, names: Name
 
 
 def _file_fault(context: Context, task: Task, pattern: str, index: WriteIndex, at: Concurrency) -> str:
+    if task.workspace is Workspace.WORKTREE:  # others do not write there
+        made = any(may_meet(pattern, own) for own in task.writes)
+        return "" if made or matches_something(context.base, pattern) else _nowhere(pattern)
     made = False
     for writer, written in index.writers(pattern):
         made = True
@@ -140,5 +143,9 @@ def _file_fault(context: Context, task: Task, pattern: str, index: WriteIndex, a
         if at.at_once(writer, task):
             return f"task {writer.id!r} may write {pattern!r} at the same time: let this task need it, or read one of its outputs"
     if not made and not matches_something(context.base, pattern):
-        return f"{pattern!r} matches nothing in the workspace, and no task writes it"
+        return _nowhere(pattern)
     return ""
+
+
+def _nowhere(pattern: str) -> str:
+    return f"{pattern!r} matches nothing in the workspace, and no task writes it"

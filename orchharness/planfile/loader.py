@@ -37,7 +37,7 @@ from orchharness.planfile.shapes import Fields
 from orchharness.planfile.standing import check_sources, check_thresholds
 from orchharness.planfile.structure import read_phases, settle
 from orchharness.planfile.tasks import build_task, find_agent
-from orchharness.planfile.writes import Concurrency, WriteIndex
+from orchharness.planfile.writes import Concurrency, WriteIndex, is_apart
 from orchharness.record import record
 
 
@@ -176,7 +176,8 @@ def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
     """The checks that need the graph: only for plans without cycles."""
     # A mender works where its gate stands in the graph.
     menders = [replace(g.mender, id=g.id, outputs=()) for g in parts.gates.values() if g.mender is not None]
-    index = WriteIndex([*parts.tasks.values(), *menders])
+    writers = [*parts.tasks.values(), *menders]
+    index = WriteIndex(writers)
     phases = {phase.id: phase.index for phase in parts.phases}
     at = Concurrency(graph, phases, context.counters)
     check_conditions(context, parts.tasks, parts.gates, parts.names, at)
@@ -188,7 +189,7 @@ def _check_files(context: Context, parts: _Parts, graph: Graph) -> None:
         context=context,
         gates=parts.gates,
         critics=parts.critics,
-        index=index,
+        index=WriteIndex(writers, everywhere=True) if any(map(is_apart, writers)) else index,
         names=parts.names,
     )
     judges.pin()

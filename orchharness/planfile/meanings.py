@@ -96,7 +96,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "outputs": "name → what it must write: a path, a glob, run:NAME, {from: stdout}, {from: answer}",
         "writes": "paths that it may change; default: its outputs",
         "cwd": "the folder of the workspace in which it runs",
-        "workspace": "shared: the plan's workspace; scratch: an empty folder of its own",
+        "workspace": "shared: the plan's workspace; scratch: an empty folder of its own; worktree: a git worktree of its own",
         "allow_failure": "true: its failure is shown, and makes nothing red",
         "recovery": "what a resumed run does with an act that was running and cannot be found",
         "estimate": "how long it will take, for people and for `explain`: 30m, 2h, 8h..12h",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping as AbstractMapping
 from typing import Final
 
-from orchharness.core.plan import Agent, Output, OutputKind, Refine, Session, Task, mender_of
+from orchharness.core.plan import Agent, Output, OutputKind, Refine, Session, Task, Workspace, mender_of
 from orchharness.planfile.agents import COMMAND, known_agent
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
@@ -118,9 +118,10 @@ def _what_it_mends(
 ) -> tuple[tuple[str, ...], tuple[Output, ...]]:
     """What it may write, by default all files that the gate judges; and those of them that it may write."""
     for member in gate.members:
-        if member.fields.get("workspace") == "scratch":
+        workspace = member.fields.get("workspace", Workspace.SHARED)
+        if workspace != Workspace.SHARED:
             what = f"a mender of task {member.id!r}, which has a workspace of its own, is not supported yet"
-            raise FieldError(fields.node, f"{what}: leave 'workspace: scratch' out")
+            raise FieldError(fields.node, f"{what}: leave 'workspace: {workspace}' out")
     judged = [(m.id, o) for m in gate.members for o in m.outputs if o.kind is OutputKind.FILE]
     writes = read_writes(context, fields) or tuple(dict.fromkeys(o.path for _, o in judged))
     outputs = tuple(

@@ -19,6 +19,7 @@ from orchharness.core.plan import (
     Recovery,
     Severity,
     TriggerRule,
+    Workspace,
 )
 from orchharness.planfile.durations import Duration, Estimate
 from orchharness.planfile.shapes import Either, Named, Table
@@ -266,7 +267,7 @@ TASK: Final = Table(
         "writes": Words("paths"),
         "env": _ENV,
         "cwd": Raw("a folder of the workspace", "path"),
-        "workspace": Choice(("shared", "scratch"), later=("worktree",)),
+        "workspace": Choice(_words(Workspace)),
         "trigger_rule": _TRIGGER_RULE,
         "when": _WHEN,
         "allow_failure": Boolean(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from orchharness.core.plan import Agent, Recovery, Task, TriggerRule, is_template
+from orchharness.core.plan import Agent, Recovery, Task, TriggerRule, Workspace, is_template
 from orchharness.planfile.agents import COMMAND, known_agent
 from orchharness.planfile.checks import scope_of
 from orchharness.planfile.commands import read_command
@@ -18,6 +18,7 @@ from orchharness.planfile.paths import workspace_path
 from orchharness.planfile.people import read_ask
 from orchharness.planfile.problems import FieldError
 from orchharness.planfile.settings import read_budget, read_environment, read_retry
+from orchharness.planfile.shapes import Fields
 from orchharness.planfile.shared import check_matrix
 from orchharness.planfile.templates import Scope, TemplateError, Use, uses_of
 
@@ -72,7 +73,7 @@ def build_task(context: Context, draft: TaskDraft) -> Task:
         writes=draft.writes,
         env=_environment(context, draft, scope),
         cwd=_folder(context, fields.get("cwd")),
-        scratch=fields.get("workspace") == "scratch",
+        workspace=_workspace(context, fields),
         timeout=fields.get("timeout", defaults.timeout),
         idle_timeout=fields.get("idle_timeout", defaults.idle_timeout),
         retry=read_retry(fields, defaults.retry, context.problems),
@@ -120,6 +121,21 @@ def _environment(context: Context, draft: TaskDraft, scope: Scope) -> dict[str, 
     for text in values.values():
         context.templates.check(text, draft.fields.at("env"), scope)
     return values
+
+
+def _workspace(context: Context, fields: Fields) -> Workspace:
+    workspace = Workspace(fields.get("workspace", Workspace.SHARED))
+    if workspace is Workspace.WORKTREE:
+        if context.copied:
+            what = "a worktree is one of the project's repository, but this plan works in a copy of a folder"
+            instead = "leave it out here, or the plan's 'workspace: {copy: …}'"
+        elif any((folder / ".git").exists() for folder in (context.root, *context.root.parents)):
+            return workspace
+        else:
+            what = f"a worktree needs a git repository, and there is none at {str(context.root)!r} or above"
+            instead = "run the plan in one, or write 'scratch'"
+        context.problems.add(fields.at("workspace"), f"workspace: {what}: {instead}")
+    return workspace
 
 
 def _folder(context: Context, node: Node | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from orchharness.core.plan import Mode, Must, OutputKind, Task
+from orchharness.core.plan import Mode, Must, OutputKind, Task, Workspace
 from orchharness.planfile.graph import Graph
 from orchharness.planfile.outputs import RUN
 from orchharness.planfile.paths import WILD, is_glob, literal_prefix, may_meet
@@ -16,14 +16,17 @@ _Claim = tuple[Task, str]
 
 
 class WriteIndex:
-    """Patterns with the tasks that may write them, found by the folders they begin with."""
+    """Patterns with the tasks that may write them, found by the folders they begin with.
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
+    What a task writes in a workspace of its own is left out, unless it is asked for `everywhere`.
+    """
+
+    def __init__(self, tasks: Iterable[Task], *, everywhere: bool = False) -> None:
         self.patterns: dict[str, list[Task]] = {}
         self._at: dict[str, _Folder] = {}
         self._below: dict[str, list[str]] = {}
         for task in tasks:
-            for pattern in _claims(task):
+            for pattern in _claims(task, everywhere=everywhere):
                 self._add(pattern, task)
 
     def writers(self, pattern: str) -> Iterator[_Claim]:
@@ -121,7 +124,7 @@ class Concurrency:
 
     def at_once(self, one: Task, other: Task) -> bool:
         """Whether nothing in the plan keeps them apart."""
-        if one is other or one.scratch or other.scratch or self._kept_apart(one, other):
+        if one is other or is_apart(one) or is_apart(other) or self._kept_apart(one, other):
             return False
         return not self.ordered(one, other)
 
@@ -149,7 +152,7 @@ class Concurrency:
         exempted = False
         for place, later in enumerate(inside):
             for earlier in reversed(inside[:place]):
-                if earlier.scratch or later.scratch or self._kept_apart(earlier, later):
+                if is_apart(earlier) or is_apart(later) or self._kept_apart(earlier, later):
                     exempted = True
                 elif not self.ordered(earlier, later):
                     yield earlier, later
@@ -201,9 +204,14 @@ def find_clashes(index: WriteIndex, concurrency: Concurrency) -> Iterator[tuple[
                     yield (one, first), (other, second)
 
 
-def _claims(task: Task) -> list[str]:
+def _claims(task: Task, *, everywhere: bool) -> list[str]:
     runs = [RUN + o.path for o in task.outputs if o.kind is OutputKind.RUN and o.must is not Must.EXIST]
-    return [*(() if task.scratch else task.writes), *runs]
+    return [*(task.writes if everywhere or not is_apart(task) else ()), *runs]
+
+
+def is_apart(task: Task) -> bool:
+    """Whether the task works in a folder of its own."""
+    return task.workspace is not Workspace.SHARED
 
 
 def _folders(path: str) -> list[str]:

@@ -77,6 +77,18 @@ class RunDirectory:
         """The workspace of a task with `workspace: scratch`."""
         return self.root / "scratch" / task
 
+    def worktree(self, task: str) -> Path:
+        """The git worktree of a task with `workspace: worktree`."""
+        return self.root / "worktrees" / task
+
+    def worktree_made(self, task: str) -> Path:
+        """There as soon as that worktree is whole."""
+        return self.root / "worktrees" / f"{task}.made"
+
+    def worktree_tests(self, gate: str) -> Path:
+        """What the tests were that a gate runs in a worktree."""
+        return self.root / "worktrees" / f"{gate}.tests.json"
+
 
 def project_home(root: Path, option: str | None = None) -> Path:
     """The folder of all runs of the project: `option` (relative to the root), or one in the user's state folder.

@@ -11,9 +11,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.core.plan import CheckKind, OutputKind, Scope, is_template
+from orchharness.core.plan import CheckKind, OutputKind, Scope, Workspace, is_template
 from orchharness.errors import OrchError
 from orchharness.run.directory import passed_over
+from orchharness.run.parts import host_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Agent, Command, Critic, Gate, Plan
@@ -34,6 +35,7 @@ class FrozenInputs:
             OSError: a file cannot be read, or the copy not written.
         """
         self._workspace = workspace
+        self._plan, self._root = plan, where.root
         self._skip = passed_over(workspace, where.home, target.parent)
         self._of: dict[str, tuple[str, ...]] = {}
         self._frozen: dict[str, Frozen] = {}
@@ -43,12 +45,12 @@ class FrozenInputs:
             return
         from orchharness.workspace.gate_inputs import freeze
 
-        self._plan, self._root = plan, where.root
         self._products = [o.path for t in plan.tasks.values() for o in t.outputs if o.kind is OutputKind.FILE]
         always = [plan.path, *plan.definitions, *where.plugins]
         for gate in judging.values():
             self._of[gate.id] = tuple(dict.fromkeys([*always, *self._files_of(gate)]))
-            self._watched[gate.id] = tuple(self._tests_of(gate))
+            if not is_in_worktree(plan, gate):
+                self._watched[gate.id] = tuple(self._tests_of(gate))
         wanted = dict.fromkeys(path for paths in self._of.values() for path in paths)
         frozen = freeze([Path(p) for p in wanted], target)
         self._frozen = frozen
@@ -98,7 +100,7 @@ class FrozenInputs:
         found: dict[str, list[str]] = {}
         for gate, paths in self._of.items():
             bad = [p for p in paths if p in wrong]
-            for watched in expected(gate, self._watched[gate]):
+            for watched in expected(gate, self._watched.get(gate, ())):
                 bad += tests_changed(self._workspace, watched["paths"], watched["seen"], skip=self._skip)
             if bad:
                 found[gate] = list(dict.fromkeys(bad))
@@ -161,12 +163,22 @@ class FrozenInputs:
     def _tests_of(self, gate: Gate) -> list[dict[str, Any]]:
         from orchharness.workspace.gate_inputs import watch_tests
 
-        found = []
-        for check in gate.checks:
-            paths = _test_paths(check.kind, check.options, check.command)
-            if paths is not None:
-                found.append({"paths": paths, "seen": watch_tests(self._workspace, paths, skip=self._skip)})
-        return found
+        return [
+            {"paths": paths, "seen": watch_tests(self._workspace, paths, skip=self._skip)}
+            for paths in tests_of(gate)
+        ]
+
+
+def is_in_worktree(plan: Plan, gate: Gate) -> bool:
+    """Whether the gate's checks run in a worktree: their tests are compared with those that it began with."""
+    host = host_of(plan, gate)
+    return host is not None and host.workspace is Workspace.WORKTREE
+
+
+def tests_of(gate: Gate) -> list[list[str]]:
+    """The paths of each of its checks that runs tests."""
+    found = (_test_paths(check.kind, check.options, check.command) for check in gate.checks)
+    return [paths for paths in found if paths is not None]
 
 
 def _test_paths(kind: CheckKind, options: Mapping[str, Any], command: Command | None) -> list[str] | None:

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness.core.acts import CriticRequest, SpawnRequest
 from orchharness.core.gating import CHECKS
-from orchharness.core.plan import CheckKind
+from orchharness.core.isolation import BRANCH
+from orchharness.core.plan import CheckKind, Workspace
 from orchharness.record import record
 from orchharness.run.act import ActRequest, write_request
+from orchharness.run.frozen import is_in_worktree, tests_of
 from orchharness.run.parts import (
     Parts,
     as_paths,
     asked_from_caller,
     env_name,
+    host_of,
     known_to,
     origin,
     word_of,
@@ -25,6 +28,7 @@ from orchharness.run.parts import (
     write_text,
 )
 from orchharness.run.pinned import expected_tests, live_digests
+from orchharness.run.worktrees import branch_of, tests_at_base
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator, StartJudgement
@@ -78,6 +82,10 @@ class Judgement:
         stored_request = asdict(asked) | {"env": stored, "plugins": list(self.plugins)}
         write_json(staged.folder / "critic-request.json", stored_request)
         frozen, watched = self.frozen.of(gate.id)
+        workspace, host = parts.workspace, host_of(parts.plan, gate) if checks else None
+        if host is not None and host.workspace is Workspace.WORKTREE:
+            workspace = parts.workspace_of(host)
+            watched = tests_at_base(parts, gate.id, tests_of(gate))
         act = ActRequest(
             act=start.act,
             key=key,
@@ -95,15 +103,15 @@ class Judgement:
                 env=staged.env,
             ),
             iteration=start.iteration,
-            workspace=str(parts.workspace),
-            run_folder=parts.skipped(parts.workspace),
+            workspace=str(workspace),
+            run_folder=parts.skipped(workspace),
             artifacts={name: [origin(e) for e in entries] for name, entries in artifacts.items()},
             staged={
                 path: entry["sha256"]
                 for name, paths in staged.paths.items()
                 for path, entry in zip(paths, artifacts[name], strict=True)
             },
-            live=live_digests(self.run, gate, parts.workspace, self._words(asked)) if checks else {},
+            live=live_digests(self.run, gate, parts, self._words(asked)) if checks else {},
             frozen=frozen,
             watched=expected_tests(self.run, gate, parts, watched),
             secret=secret,
@@ -133,6 +141,8 @@ class Judgement:
             "inputs": as_paths(names),
             "outputs": self._outputs(),
         }
+        if start.critic == CHECKS and is_in_worktree(parts.plan, gate):
+            env[BRANCH] = branch_of(parts.directory.run_id, gate.of[0])
         return _Staged(folder=folder, paths=paths, env=env, values=values)
 
     def _outputs(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from orchharness import private
 from orchharness.core import events as ev
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.past import Past, Started, item_of
+from orchharness.core.plan import Workspace
 from orchharness.core.resuming import Resumption, settle
 from orchharness.core.status import SUCCESS, Transition
 from orchharness.errors import OrchError
@@ -30,6 +31,7 @@ from orchharness.run.past import (
 )
 from orchharness.run.prepare import Preparer
 from orchharness.run.surroundings import Surroundings, header_of, text_of
+from orchharness.run.worktrees import HEADER, NOWHERE, Base, base_at, known_base, uncommitted
 from orchharness.workspace.store import Store
 
 if TYPE_CHECKING:
@@ -106,8 +108,10 @@ class Opening:
         mark_open(directory)
         places.link(where.root, where.home)
         workspace, warnings = self._workspace(directory)
-        prepare, frozen = self._session(directory, directory.root, workspace)
-        header = header_of(plan, where, workspace, [*plan.warnings, *warnings])
+        base = self._base({})
+        warnings += uncommitted(where.root, where.home, base)
+        prepare, frozen = self._session(directory, directory.root, workspace, base)
+        header = header_of(plan, where, workspace, [*plan.warnings, *warnings]) | _recorded(base)
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
@@ -160,7 +164,17 @@ class Opening:
                 break
             compared.redo |= bad
         rebuild(found, parts, source)
+        self._hand_on_branches(found, parts, source)
         return found
+
+    def _hand_on_branches(self, found: Resumption, parts: Parts, source: Parts) -> None:
+        """Commits of tasks that do not run again are on branches of this run, too."""
+        done = dict.fromkeys(e.task for e, _ in found.kept if isinstance(e, ev.TaskFinished))
+        tasks = [t for t in done if parts.plan.worker(t).workspace is Workspace.WORKTREE]
+        if tasks:
+            from orchharness.run.branches import hand_on
+
+            hand_on(parts.base, source.directory.run_id, parts.directory.run_id, tasks)
 
     def _adopted(self, found: Resumption) -> Iterator[Kept]:
         """The other run's acts as records of this one: they cost it nothing."""
@@ -199,7 +213,8 @@ class Opening:
         mark_open(directory)
         places.link(self.where.root, self.where.home)
         number = _free_session(directory, earlier.past.times + 1)
-        prepare, frozen = self._session(directory, directory.session(number), workspace)
+        base = self._base(earlier.header)
+        prepare, frozen = self._session(directory, directory.session(number), workspace, base)
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
@@ -213,7 +228,7 @@ class Opening:
             dropped=found.dropped,
             again=found.again,
             moved=found.moved,
-            header={**header, **copied, "session": number},
+            header={**header, **copied, **_recorded(base), "session": number},
         )
         return Opened(
             directory=directory,
@@ -251,8 +266,14 @@ class Opening:
         left_out = copy_workspace(Path(self.plan.copy), directory.workspace, skip=self.where.home)
         return directory.workspace, [w for w in left_out if not w.startswith(f"{places.LINK} ")]
 
+    def _base(self, header: Mapping[str, Any]) -> Base:
+        """Where worktrees begin: at the commit of the run's beginning, also when it is gone on with later."""
+        if not any(task.workspace is Workspace.WORKTREE for task in self.plan.tasks.values()):
+            return NOWHERE
+        return known_base(header) or base_at(self.where.root)
+
     def _session(
-        self, directory: RunDirectory, session: Path, workspace: Path
+        self, directory: RunDirectory, session: Path, workspace: Path, base: Base
     ) -> tuple[Preparer, FrozenInputs]:
         """Freeze the plan and what judges, in the session's folder."""
         from orchharness.run.resume import keep
@@ -261,9 +282,15 @@ class Opening:
         private.write(session / "plan.yaml", text_of(plan))
         frozen = FrozenInputs(plan, where, workspace, session / "definitions")
         keep(session, plan, frozen)
-        parts = Parts(plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home)
+        parts = Parts(
+            plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home, base=base
+        )
         store = Store(directory.store)
         return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
+
+
+def _recorded(base: Base) -> dict[str, Any]:
+    return {} if base.fault else {HEADER: base.to_record()}
 
 
 def _only_over(past: Past) -> Past:

@@ -8,12 +8,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from orchharness import private
-from orchharness.core.plan import Command, OutputKind, Scope, Task, is_template
+from orchharness.core.plan import Command, OutputKind, Scope, Task, Workspace, is_template
 from orchharness.record import record
 from orchharness.run.directory import passed_over
+from orchharness.run.worktrees import NOWHERE, Base, place_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Agent, Critic, Gate, Plan
@@ -61,6 +62,12 @@ def _of(scope: Scope) -> dict[str, Any]:
     return {"vars": dict(scope.vars), "plan_dir": scope.folder}
 
 
+def host_of(plan: Plan, gate: Gate) -> Task | None:
+    """The task with a workspace of its own in which the gate's checks run; None: they run in the shared one."""
+    owner = plan.tasks[gate.of[0]] if len(gate.of) == 1 else None
+    return owner if owner is not None and owner.workspace is not Workspace.SHARED else None
+
+
 def write_json(path: Path, value: Any) -> str:
     """Write a new file of the act."""
     return write_text(path, json.dumps(value, indent=1, default=dict))
@@ -76,13 +83,17 @@ def write_text(path: Path, text: str) -> str:
 
 @record
 class Parts:
-    """`root` is the project root, `workspace` where the plan's tasks work, `home` the folder of all runs."""
+    """`root` is the project root, `workspace` where the plan's tasks work, `home` the folder of all runs.
+
+    `base` is where worktrees begin.
+    """
 
     plan: Plan
     directory: RunDirectory
     root: Path
     workspace: Path
     home: Path
+    base: Base = NOWHERE
 
     def new_folder(self, act: str) -> Path:
         """The act's folder, made exclusively: an act is prepared once."""
@@ -92,16 +103,22 @@ class Parts:
 
     def workspace_of(self, task: Task) -> Path:
         """Where the task works."""
-        if not task.scratch:
-            return self.workspace
-        folder = self.directory.scratch(task.id)
-        private.folders(folder)
-        return folder
+        match task.workspace:
+            case Workspace.SHARED:
+                return self.workspace
+            case Workspace.SCRATCH:
+                folder = self.directory.scratch(task.id)
+                private.folders(folder)
+                return folder
+            case Workspace.WORKTREE:  # made by whoever works there
+                return place_of(self.directory, self.base, task.id)
+            case _ as never:
+                assert_never(never)
 
     def workspace_of_gate(self, gate: Gate) -> Path:
         """Where the gate's checks run."""
-        owner = self.plan.tasks[gate.of[0]] if len(gate.of) == 1 else None
-        return self.workspace_of(owner) if owner is not None else self.workspace
+        owner = host_of(self.plan, gate)
+        return self.workspace if owner is None else self.workspace_of(owner)
 
     def skipped(self, workspace: Path) -> str:
         """The folder that globs of the workspace pass over: runs that are kept inside it, this one and others."""

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.core.plan import OutputKind
+from orchharness.core.plan import OutputKind, Workspace
+from orchharness.run.frozen import is_in_worktree
+from orchharness.run.parts import host_of
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator
@@ -20,18 +22,23 @@ if TYPE_CHECKING:
     from orchharness.run.parts import Parts
 
 
-def live_digests(run: Orchestrator, gate: Gate, workspace: Path, words: Iterable[str]) -> dict[str, str]:
+def live_digests(run: Orchestrator, gate: Gate, parts: Parts, words: Iterable[str]) -> dict[str, str]:
     """Workspace path -> digest, for what the gate's members wrote and for what its checks name.
 
     Args:
         run: Where the records are.
         gate: The gate.
-        workspace: Where the plan's tasks work.
+        parts: Where the plan's tasks work.
         words: Words of the checks' commands, and recorded paths; those that are nobody's output are left out.
     """
-    wanted = {path for member in gate.of for path in _files_of(run.tasks[member])}
+    host, workspace = host_of(parts.plan, gate), parts.workspace_of_gate(gate)
+    last = _last_written(run) if host is None else _files_of(run.tasks[host.id])
+    wanted = (
+        {path for member in gate.of for path in _shared_files_of(run.tasks[member])}
+        if host is None
+        else set(last)
+    )
     wanted.update(_relative(word, workspace) for word in words)
-    last = _last_written(run)
     return {str(workspace / path): last[path] for path in sorted(wanted & last.keys())}
 
 
@@ -41,33 +48,39 @@ def expected_tests(
     """The watched test files, with those pinned that tasks outside the gate have put out since the run began."""
     if not watched:
         return ()
-    released = _last_written(run, besides=frozenset(gate.of))
+    isolated = is_in_worktree(parts.plan, gate)  # then others' work comes in as it is merged there
+    released = _last_written(run, besides=frozenset(gate.of), everywhere=isolated)
+    workspace = parts.workspace_of_gate(gate) if isolated else parts.workspace
     if not released:
         return watched
     from orchharness.workspace.gate_inputs import watch_tests
 
-    skip = parts.skipped(parts.workspace)
+    skip = parts.skipped(workspace)
     pinned = []
     for tests in watched:
-        now = watch_tests(parts.workspace, tests["paths"], skip=skip)
+        now = watch_tests(workspace, tests["paths"], skip=skip)
         made = {path: digest for path, digest in now.items() if released.get(path) == digest}
         pinned.append({**tests, "seen": {**tests["seen"], **made}})
     return tuple(pinned)
 
 
-def _last_written(run: Orchestrator, besides: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Path -> the digest that the last act which declares it left there."""
+def _last_written(
+    run: Orchestrator, besides: frozenset[str] = frozenset(), *, everywhere: bool = False
+) -> dict[str, str]:
+    """Path -> the digest that the last act which declares it left there; `everywhere`: or in its own workspace."""
     done = [t for t in run.tasks.values() if t.outputs and t.id not in besides]
     found: dict[str, str] = {}
     for record in sorted(done, key=lambda t: t.ended or 0.0):
-        found |= _files_of(record)
+        found |= _files_of(record) if everywhere else _shared_files_of(record)
     return found
 
 
+def _shared_files_of(record: TaskRecord) -> dict[str, str]:
+    return _files_of(record) if record.task.workspace is Workspace.SHARED else {}
+
+
 def _files_of(record: TaskRecord) -> dict[str, str]:
-    """The files of the shared workspace that the task put out. What only had to exist is nobody's work."""
-    if record.task.scratch:
-        return {}
+    """The files of its workspace that the task put out. What only had to exist is nobody's work."""
     names = [o.name for o in record.task.outputs if o.kind is OutputKind.FILE and o.must != "exist"]
     return {_plain(e["path"]): e["sha256"] for name in names for e in record.outputs.get(name, ())}
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness import private
 from orchharness.core.acts import SpawnRequest
-from orchharness.core.plan import gate_of, is_template
+from orchharness.core.gating import CHECKS
+from orchharness.core.isolation import BRANCH
+from orchharness.core.plan import Workspace, gate_of, is_template
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.run.act import ActRequest, read_request, write_request
@@ -23,12 +25,14 @@ from orchharness.run.parts import (
     as_paths,
     asked_from_caller,
     env_name,
+    host_of,
     known_to,
     origin,
     word_of,
     write_json,
     write_text,
 )
+from orchharness.run.worktrees import branch_of, make_ready
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator, StartJudgement, StartTask
@@ -57,6 +61,7 @@ class Preparer:
         task, known = parts.plan.worker(start.task), run.worker(start.task)
         mends = parts.plan.gates[gate_of(task.id)] if task.id not in parts.plan.tasks else None
         folder = parts.new_folder(start.act)
+        self._make_ready(run, task)
         workspace = parts.workspace_of(task)
         outputs = parts.output_paths(task, workspace)
         inputs = run.inputs_of(task) if task.inputs else {}
@@ -74,6 +79,8 @@ class Preparer:
         env |= {env_name("ORCH_INPUT_", n): "\n".join(p) for n, p in staged.items()}
         if mends is not None:
             env["ORCH_GATE"] = mends.id
+        if task.workspace is Workspace.WORKTREE:
+            env[BRANCH] = branch_of(parts.directory.run_id, task.id)
         if told is not None:
             env["ORCH_FINDINGS"] = write_json(folder / "findings.json", told)
         prompt = self._prompt(task, told, values) if task.ask is None else known.answer or ""
@@ -129,10 +136,22 @@ class Preparer:
         """
         from orchharness.run.judgement import Judgement
 
+        self._make_gate_ready(run, start)
         made = Judgement(
             parts=self.parts, store=self.store, frozen=self.frozen, plugins=self.plugins, run=run, start=start
         )
         return made.request(key)
+
+    def _make_ready(self, run: Orchestrator, task: Task) -> None:
+        """Make the task's worktree where there is none."""
+        if task.workspace is Workspace.WORKTREE:
+            make_ready(self.parts, task, self.store, run.tasks[task.id].outputs)
+
+    def _make_gate_ready(self, run: Orchestrator, start: StartJudgement) -> None:
+        """Make the worktree in which the gate's checks run where there is none."""
+        host = host_of(self.parts.plan, self.parts.plan.gates[start.gate]) if start.critic == CHECKS else None
+        if host is not None:
+            self._make_ready(run, host)
 
     def _declared(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], ...]:
         if not task.outputs:
@@ -197,7 +216,12 @@ class Preparer:
         try:
             request = replace(read_request(folder), folder=str(folder))
             if request.key == key:
-                return request if request.role == "critic" else self._trusted(run, request)
+                if request.role == "task":
+                    return self._trusted(run, request)
+                host = host_of(self.parts.plan, self.parts.plan.gates[request.item])
+                if host is not None:
+                    self._make_ready(run, host)
+                return request
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # cut off by a crash, or spoilt
         if any((folder / name).exists() for name in ("pid", "handle.json")):
@@ -212,6 +236,7 @@ class Preparer:
         gate = self.parts.plan.gates.get(request.item)
         mender = gate.mender if gate is not None else None
         task = mender or self.parts.plan.tasks[request.item]
+        self._make_ready(run, task)
         workspace = self.parts.workspace_of(task)
         plain = {i.name: request.inputs.get(i.name, []) for i in task.inputs if i.files is not None}
         return replace(

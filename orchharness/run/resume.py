@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +23,11 @@ from orchharness.core.definition import QUESTION, changes, definition_of
 from orchharness.core.events import DecisionTaken, JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
 from orchharness.core.past import item_of
-from orchharness.core.plan import OutputKind
+from orchharness.core.plan import OutputKind, Workspace
 from orchharness.core.resuming import Resumption
 from orchharness.core.terms import terms_of
 from orchharness.errors import OrchError
+from orchharness.run.worktrees import branch_of, digest_at_base, is_away, put_back
 from orchharness.workspace.files import read_digest
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Comparison:
 
         void: dict[str, str] = {}
         for gate, watched in self._tests.items():
-            if gate not in found.run.gates or gate in self.redo:
+            if gate not in found.run.gates or gate in self.redo or self._is_in_worktree(gate):
                 continue
             skip = Path(self._parts.skipped(self._parts.workspace))
             pinned = expected_tests(found.run, found.run.gates[gate].gate, self._parts, watched)
@@ -142,6 +143,11 @@ class Comparison:
             void |= {e.act: why for e in acts if e.gate == gate and e.critic == CHECKS}
         return void
 
+    def _is_in_worktree(self, gate: str) -> bool:
+        from orchharness.run.frozen import is_in_worktree
+
+        return is_in_worktree(self._parts.plan, self._parts.plan.gates[gate])
+
     def _is_later_work(self, path: str) -> bool:
         relative = os.path.relpath(path, self._parts.workspace) if path.startswith("/") else path
         plan = self._parts.plan
@@ -151,7 +157,8 @@ class Comparison:
     def _wrong_bytes(self, found: Resumption) -> Iterator[tuple[str, str]]:
         place = {e.act: n for n, e in enumerate(self._earlier.past.acts) if isinstance(e, TaskStarted)}
         last: dict[Path, tuple[str, Mapping[str, Any]]] = {}
-        ends = [e for e, _ in found.kept if isinstance(e, TaskFinished) and e.outputs]
+        over = [e for e, _ in found.kept if isinstance(e, TaskFinished)]
+        ends = [e for e in over if e.outputs]
         for end in ends:
             for entry in _entries(end):
                 where = self._live(end.task, entry)
@@ -172,6 +179,27 @@ class Comparison:
             )
             yield act, f"{entry['path']} {who}"
         yield from self._other_inputs(found, place)
+        yield from self._lost_branches(over)
+
+    def _lost_branches(self, ends: Sequence[TaskFinished]) -> Iterator[tuple[str, str]]:
+        """Tasks whose worktree is made again, and whose branch, which may hold commits of theirs, is gone."""
+        plan, source = self._parts.plan, self._source
+        away = [e for e in ends if e.task in plan.tasks and self._is_away(plan.tasks[e.task])]
+        if not away:
+            return
+        from orchharness.run.branches import branches_of
+
+        there = branches_of(self._parts.base, source.directory.run_id)
+        for end in away:
+            branch = branch_of(source.directory.run_id, end.task)
+            if branch not in there:
+                yield end.act, f"its branch {branch!r} is gone"
+
+    def _is_away(self, task: Task) -> bool:
+        return task.workspace is Workspace.WORKTREE and is_away(self._parts, task)
+
+    def _input_digest(self, task: Task, where: Path, path: str) -> str:
+        return digest_at_base(self._parts.base, path) if self._is_away(task) else self._digest(where)
 
     def _other_inputs(self, found: Resumption, place: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         """Plain files that a task read, and that hold other bytes by now."""
@@ -180,8 +208,9 @@ class Comparison:
                 for entry in entries:
                     if "item" in entry or "sha256" not in entry or not isinstance(end, TaskFinished):
                         continue
-                    where = self._parts.workspace_of(self._parts.plan.worker(end.task)) / entry["path"]
-                    if self._digest(where) == entry["sha256"]:
+                    task = self._parts.plan.worker(end.task)
+                    where = self._parts.workspace_of(task) / entry["path"]
+                    if self._input_digest(task, where, entry["path"]) == entry["sha256"]:
                         continue
                     if not self._writer_since(where, end.act, place, found):
                         yield end.act, f"input file {entry['path']} changed"
@@ -199,7 +228,7 @@ class Comparison:
             task = _worker(self._parts.plan, event.task) if isinstance(event, TaskStarted) else None
             if task is None or not isinstance(event, TaskStarted):
                 continue
-            if task.scratch or not self._covers(task, where):
+            if task.workspace is Workspace.SCRATCH or not self._covers(task, where):
                 continue
             mended = event.task not in self._parts.plan.tasks
             if event.act not in kept and (mended or event.task == item_of(own)):
@@ -215,7 +244,7 @@ class Comparison:
     def _live(self, task_id: str, entry: Mapping[str, Any]) -> Path | None:
         """Where the artifact still should be; None for what an agent said, and what is made again from the store."""
         path, task = entry["path"], self._parts.plan.worker(task_id)
-        rebuilt = self._source is not self._parts
+        rebuilt = self._source is not self._parts or self._is_away(task)
         if path.startswith(_SAID) or (rebuilt and is_rebuilt(self._parts.plan, task, path)):
             return None
         return live_path(self._parts, task, path)
@@ -243,7 +272,7 @@ class Comparison:
 
 def is_rebuilt(plan: Plan, task: Task, path: str) -> bool:
     """Whether a new run finds the artifact only in the store: its place belongs to the run."""
-    return path.startswith(_RUN) or plan.copy is not None or task.scratch
+    return path.startswith(_RUN) or plan.copy is not None or task.workspace is not Workspace.SHARED
 
 
 def live_path(parts: Parts, task: Task, path: str) -> Path:
@@ -268,17 +297,15 @@ def rebuild(found: Resumption, parts: Parts, source: Parts) -> None:
         for entry in _entries(end):
             new.put(old.path(entry["sha256"]))
             task = parts.plan.worker(end.task)
-            if not entry["path"].startswith(_SAID) and is_rebuilt(parts.plan, task, entry["path"]):
+            if _is_put_back(task, entry["path"]) and is_rebuilt(parts.plan, task, entry["path"]):
                 last[live_path(parts, task, entry["path"])] = entry["sha256"]
     for where, sha256 in last.items():
-        _put_back(where, new.read(sha256))
+        put_back(where, new.read(sha256))
 
 
-def _put_back(where: Path, data: bytes) -> None:
-    where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not where.exists():
-        where.unlink(missing_ok=True)  # a link that leads nowhere
-    private.write(where, data)  # a file that is there keeps its mode
+def _is_put_back(task: Task, path: str) -> bool:
+    """Whether the artifact is put to its place at once: a worktree is made, and filled, when it is needed."""
+    return not path.startswith(_SAID) and (path.startswith(_RUN) or task.workspace is not Workspace.WORKTREE)
 
 
 def _entries(end: TaskFinished) -> Iterator[Mapping[str, Any]]:

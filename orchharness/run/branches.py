@@ -1,0 +1,77 @@
+"""The branches of a run's worktrees: what of them is there, handed on to a new run, or removed with their run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchharness.errors import OrchError
+from orchharness.report.text import plural
+from orchharness.run.directory import RunDirectory
+from orchharness.run.worktrees import PREFIX, Base, branch_of, known_base
+from orchharness.workspace.git import alone, git, worktrees_of
+
+_HEADS = "refs/heads/"
+
+
+def branches_of(base: Base, run_id: str) -> set[str]:
+    """The branches of the run that are there; none where there is no repository.
+
+    Raises:
+        OrchError: git fails.
+    """
+    if base.fault:
+        return set()
+    listed = git(base.common, "for-each-ref", "--format=%(refname)", f"{_HEADS}{PREFIX}/{run_id}/")
+    return {name.removeprefix(_HEADS) for name in listed.split("\n") if name}
+
+
+def hand_on(base: Base, old: str, new: str, tasks: Iterable[str]) -> None:
+    """Give the run `new` branches for these tasks, which stand where those of the run `old` do.
+
+    Raises:
+        OrchError: git fails.
+    """
+    with alone(base.common):
+        for task in tasks:
+            git(base.common, "branch", "--no-track", branch_of(new, task), branch_of(old, task))
+
+
+def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list[str]:
+    """Take the run's worktrees out of their repository, and those of its branches that hold nothing of their own.
+
+    Args:
+        directory: The run.
+        header: That of its last session.
+
+    Returns:
+        A message for each branch that is kept, because its commits are nowhere else.
+
+    Raises:
+        OrchError: git fails.
+    """
+    base = known_base(header)
+    if base is None or not Path(base.common).is_dir():
+        return []
+    inside = os.path.realpath(directory.root) + os.sep
+    with alone(base.common):
+        for path in worktrees_of(base.common):
+            if path.startswith(inside):
+                git(base.common, "worktree", "remove", "--force", "--force", path)
+        told = [_dropped(base, branch) for branch in sorted(branches_of(base, directory.run_id))]
+    return [message for message in told if message]
+
+
+def _dropped(base: Base, branch: str) -> str:
+    """Delete the branch; or why it is kept."""
+    others = (f"--exclude={branch}", "--branches", "--remotes", "--tags")
+    own = int(git(base.common, "rev-list", "--count", f"{_HEADS}{branch}", "--not", base.commit, *others))
+    if own:
+        return f"branch {branch!r} is kept: {plural(own, 'commit')} of it {'is' if own == 1 else 'are'} nowhere else"
+    try:
+        git(base.common, "branch", "--quiet", "-D", branch)
+    except OrchError as error:  # somebody works on it
+        return f"branch {branch!r} is kept: {error}"
+    return ""
