@@ -11,7 +11,7 @@ from orchharness.errors import OrchError
 from orchharness.report.text import plural
 from orchharness.run.directory import RunDirectory
 from orchharness.run.worktrees import PREFIX, Base, branch_of, known_base
-from orchharness.workspace.git import alone, git, worktrees_of
+from orchharness.workspace.git import alone, in_repository, worktrees_of
 
 _HEADS = "refs/heads/"
 
@@ -24,7 +24,7 @@ def branches_of(base: Base, run_id: str) -> set[str]:
     """
     if base.fault:
         return set()
-    listed = git(base.common, "for-each-ref", "--format=%(refname)", f"{_HEADS}{PREFIX}/{run_id}/")
+    listed = in_repository(base.common, "for-each-ref", "--format=%(refname)", f"{_HEADS}{PREFIX}/{run_id}/")
     return {name.removeprefix(_HEADS) for name in listed.split("\n") if name}
 
 
@@ -36,7 +36,7 @@ def hand_on(base: Base, old: str, new: str, tasks: Iterable[str]) -> None:
     """
     with alone(base.common):
         for task in tasks:
-            git(base.common, "branch", "--no-track", branch_of(new, task), branch_of(old, task))
+            in_repository(base.common, "branch", "--no-track", branch_of(new, task), branch_of(old, task))
 
 
 def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list[str]:
@@ -59,7 +59,7 @@ def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list
     with alone(base.common):
         for path in worktrees_of(base.common):
             if path.startswith(inside):
-                git(base.common, "worktree", "remove", "--force", "--force", path)
+                in_repository(base.common, "worktree", "remove", "--force", "--force", path)
         told = [_dropped(base, branch) for branch in sorted(branches_of(base, directory.run_id))]
     return [message for message in told if message]
 
@@ -67,11 +67,13 @@ def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list
 def _dropped(base: Base, branch: str) -> str:
     """Delete the branch; or why it is kept."""
     others = (f"--exclude={branch}", "--branches", "--remotes", "--tags")
-    own = int(git(base.common, "rev-list", "--count", f"{_HEADS}{branch}", "--not", base.commit, *others))
+    own = int(
+        in_repository(base.common, "rev-list", "--count", f"{_HEADS}{branch}", "--not", base.commit, *others)
+    )
     if own:
         return f"branch {branch!r} is kept: {plural(own, 'commit')} of it {'is' if own == 1 else 'are'} nowhere else"
     try:
-        git(base.common, "branch", "--quiet", "-D", branch)
+        in_repository(base.common, "branch", "--quiet", "-D", branch)
     except OrchError as error:  # somebody works on it
         return f"branch {branch!r} is kept: {error}"
     return ""

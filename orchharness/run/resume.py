@@ -199,7 +199,7 @@ class Comparison:
         return task.workspace is Workspace.WORKTREE and is_away(self._parts, task)
 
     def _input_digest(self, task: Task, where: Path, path: str) -> str:
-        return digest_at_base(self._parts.base, path) if self._is_away(task) else self._digest(where)
+        return digest_at_base(self._parts, path) if self._is_away(task) else self._digest(where)
 
     def _other_inputs(self, found: Resumption, place: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         """Plain files that a task read, and that hold other bytes by now."""

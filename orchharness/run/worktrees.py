@@ -22,7 +22,7 @@ from orchharness import private
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.run.directory import LINK, RunDirectory
-from orchharness.workspace.git import alone, git, git_bytes, has_branch, is_whole, worktrees_of
+from orchharness.workspace.git import alone, git, git_bytes, has_branch, in_repository, is_whole, worktrees_of
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Task
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 HEADER = "worktrees"  # where the base stands in the journal's header
 PREFIX = "orchharness"  # of all branches that are made here
 _SHOWN = 5
-_ODD = re.compile(r"[^A-Za-z0-9_.-]|\.(?=\.|$)|\.(?=lock$)")
+_ODD = re.compile(
+    r"[^A-Za-z0-9_.+-]|\.(?=\.|$|lock$)"
+)  # what the name of a branch cannot have, and rarer things
 
 
 @record
@@ -105,9 +107,10 @@ def uncommitted(root: Path, home: Path, base: Base) -> list[str]:
 
 
 def branch_of(run_id: str, task_id: str) -> str:
-    """The branch of a task's worktree: `orchharness/RUN/TASK`; of `ID[a]`, a copy that a matrix makes, `…/ID/a`."""
+    """The branch of a task's worktree: `orchharness/RUN/TASK`; of `ID[a]`, a copy that a matrix makes, `…/ID+a`."""
     base, bracket, suffix = task_id.partition("[")
-    return "/".join([PREFIX, run_id, base, *([_ODD.sub("_", suffix.removesuffix("]"))] if bracket else [])])
+    copy = f"+{_ODD.sub('_', suffix.removesuffix(']'))}" if bracket else ""
+    return f"{PREFIX}/{run_id}/{base}{copy}"
 
 
 def place_of(directory: RunDirectory, base: Base, task_id: str) -> Path:
@@ -161,9 +164,11 @@ def _add(parts: Parts, folder: Path, branch: str) -> None:
         shutil.rmtree(folder)
     _forget_missing(base.common, parts.home)
     if has_branch(base.common, branch):
-        git(base.common, "worktree", "add", "--quiet", str(folder), branch)
+        in_repository(base.common, "worktree", "add", "--quiet", str(folder), branch)
     else:
-        git(base.common, "worktree", "add", "--quiet", "--no-track", "-b", branch, str(folder), base.commit)
+        in_repository(
+            base.common, "worktree", "add", "--quiet", "--no-track", "-b", branch, str(folder), base.commit
+        )
 
 
 def _forget_missing(common: str, home: Path) -> None:
@@ -172,7 +177,7 @@ def _forget_missing(common: str, home: Path) -> None:
     for path in worktrees_of(common):
         if path.startswith(inside) and not os.path.lexists(path):
             with suppress(OrchError):  # a leftover must not keep a new one from being made
-                git(common, "worktree", "remove", "--force", "--force", path)
+                in_repository(common, "worktree", "remove", "--force", "--force", path)
 
 
 def put_back(where: Path, data: bytes, *, within: Path | None = None) -> None:
@@ -196,13 +201,14 @@ def put_back(where: Path, data: bytes, *, within: Path | None = None) -> None:
 # ---- what stands in the base ---------------------------------------------------------------------
 
 
-def digest_at_base(base: Base, path: str) -> str:
+def digest_at_base(parts: Parts, path: str) -> str:
     """The SHA-256 of the file as it is in a new worktree; empty when there is none."""
+    base, name = parts.base, os.path.normpath(path)
     if base.fault:
         return ""
     try:
         found = git_bytes(
-            base.common, "cat-file", "--filters", f"{base.commit}:{base.prefix}{os.path.normpath(path)}"
+            "-C", str(parts.root), "cat-file", "--filters", f"{base.commit}:{base.prefix}{name}"
         )
     except OrchError:
         return ""
@@ -234,10 +240,12 @@ def tests_at_base(parts: Parts, gate: str, tests: Sequence[Sequence[str]]) -> tu
     with alone(parts.base.common):
         _forget_missing(parts.base.common, parts.home)
         if folder.exists():
-            git(parts.base.common, "worktree", "remove", "--force", "--force", str(folder))
-        git(parts.base.common, "worktree", "add", "--quiet", "--detach", str(folder), parts.base.commit)
+            in_repository(parts.base.common, "worktree", "remove", "--force", "--force", str(folder))
+        in_repository(
+            parts.base.common, "worktree", "add", "--quiet", "--detach", str(folder), parts.base.commit
+        )
         seen = [watch_tests(folder / parts.base.prefix, paths) for paths in tests]
-        git(parts.base.common, "worktree", "remove", "--force", "--force", str(folder))
+        in_repository(parts.base.common, "worktree", "remove", "--force", "--force", str(folder))
     told = [{"paths": list(paths), "seen": found} for paths, found in zip(tests, seen, strict=True)]
     private.write(kept, json.dumps(told))
     return tuple(told)

@@ -26,11 +26,20 @@ def git(folder: str | Path, *words: str) -> str:
     Raises:
         OrchError: git is not installed, fails, or does not end in time.
     """
-    return os.fsdecode(git_bytes(folder, *words))
+    return os.fsdecode(git_bytes("-C", os.fspath(folder), *words))
 
 
-def git_bytes(folder: str | Path, *words: str) -> bytes:
-    """As `git`, the bytes as they are.
+def in_repository(common: str | Path, *words: str) -> str:
+    """As `git`, for the repository with that common folder, wherever its working folders are.
+
+    Raises:
+        OrchError: git is not installed, fails, or does not end in time.
+    """
+    return os.fsdecode(git_bytes("--git-dir", os.fspath(common), *words))
+
+
+def git_bytes(where: str, place: str, *words: str) -> bytes:
+    """What git prints, as bytes; `where` is the option that takes the place.
 
     Raises:
         OrchError: git is not installed, fails, or does not end in time.
@@ -43,7 +52,7 @@ def git_bytes(folder: str | Path, *words: str) -> bytes:
     called = f"git {words[0]}"
     try:
         done = subprocess.run(  # noqa: S603 - words of our own, no shell
-            ["git", *settings, "-C", os.fspath(folder), *words],  # noqa: S607 - the user's git
+            ["git", where, place, *settings, *words],  # noqa: S607 - the user's git
             env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -115,7 +124,8 @@ def has_branch(common: str | Path, branch: str) -> bool:
     Raises:
         OrchError: git fails.
     """
-    return bool(git(common, "for-each-ref", "--format=x", f"refs/heads/{branch}").strip())
+    name = f"refs/heads/{branch}"
+    return name in in_repository(common, "for-each-ref", "--format=%(refname)", name).split()
 
 
 def worktrees_of(common: str | Path) -> list[str]:
@@ -124,7 +134,7 @@ def worktrees_of(common: str | Path) -> list[str]:
     Raises:
         OrchError: git fails.
     """
-    listed = git(common, "worktree", "list", "--porcelain").splitlines()
+    listed = in_repository(common, "worktree", "list", "--porcelain").splitlines()
     return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
 
 

@@ -76,7 +76,7 @@ def test_C10_isolation_that_there_is_not_is_refused(play):
     played = play.run()
 
     assert played.outcomes == {"error": 1}
-    assert "workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'" in played.text
+    assert "workspace: a worktree needs a git repository, and there is none at" in played.text
     assert not played.starts()
 
 

@@ -198,16 +198,15 @@ tasks:
             "5:15: unknown key 'requires' in a task: write 'needs'",
         ],
     ),
-    "words of the language that come later": (
+    "include in the plan": (
         """\
 orchharness: 1
 include: [x]
 tasks:
-  a: {run: x, workspace: worktree}
+  a: {run: x}
 """,
         [
             "2:1: unknown key 'include' in the plan: write it on a track or phase: {include: fragment.yaml, with: {NAME: value}}",
-            "4:26: workspace: 'worktree' is not supported yet: write one of 'shared', 'scratch'",
         ],
     ),
     "a task that does nothing": (
@@ -1060,7 +1059,7 @@ tasks: {a: {run: x, needs: {b: c}, tags: {x: y}, inputs: [x], outputs: x, writes
             "12:97: mode: expected one of 'foreground', 'background', found a list",
             "12:109: shell: expected true or false, found the text 'maybe'",
             "12:122: gate: a gate: expected a mapping, found a list: write {critics: [x]}",
-            "12:138: workspace: 'true' is not one of 'shared', 'scratch'",
+            "12:138: workspace: 'true' is not one of 'shared', 'scratch', 'worktree'",
         ],
     ),
 }
