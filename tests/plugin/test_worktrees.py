@@ -124,11 +124,12 @@ def test_a_later_task_merges_the_branches_and_what_it_reads_are_copies(project):
 
 
 def test_workers_work_in_worktrees_too(project):
-    plan(project, MERGED)
+    plan(project, TWO)
     result = session(project, "-n2")
 
-    result.assert_outcomes(passed=3)
-    assert (worktree(project, "merge") / "both.md").read_text() == "as it was\none1\ntwo1\n"
+    result.assert_outcomes(passed=2)
+    assert (worktree(project, "one") / "notes.md").read_text() == "as it was\none1\n"
+    assert (project.path / "notes.md").read_text() == "as it was\n"
 
 
 def test_the_copies_of_a_matrix_have_worktrees_and_branches_of_their_own(project):
@@ -286,9 +287,8 @@ def test_a_resumed_run_begins_at_the_commit_at_which_the_run_began(project):
 
 
 def test_a_worktree_that_is_gone_is_made_again_on_its_branch_with_its_outputs(project):
-    text = TWO.replace("two, notes.md, two]", "two, notes.md, two], env: {A: a}, needs: [one]")
     gate = "gate: {checks: [{file: {path: notes.md, contains: one1}}]}"
-    plan(project, text.replace("notes.md, one], ", f"notes.md, one], {gate}, "))
+    plan(project, TWO.replace("notes.md, one], ", f"notes.md, one], {gate}, "))
     run(project).assert_outcomes(passed=3)
     shutil.rmtree(worktree(project, "one"))
     spawns()

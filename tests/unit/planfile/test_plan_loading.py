@@ -22,6 +22,7 @@ from orchharness.core.plan import (
     Refine,
     Source,
     TriggerRule,
+    Workspace,
 )
 from orchharness.planfile import read_plan
 
@@ -568,6 +569,83 @@ phases:
 """)
 
     assert len(plan.tasks) == 7
+
+
+def test_a_worktree_needs_a_repository_at_the_root_or_above(problems, read, project):
+    text = "orchharness: 1\ntasks:\n  a: {run: x, workspace: worktree}\n"
+    without = problems(text)
+    (project / ".git").write_text("gitdir: elsewhere\n")
+    plan = read(text, root=project / "src")
+
+    assert without == [
+        "3:26: workspace: a worktree needs a git repository, and there is none at '<root>' or above: "
+        "run the plan in one, or write 'scratch'"
+    ]
+    assert plan.tasks["a"].workspace is Workspace.WORKTREE
+
+
+def test_there_is_no_mender_in_a_worktree_yet(problems, project):
+    (project / ".git").mkdir()
+    task = "{run: x, workspace: worktree, outputs: {o: f}, gate: {checks: [{run: x}], refine: {run: x}}}"
+
+    assert problems(f"orchharness: 1\ntasks: {{a: {task}}}\n") == [
+        "2:94: refine: a mender of task 'a', which has a workspace of its own, is not supported yet: "
+        "leave 'workspace: worktree' out"
+    ]
+
+
+def test_a_plan_that_works_in_a_copy_has_no_worktrees(problems, project):
+    (project / ".git").mkdir()
+
+    assert problems("""\
+orchharness: 1
+workspace: {copy: src}
+tasks:
+  a: {run: x, workspace: worktree}
+""") == [
+        "4:26: workspace: a worktree is one of the project's repository, but this plan works in a copy of a folder: "
+        "leave it out here, or the plan's 'workspace: {copy: …}'"
+    ]
+
+
+def test_who_works_in_a_worktree_writes_and_reads_nothing_of_the_others(read, problems, project):
+    (project / ".git").mkdir()
+    (project / "f").write_text("")
+    plan = read("""\
+orchharness: 1
+tasks:
+  a: {run: x, outputs: {o: f}, workspace: worktree}
+  b: {run: x, outputs: {o: f}, workspace: worktree}
+  c: {run: x, outputs: {o: f}}
+  d: {run: x, inputs: {i: {path: f}}, workspace: worktree}
+""")
+
+    assert len(plan.tasks) == 4
+    assert problems(
+        "orchharness: 1\ntasks:\n  d: {run: x, inputs: {i: {path: g}}, workspace: worktree}\n"
+    ) == ["3:27: input 'i': 'g' matches nothing in the workspace, and no task writes it"]
+
+
+def test_what_a_worktree_task_puts_out_is_judged_there_and_is_no_input_of_its_gate(read, problems, project):
+    (project / ".git").mkdir()
+    (project / "f.py").write_text("")
+    plan = read("""\
+orchharness: 1
+tasks:
+  a: {run: x, outputs: {o: f.py}, workspace: worktree, gate: {checks: [{run: [python, f.py]}]}}
+  b: {run: x, gate: {checks: [{run: [python, f.py]}]}}
+""")
+
+    assert plan.gates["G-a"].checks[0].inputs == ()
+    assert plan.gates["G-b"].checks[0].inputs == (str(project / "f.py"),)
+    assert problems("""\
+orchharness: 1
+tasks:
+  a: {run: x, writes: [f.py], workspace: worktree, gate: {checks: [{run: [python, f.py]}]}}
+""") == [
+        "3:52: task 'a' may write 'f.py', which a check of its gate 'G-a' uses: take the file out of its 'writes', "
+        "or keep what judges outside of what it may write"
+    ]
 
 
 def test_an_input_file_that_an_earlier_task_may_write_needs_no_edge_by_name(read):

@@ -1,0 +1,108 @@
+"""Worktrees beside an orchestrator that is killed, and `orchharness clean` of runs that have some."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from cli_sessions import Sessions
+
+PLAN = """
+tasks:
+  slow: {workspace: worktree, run: [sh, agent.sh], outputs: {f: f.md}}
+"""
+SLOW = "touch $HOME/slow.started; echo begun > f.md; until [ -e $HOME/slow.go ]; do sleep 0.02; done; echo done >> f.md\n"
+ENDS = """
+tasks:
+  plain: {workspace: worktree, run: [sh, -c, "echo p > f.md"], outputs: {f: f.md}}
+  merged: {workspace: worktree, run: [sh, -c, "echo m > f.md; git add f.md; git commit -qm merged"], outputs: {f: f.md}}
+  own: {workspace: worktree, run: [sh, -c, "echo o > f.md; git add f.md; git commit -qm own"], outputs: {f: f.md}}
+"""
+
+
+@pytest.fixture
+def sessions(play, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sessions]:
+    monkeypatch.setenv("HOME", str(play.root))
+    play.file(".gitconfig", "[user]\nname = n\nemail = e@example.org\n[init]\ndefaultBranch = main\n")
+    play.file("agent.sh", SLOW)
+    made = Sessions(play.root)
+    git(play, "init", "-q")
+    git(play, "add", "agent.sh")
+    git(play, "commit", "-qm", "first")
+    yield made
+    made.close()
+
+
+def git(play, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=play.root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_an_agent_goes_on_in_its_worktree_when_its_orchestrator_is_killed(play, sessions):
+    play.plan(PLAN)
+    first = sessions.start()
+    sessions.until("slow")
+    sessions.kill(first)
+    play.file("slow.go", "")
+    played = play.run("play.plan.yaml", "--orch-resume")
+
+    assert " 1 passed in " in played
+    (folder,) = play.root.glob(".orchharness/*/latest/worktrees/slow")
+    assert (folder / "f.md").read_text() == "begun\ndone\n"
+    assert git(play, "worktree", "list").count("\n") == 1
+
+
+def test_a_task_that_was_lost_begins_again_in_the_same_worktree(play, sessions):
+    play.plan(PLAN)
+    first = sessions.start()
+    sessions.until("slow")
+    sessions.kill(first)
+    sessions.call("cancel")
+    (folder,) = play.root.glob(".orchharness/*/latest/worktrees/slow")
+    (folder / "kept.md").write_text("of the first attempt")
+    play.file("slow.go", "")
+    played = play.run("play.plan.yaml", "--orch-resume")
+
+    assert " 1 passed in " in played
+    assert (folder / "kept.md").read_text() == "of the first attempt"
+
+
+def test_clean_takes_worktrees_away_and_keeps_only_branches_with_commits_of_their_own(play, sessions):
+    play.plan(ENDS)
+    played = play.run()
+    (latest,) = play.root.glob(".orchharness/*/latest")
+    run = latest.resolve()
+    git(play, "merge", "-q", f"orchharness/{run.name}/merged")
+    cleaned = sessions.call("clean", "--keep", "0")
+
+    assert " 3 passed in " in played
+    assert cleaned.returncode == 0, cleaned.stderr
+    kept = f"branch 'orchharness/{run.name}/own' is kept: 1 commit of it is nowhere else"
+    assert kept in " ".join(cleaned.stdout.split())
+    assert not run.exists()
+    assert git(play, "worktree", "list").count("\n") == 0
+    assert git(play, "branch", "--format=%(refname:short)").split() == ["main", f"orchharness/{run.name}/own"]
+
+
+def test_clean_says_what_git_says_and_keeps_the_run(play, sessions, monkeypatch):
+    play.plan(ENDS)
+    play.run()
+    (latest,) = play.root.glob(".orchharness/*/latest")
+    run = latest.resolve()
+    monkeypatch.setenv("PATH", str(play.root))
+    cleaned = sessions.call("clean", "--keep", "0")
+
+    assert cleaned.returncode == 1
+    assert "failed  git is not installed: there is no program 'git' on the PATH" in cleaned.stdout
+    assert (run / "worktrees/own/f.md").exists()
+
+
+def test_clean_removes_runs_whose_repository_is_gone(play, sessions):
+    play.plan(ENDS)
+    play.run()
+    (play.root / ".git").rename(play.root / "away")
+    cleaned = sessions.call("clean", "--keep", "0")
+
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert "1 run removed" in cleaned.stdout
