@@ -32,13 +32,11 @@ def live_digests(run: Orchestrator, gate: Gate, parts: Parts, words: Iterable[st
         words: Words of the checks' commands, and recorded paths; those that are nobody's output are left out.
     """
     host, workspace = host_of(parts.plan, gate), parts.workspace_of_gate(gate)
-    last = _last_written(run) if host is None else _files_of(run.tasks[host.id])
-    wanted = (
-        {path for member in gate.of for path in _shared_files_of(run.tasks[member])}
-        if host is None
-        else set(last)
-    )
+    if host is not None:  # others do not write there
+        return {str(workspace / path): digest for path, digest in _files_of(run.tasks[host.id]).items()}
+    wanted = {path for member in gate.of for path in _shared_files_of(run.tasks[member])}
     wanted.update(_relative(word, workspace) for word in words)
+    last = _last_written(run)
     return {str(workspace / path): last[path] for path in sorted(wanted & last.keys())}
 
 

@@ -6,6 +6,7 @@ Every agent appends its task to the file `spawns` of the project when it starts:
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -399,3 +400,16 @@ def test_what_git_says_is_shown_when_it_cannot_make_the_worktree(project):
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["*git worktree: *refs/heads/orchharness*"])
     assert spawns() == {}
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+def test_the_plan_of_the_page_is_green(project):
+    page = (Path(__file__).parents[2] / "docs/worktrees.md").read_text()
+    (text,) = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (project.path / "a.plan.yaml").write_text(text)
+
+    run(project).assert_outcomes(passed=4)
+    assert (worktree(project, "merge") / "both.md").read_text() == "parser\nprinter\n"
+    assert git(worktree(project, "merge"), "log", "--format=%s").count("pars") == 1
