@@ -137,7 +137,7 @@ def _remove(directory: RunDirectory, header: Mapping[str, Any]) -> tuple[list[st
             raise RunBusyError(msg)
         kept, before = list[str](), 0
         if HEADER in header:
-            before = _weight(directory.root)
+            before = _weight(directory.root, unlock=True)
             kept = remove_worktrees(directory, header)
             before -= _weight(directory.root)
         away = directory.root.with_name(f"{_GOING}{directory.run_id}")

@@ -214,10 +214,11 @@ class Opening:
         places.link(self.where.root, self.where.home)
         number = _free_session(directory, earlier.past.times + 1)
         base = self._base(earlier.header)
+        told = [] if HEADER in earlier.header else uncommitted(self.where.root, self.where.home, base)
         prepare, frozen = self._session(directory, directory.session(number), workspace, base)
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
-        warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
+        warnings = [*told, *compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
         header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
         copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}

@@ -244,7 +244,7 @@ class Comparison:
     def _live(self, task_id: str, entry: Mapping[str, Any]) -> Path | None:
         """Where the artifact still should be; None for what an agent said, and what is made again from the store."""
         path, task = entry["path"], self._parts.plan.worker(task_id)
-        rebuilt = self._source is not self._parts or self._is_away(task)
+        rebuilt = self._source is not self._parts or (self._is_away(task) and not path.startswith(_RUN))
         if path.startswith(_SAID) or (rebuilt and is_rebuilt(self._parts.plan, task, path)):
             return None
         return live_path(self._parts, task, path)

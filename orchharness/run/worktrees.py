@@ -93,7 +93,7 @@ def uncommitted(root: Path, home: Path, base: Base) -> list[str]:
         )
     except OrchError as error:
         return [f"whether files of the project are uncommitted cannot be told: {error}"]
-    names = [entry[3:].removeprefix(base.prefix) for entry in listed.split("\0") if entry]
+    names = [entry[3:].removeprefix(base.prefix) or "." for entry in listed.split("\0") if entry]
     inside = os.path.relpath(home, root)
     names = [n for n in names if n.rstrip("/") != LINK and not f"{inside}/".startswith(f"{n.rstrip('/')}/")]
     if not names:
@@ -157,18 +157,22 @@ def make_ready(parts: Parts, task: Task, store: Store, outputs: Mapping[str, Any
 
 
 def _add(parts: Parts, folder: Path, branch: str) -> None:
-    import shutil
-
     base = parts.base
-    if folder.exists():  # a crash left it half made, and nothing has worked in it
-        shutil.rmtree(folder)
-    _forget_missing(base.common, parts.home)
+    _make_room(parts, folder)
     if has_branch(base.common, branch):
         in_repository(base.common, "worktree", "add", "--quiet", str(folder), branch)
     else:
         in_repository(
             base.common, "worktree", "add", "--quiet", "--no-track", "-b", branch, str(folder), base.commit
         )
+
+
+def _make_room(parts: Parts, folder: Path) -> None:
+    if folder.exists():  # a crash left it half made, and nothing has worked in it
+        import shutil
+
+        shutil.rmtree(folder)
+    _forget_missing(parts.base.common, parts.home)
 
 
 def _forget_missing(common: str, home: Path) -> None:
@@ -238,9 +242,7 @@ def tests_at_base(parts: Parts, gate: str, tests: Sequence[Sequence[str]]) -> tu
 
     folder = parts.directory.worktree(".base")  # no id of a task
     with alone(parts.base.common):
-        _forget_missing(parts.base.common, parts.home)
-        if folder.exists():
-            in_repository(parts.base.common, "worktree", "remove", "--force", "--force", str(folder))
+        _make_room(parts, folder)
         in_repository(
             parts.base.common, "worktree", "add", "--quiet", "--detach", str(folder), parts.base.commit
         )

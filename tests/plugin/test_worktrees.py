@@ -347,6 +347,20 @@ def test_a_run_folder_that_somebody_deleted_is_forgotten_by_the_repository(proje
     assert git(project.path, "worktree", "list").count("\n") == 2
 
 
+def test_what_a_crash_left_of_a_worktree_is_made_anew(project):
+    plan(
+        project,
+        TWO + "  three: {workspace: worktree, needs: [one], run: [python, agent.py, three, no/x/y.md, t]}\n",
+    )
+    run(project)
+    (worktree(project, "three").with_name("three.made")).unlink()
+    (worktree(project, "three") / ".git").unlink()
+    edit(project, "no/x/y.md", "three.md")
+
+    run(project, "--orch-resume").assert_outcomes(passed=3)
+    assert git(worktree(project, "three"), "log", "--format=%s").split() == ["three", "all"]
+
+
 # ---- refused, and said ---------------------------------------------------------------------------
 
 
