@@ -452,6 +452,7 @@ class Plan:
     parallel: int = 3
     resources: Mapping[str, int] = field(default=EMPTY)
     budget: Budget | None = None
+    outage: float = 21_600.0  # seconds that one agent kind may take no work before what waits for it fails
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)
