@@ -196,6 +196,10 @@ class Orchestrator:
         """The engines that take no work, also those that one act is tried with."""
         return tuple(self._ledger.outages.now_shut())
 
+    def given_up(self, engine: str) -> bool:
+        """Whether the plan waits for the engine no longer."""
+        return self._ledger.outages.given_up(engine)
+
     def exhausted(self, now: float) -> list[tuple[str, str]]:
         """Engines that the plan waits for no longer, and why: the caller says so with `PatienceEnded`."""
         ledger = self._ledger

@@ -14,7 +14,6 @@ Rules that hold here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -80,9 +79,11 @@ class Outage:
 
 
 def _clock(outage: Outage) -> str:
-    """The time of day; with the day where it may be another one."""
-    form = "%H:%M:%S UTC" if outage.until - outage.since < _DAY / 2 else "%Y-%m-%d %H:%M:%S UTC"
-    return datetime.fromtimestamp(outage.until, UTC).strftime(form)
+    """The time of day; a long time also as such, since it may be that of another day."""
+    minutes, seconds = divmod(int(outage.until % _DAY), 60)
+    text = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02} UTC"
+    long = outage.until - outage.since
+    return text if long < _DAY / 2 else f"{text}, in {span(long)}"
 
 
 def who_works(plan: Plan, worker: str, critic: str | None = None) -> Who:
@@ -125,6 +126,11 @@ class Outages:
         for engine, found in self._known.items():
             if found.stage in {_Stage.SHUT, _Stage.TRIAL}:
                 yield self._told(engine, found)
+
+    def given_up(self, engine: str) -> bool:
+        """Whether nobody waits for the engine any more."""
+        found = self._known.get(engine)
+        return found is not None and found.stage is _Stage.GONE
 
     def words(self, engine: str) -> str:
         """The reason of an item that waits for the engine."""
