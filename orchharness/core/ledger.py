@@ -75,6 +75,7 @@ class Ledger:
         self.needs = Needs(plan, items)
         self.finality = Finality(plan, items, {i: r.gate for i, r in self.gates.items()})
         self.outages = Outages(plan.outage)
+        self._doers: dict[Who, tuple[str, ...]] = {}  # who does acts -> what the queue knows them by
         self.queue = Scheduler(plan.resources, self.outages)
         self.acts: dict[str, tuple[str, str | None]] = {}  # running act -> item, critic
         self.issued: dict[str, str] = {}  # act that was given out and not started yet -> item
@@ -269,11 +270,10 @@ class Ledger:
     def ticket(self, item: str, seat: Seat | None = None, *, first: bool = False) -> Ticket:
         """A new place in the queue for the task, or for one of the gate's judgements."""
         spec = self.plan.item(item)
-        mends = seat is None and not isinstance(spec, Task)
-        engine, agent = who_works(self.plan, mender_of(item) if mends else item, seat and seat.critic)
-        names = [_account("engine", engine)] if engine else []
-        names += [_account("agent", agent)] if agent else []
-        spending = self.budgets.accounts(item, seat and seat.critic) if self.budgets is not None else ()
+        critic = seat.critic if seat is not None else None
+        worker = mender_of(item) if critic is None and item in self.gates else item
+        engine, names = self._doer(worker, critic)
+        spending = self.budgets.accounts(item, critic) if self.budgets is not None else ()
         return Ticket(
             rank=0 if first or seat is not None else 1,
             tail=-self._tails[item],
@@ -281,14 +281,23 @@ class Ledger:
             name=item if seat is None else f"{item}/{seat.name}",
             turn=self.next_turn(),
             item=item,
-            critic=seat.critic if seat is not None else None,
+            critic=critic,
             sample=seat.sample if seat is not None else 1,
             track=(spec.phase, spec.track),
             foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
             resources=spec.resources if isinstance(spec, Task) else {},
-            draws=(*names, *spending),
+            draws=(*names, *spending) if spending else names,
             engine=engine,
         )
+
+    def _doer(self, worker: str, critic: str | None) -> tuple[str, tuple[str, ...]]:
+        """The engine of such an act, and the accounts that it draws on for who does it."""
+        who = who_works(self.plan, worker, critic)
+        names = self._doers.get(who)
+        if names is None:
+            found = (("engine", who.engine), ("agent", who.agent))
+            names = self._doers[who] = tuple(_account(what, name) for what, name in found if name)
+        return who.engine, names
 
     def mender_ticket(self, record: GateRecord) -> Ticket:
         """A new place in the queue for the gate's mender."""

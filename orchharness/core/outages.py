@@ -91,7 +91,7 @@ def who_works(plan: Plan, worker: str, critic: str | None = None) -> Who:
     if critic == CHECKS:
         return Who()
     if critic is None:
-        task = plan.worker(worker)
+        task = plan.tasks.get(worker) or plan.worker(worker)
         return Who() if task.ask is not None else _who(task.kind, task.agent)
     judge = plan.critics[critic]
     if judge.agent is not None:
@@ -161,7 +161,9 @@ class Outages:
 
     def wake(self, now: float) -> list[str]:
         """Time has gone by; the engines of which something may be started now."""
-        found = []
+        found: list[str] = []
+        if not self._known:
+            return found
         for engine, outage in self._known.items():
             if outage.stage is _Stage.SHUT and now >= outage.until:
                 outage.stage, outage.probe = _Stage.TRIAL, ""
