@@ -182,6 +182,7 @@ class PlanRun:
 
     def _write_views(self) -> None:
         now = self.where.wall()
+        self._state.parked = ""  # nobody waits any more
         self._state.flush(now, force=True)
         assert self.directory is not None
         where = self.directory
