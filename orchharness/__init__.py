@@ -21,11 +21,12 @@ if TYPE_CHECKING:
         SpawnRequest,
         Unknown,
     )
-    from orchharness.errors import OrchError
+    from orchharness.errors import EngineTroubleError, OrchError
     from orchharness.hookspecs import hookimpl
 
 __all__ = [
     "CriticRequest",
+    "EngineTroubleError",
     "Evaluation",
     "Finished",
     "Handle",
@@ -45,6 +46,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "LocalProcess": "orchharness.agents.local",
+    "EngineTroubleError": "orchharness.errors",
     "OrchError": "orchharness.errors",
     "hookimpl": "orchharness.hookspecs",
 }
