@@ -30,6 +30,7 @@ from orchharness.run.frozen import Watched
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.past import find_run, mark_closed
+from orchharness.run.preflight import look_ahead
 from orchharness.run.questions import Questions
 from orchharness.run.summary import (
     allowed_lines,
@@ -94,6 +95,7 @@ class PlanRun:
 
         Raises:
             OrchError: it cannot be started; nothing was spawned.
+            NotReadyError: agents cannot work as the plan asks.
             RunBusyError: another orchestrator works in the same workspace, or drives the same run.
         """
         plan, where = self.plan, self.where
@@ -101,10 +103,17 @@ class PlanRun:
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
-            opening = Opening(
-                plan=plan, selected=self.run.selected, where=where, locks=self._locks, now=self.began_at
-            )
             earlier = find_run(where.home, plan.id, plan.path, how.run) if how.resume else None
+            ahead = look_ahead(plan, self.run.selected, where)
+            self.warnings += ahead.warnings
+            opening = Opening(
+                plan=plan,
+                selected=self.run.selected,
+                where=where,
+                locks=self._locks,
+                now=self.began_at,
+                clients=ahead.versions,
+            )
             self._take_over(opening.fresh(how) if earlier is None else opening.resumed(earlier))
         except OSError as error:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"

@@ -86,6 +86,7 @@ class Opening:
     where: Surroundings
     locks: list[RunLock]
     now: float
+    clients: Mapping[str, str] = field(default_factory=dict)  # agent -> version of what it works with
 
     # ---- a run of its own ----------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class Opening:
         places.link(where.root, where.home)
         workspace, warnings = self._workspace(directory)
         prepare, frozen = self._session(directory, directory.root, workspace)
-        header = header_of(plan, where, workspace, [*plan.warnings, *warnings])
+        header = self._header(workspace, warnings)
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
@@ -204,7 +205,7 @@ class Opening:
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
-        header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
+        header = self._header(workspace, warnings)
         copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}
         event = ev.RunResumed(
             at=self.now,
@@ -242,6 +243,10 @@ class Opening:
             raise OrchError(msg)
 
     # ---- both ----------------------------------------------------------------------------------
+
+    def _header(self, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
+        header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
+        return header | {"clients": dict(self.clients)} if self.clients else header
 
     def _workspace(self, directory: RunDirectory) -> tuple[Path, list[str]]:
         if self.plan.copy is None:

@@ -30,6 +30,7 @@ class Surroundings:
     versions: Mapping[str, str]
     plugins: tuple[str, ...] = ()
     reports: ReportHelper = field(default_factory=ReportHelper)
+    strict: bool = False  # what a look ahead warns of keeps the plan from being run
     waits: bool = False  # a run that waits for a person does not end, but waits for the answer
     wall: Callable[[], float] = time.time
     mono: Callable[[], float] = time.monotonic
