@@ -25,10 +25,12 @@ from orchharness.run.parts import Parts, asked_from_caller, known_to
 if TYPE_CHECKING:
     from orchharness.core.plan import Agent, Critic, Gate, Plan
     from orchharness.plugins import PluginHost
+    from orchharness.redact import Redactor
     from orchharness.run.surroundings import Surroundings
 
 LIMIT = 30.0  # seconds for a plugin's answer
 _TEXTS = ("missing", "fault", "version")
+_SAID = (*_TEXTS, "warnings")
 
 
 @record
@@ -39,8 +41,8 @@ class Ahead:
     warnings: tuple[str, ...] = ()
 
 
-def look_ahead(plan: Plan, selected: Iterable[str], where: Surroundings) -> Ahead:
-    """What the plugins say of the agents that these items use.
+def look_ahead(plan: Plan, selected: Iterable[str], where: Surroundings, redactor: Redactor) -> Ahead:
+    """What the plugins say of the agents that these items use, without what is hidden.
 
     Raises:
         NotReadyError: agents cannot work; the message has all of them, in order of name.
@@ -53,7 +55,8 @@ def look_ahead(plan: Plan, selected: Iterable[str], where: Surroundings) -> Ahea
     if not users:
         return Ahead()
     asked = [_request(plan, plan.agents[name], users[name], where) for name in sorted(users)]
-    found = _ask_all(where.host, asked)
+    answers = _ask_all(where.host, asked)
+    found = {n: Preflight(**{t: redactor.json(getattr(f, t)) for t in _SAID}) for n, f in answers.items()}
     lacking = [_about(plan.agents[n], f.missing) for n, f in found.items() if f.missing]
     faults = [_about(plan.agents[n], f.fault) for n, f in found.items() if f.fault]
     warnings = tuple(_about(plan.agents[n], w) for n, f in found.items() for w in f.warnings)

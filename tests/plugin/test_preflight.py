@@ -256,15 +256,19 @@ def test_a_run_that_is_gone_on_with_looks_again(pytester: pytest.Pytester) -> No
 def test_with_workers_the_controller_alone_looks(pytester: pytest.Pytester) -> None:
     conftest(pytester)
     plan(pytester, TWO)
+
     session(pytester, "-n2").assert_outcomes(passed=3)
     assert len(asked(pytester)) == 1
-    conftest(pytester, MISSING)
 
-    result = session(pytester, "-n2", "--orch-fresh")
-    skipped = session(pytester, "-n2", "--orch-skip-missing")
+
+def test_with_workers_a_missing_client_is_an_error_too(pytester: pytest.Pytester) -> None:
+    conftest(pytester, MISSING)
+    plan(pytester, TWO)
+
+    result = session(pytester, "-n1")
 
     result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(
         ["a.plan.yaml:4: agent 'author' of kind 'aider': 'aider' is not on the PATH*"]
     )
-    skipped.assert_outcomes(skipped=3)
+    assert nothing_ran(pytester)
