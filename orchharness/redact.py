@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
+from functools import cache
 from json import JSONEncoder
 from typing import Any
 
@@ -23,57 +24,35 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _escape = JSONEncoder(ensure_ascii=True).encode
 _escape_little = JSONEncoder(ensure_ascii=False).encode
 
-# What every text with a key holds: looked for first, since a text without any is what is usual.
-_HINTS = (
-    "sk-",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "xox",
-    "KIA",
-    "SIA",
-    "AIza",
-    "eyJ",
-    "earer",
-    "EARER",
-    "PRIVATE KEY",
-    "glpat-",
-    "hf_",
-    "npm_",
-)
-_SHAPES = r"""
-    (?<![A-Za-z0-9_-])(?:
-        sk-(?:ant|proj|svcacct|admin|or)-[A-Za-z0-9_-]{20,512}
-      | sk-[A-Za-z0-9]{32,512}(?![A-Za-z0-9_-])
-      | gh[pousr]_[A-Za-z0-9]{36,255}
-      | github_pat_[A-Za-z0-9_]{22,255}
-      | xox[abeoprs]-[A-Za-z0-9-]{10,255}
-      | A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])
-      | AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])
-      | eyJ[A-Za-z0-9_-]{8,8192}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,2048}
-      | glpat-[A-Za-z0-9_.-]{20,255}
-      | hf_[A-Za-z0-9]{30,255}
-      | npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])
-      | (?P<said>(?:Bearer|bearer|BEARER)(?:\ |%20|\\t)+)(?=[A-Za-z._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{16,8192}
-    )
-  | -----BEGIN\ (?:[A-Z0-9]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----
-    [\s\S]{0,16384}?(?:-----END\ (?:[A-Z0-9]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
-"""
+_ALONE = "[A-Za-z0-9_-]"  # before a key none of these stands
+_BEARER = r"(?:\ |%20|\\t)+)(?=[A-Za-z._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{16,8192}"
+_PEM = r"(?:[A-Z0-9]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----"
+# Literal beginning of a key -> what follows it. Looking for a literal costs next to nothing, and most texts hold none.
+_SHAPES = {
+    "sk-": r"(?:(?:ant|proj|svcacct|admin|or)-[A-Za-z0-9_-]{20,512}|[A-Za-z0-9]{32,512}(?![A-Za-z0-9_-]))",
+    **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[A-Za-z0-9]{36,255}"),
+    "github_pat_": r"[A-Za-z0-9_]{22,255}",
+    "xox": r"[abeoprs]-[A-Za-z0-9-]{10,255}",
+    **dict.fromkeys(("AKIA", "ASIA"), r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    "AIza": r"[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])",
+    "eyJ": r"[A-Za-z0-9_-]{8,8192}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,2048}",
+    "glpat-": r"[A-Za-z0-9_.-]{20,255}",
+    "hf_": r"[A-Za-z0-9]{30,255}",
+    "npm_": r"[A-Za-z0-9]{36}(?![A-Za-z0-9])",
+    **dict.fromkeys(("Bearer", "bearer", "BEARER"), _BEARER),
+    "-----BEGIN ": rf"{_PEM}[\s\S]{{0,16384}}?(?:-----END\ {_PEM}|\Z)",
+}
 
 
 class Redactor:
     """Takes known values and the shapes of keys out of texts. Longer values go first, so no rest of them stays."""
 
-    __slots__ = ("_needles", "_shapes")
+    __slots__ = ("_needles",)
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         known = {value.strip() for value in values}  # a line end that a shell would take off is none of it
         needles = {form for value in known if len(value) >= SHORTEST for form in _forms(value)}
         self._needles = tuple(sorted(needles, key=lambda n: (-len(n), n)))
-        self._shapes: re.Pattern[str] | None = None
 
     @property
     def knows(self) -> bool:
@@ -85,8 +64,9 @@ class Redactor:
         for needle in self._needles:
             if needle in text:
                 text = text.replace(needle, MARK)
-        if any(hint in text for hint in _HINTS):
-            text = self._pattern().sub(_mark, text)
+        for begins in _SHAPES:
+            if begins in text:
+                text = _shape(begins).sub(_mark, text)
         return text
 
     def json(self, value: Any) -> Any:
@@ -130,14 +110,10 @@ class Redactor:
             for needle in self._needles:
                 found = text.find(needle, max(0, place - len(needle)), place + len(needle))
                 place = found if 0 <= found < place else place
-            for shape in self._pattern().finditer(text, max(0, place - _HELD), len(text)):
-                place = shape.start() if shape.start() < place < shape.end() else place
+            for begins in _SHAPES:
+                for key in _shape(begins).finditer(text, max(0, place - _HELD)):
+                    place = key.start() if key.start() < place < key.end() else place
         return place
-
-    def _pattern(self) -> re.Pattern[str]:
-        if self._shapes is None:
-            self._shapes = re.compile(_SHAPES, re.VERBOSE)
-        return self._shapes
 
 
 class Stream:
@@ -158,8 +134,18 @@ class Stream:
         return found.encode("utf-8", "surrogateescape")
 
 
+@cache
+def _shape(begins: str) -> re.Pattern[str]:
+    """The pattern of the keys that begin so; made when the first text holds that beginning."""
+    literal = re.escape(begins)
+    if _SHAPES[begins] is _BEARER:
+        literal = f"(?P<said>{literal}"
+    alone = f"(?<!{_ALONE}{re.escape(begins)})" if begins[0] != "-" else ""
+    return re.compile(f"{literal}{alone}{_SHAPES[begins]}")
+
+
 def _mark(found: re.Match[str]) -> str:
-    return f"{found['said'] or ''}{MARK}"
+    return f"{found.groupdict().get('said') or ''}{MARK}"
 
 
 def _forms(value: str) -> Iterable[str]:

@@ -160,7 +160,9 @@ def test_a_stream_that_holds_nothing_comes_out_as_it_was():
 
 
 def test_ten_megabytes_take_about_a_second_at_most():
-    data = ("2026-11-22 10:46:35 task-17 on disk-3: nothing to see, all is well with tests/unit/x.py\n" * 120_000).encode()
+    data = (
+        "2026-11-22 10:46:35 task-17 on disk-3: nothing to see, all is well with tests/unit/x.py\n" * 120_000
+    ).encode()
     began = time.perf_counter()
 
     streamed(Redactor([VALUE, "tok-5f1c8a77e2"]), data, 1 << 20)
