@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def test_after_a_kill_and_a_resume_nothing_holds_it_either(pytester: pytest.Pyte
     plan(pytester, PLAN)
     (pytester.path / "wait").touch()
     words = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "leak or reads", "a.plan.yaml")
-    process = pytester.popen(words, env={**os.environ, "PYTHONPATH": ""})
+    process = subprocess.Popen(words, cwd=pytester.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for((pytester.path / "begun").exists)
     process.send_signal(signal.SIGKILL)
     process.wait(LIMIT)
