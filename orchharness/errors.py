@@ -5,6 +5,7 @@
     ├── ConditionError             a `when` is no condition, or cannot be evaluated
     ├── EngineTroubleError         not the agent but its engine is why an act failed: it takes no work, or refuses the key
     ├── PluginError                a plugin breaks the rules of the hooks
+    ├── NotReadyError              an agent of a plan cannot work, which was seen before anything was spawned
     ├── JournalError               a journal that cannot be read or written
     ├── RunBusyError               another orchestrator owns the run or its workspace
     └── ImpossibleTransitionError  the orchestrator was told something that cannot have happened
@@ -77,6 +78,14 @@ class EngineTroubleError(OrchError):
 
 class PluginError(OrchError):
     """A plugin breaks the rules of the hooks."""
+
+
+class NotReadyError(OrchError):
+    """Agents of a plan cannot work; `missing`: all they lack is a client that is not installed."""
+
+    def __init__(self, message: str, *, missing: bool) -> None:
+        self.missing = missing
+        super().__init__(message)
 
 
 class JournalError(OrchError):

@@ -152,6 +152,7 @@ class Plans:
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
             reports=self.reports,
+            strict=self.config.option.orch_strict,
             waits=self.config.option.orch_wait or self.config.option.orch_ask,
         )
 
