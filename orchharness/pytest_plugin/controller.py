@@ -165,7 +165,7 @@ class LivePlans:
 
     def _begin(self, live: LivePlan) -> bool:
         plans = self._plans
-        run = PlanRun(live.plan, list(live.index), plans.surroundings(), plans.terminal.moved)
+        run = PlanRun(live.plan, list(live.index), plans.surroundings(live.plan), plans.terminal.moved)
         try:
             run.begin(plans.beginning(live.path))
         except OrchError as error:

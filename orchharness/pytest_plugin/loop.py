@@ -169,7 +169,9 @@ class LocalLoop:
             root_busy = any(file.plan.copy is None for file in self.live)
 
     def _begin(self, file: PlanItems) -> None:
-        run = PlanRun(file.plan, list(file.every), self.plans.surroundings(), self.plans.terminal.moved)
+        run = PlanRun(
+            file.plan, list(file.every), self.plans.surroundings(file.plan), self.plans.terminal.moved
+        )
         try:
             run.begin(self.plans.beginning(file.path))
         except OrchError as error:
