@@ -82,7 +82,7 @@ class Question:
                 asked["kind"], asked.get("argv"), shell=asked.get("shell"), options=asked.get("options")
             ),
             "evaluations": asked.get("evaluations") or {},
-            "judges": self._judges(),
+            "judges": self._judges(asked.get("plugins") or ()),
             "prompt": asked.get("prompt"),
             "reads": {path: self._digest_of_file(path) for path in self.request.live},
         }
@@ -120,10 +120,10 @@ class Question:
     def _output(self, declared: Mapping[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in declared.items() if n not in {"name", "root"} and v not in _EMPTY}
 
-    def _judges(self) -> dict[str, str]:
-        """The files that this gate judges with. The plan's own are no part of it: what they say is asked here."""
+    def _judges(self, plugins: Iterable[str]) -> dict[str, str]:
+        """The files that this gate judges with, but for those of every gate: what the plan's own say is asked here."""
         plan = self.plan
-        told = {plan.path, *plan.definitions}
+        told = {plan.path, *plan.definitions, *plugins}
         return {
             f["original"]: self._digest_of_file(f["copy"])
             for f in self.request.frozen

@@ -135,8 +135,17 @@ class RecordingFolder:
             path = self.root / relative(place)
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, data)
-        value = {**found, "act": name}
+        value = {**found, "act": name, "seconds": self._seconds(name, found)}
         self._write(f"{name}.json", {**value, "digest": _digest(value)})
+
+    def _seconds(self, name: str, found: Mapping[str, Any]) -> Any:
+        """How long the act took; of one that did the same before, what is recorded: nothing else would be new."""
+        try:
+            before = self.act(name) or {}
+        except OrchError:
+            before = {}
+        same = _digest({**before, "act": "", "seconds": 0}) == _digest({**found, "act": "", "seconds": 0})
+        return before["seconds"] if same and "seconds" in before else found.get("seconds", 0)
 
     def place(self, act: str, path: str, data: bytes) -> str:
         """Where in the recording a file of the act is kept: readable beside it, or in the store."""

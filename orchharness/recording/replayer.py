@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness import private
 from orchharness.core.acts import Outcome
-from orchharness.core.plan import EMPTY, OutputKind
+from orchharness.core.plan import EMPTY, Must, OutputKind
 from orchharness.errors import OrchError
 from orchharness.recording import player
 from orchharness.recording.asked import Question, name_of
@@ -31,6 +31,7 @@ from orchharness.recording.which import is_asked, is_model
 from orchharness.run.act import write_request
 from orchharness.workspace.declared import ANSWER, RUN, STDOUT
 from orchharness.workspace.files import below, inside
+from orchharness.workspace.snapshots import verify
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator
@@ -148,6 +149,7 @@ class Replayer:
                 prints = {"source": source}
             else:
                 files.append({**self._target(name, request, entry["path"]), **_of(entry), "source": source})
+                _refuse_done(request, entry["path"], files[-1])
         if outcome is not Outcome.SUCCESS and outcome is not Outcome.EVIDENCE:
             result["status"] = f"{outcome}, as recorded"
         detail = texts.here(str(found.get("detail", "")))
@@ -205,6 +207,25 @@ class Replayer:
         if not inside(real, allowed):
             raise self.folder.damaged(f"{name}.json", f"{path!r:.200} leads out of the workspace here")
         return {"target": target, "inside": root}
+
+
+def _refuse_done(request: ActRequest, path: str, entry: Mapping[str, Any]) -> None:
+    """Refuse where nobody could tell afterwards that the act wrote the file.
+
+    Raises:
+        OrchError: the file is there, with the recorded bytes, and the task must change it.
+    """
+    changes = any(
+        o["must"] == Must.CHANGE and o["kind"] == OutputKind.FILE and covers([o["path"]], path)
+        for o in request.outputs
+    )
+    if not changes or request.iteration > 1 or verify({entry["target"]: entry["sha256"]}):
+        return
+    msg = (
+        f"{path!r} holds already what the recording writes, and the task must change it: a plan that is replayed "
+        "needs the workspace as it was, give it one of its own with 'workspace: {copy: …}'"
+    )
+    raise OrchError(msg)
 
 
 def _of(entry: Mapping[str, Any]) -> dict[str, Any]:
