@@ -31,7 +31,7 @@ class Texts:
             if path not in {"", "/"}:
                 self._names.setdefault(path, name)
         longest = sorted(self._names, key=len, reverse=True)
-        self._paths = re.compile(f"{_BEFORE}(?:{'|'.join(map(re.escape, longest))}){_AFTER}")
+        self._paths = re.compile(f"{_BEFORE}(?:{'|'.join(map(re.escape, longest)) or '(?!)'}){_AFTER}")
         self._back: dict[str, str] = {}
         for path, name in self._names.items():
             self._back.setdefault(name, path)
