@@ -4,6 +4,7 @@
     ├── PlanError                  a plan file is wrong; holds every problem of the file
     ├── ConditionError             a `when` is no condition, or cannot be evaluated
     ├── PluginError                a plugin breaks the rules of the hooks
+    ├── NotReadyError              an agent of a plan cannot work, which was seen before anything was spawned
     ├── JournalError               a journal that cannot be read or written
     ├── RunBusyError               another orchestrator owns the run or its workspace
     └── ImpossibleTransitionError  the orchestrator was told something that cannot have happened
@@ -62,6 +63,14 @@ class ConditionError(OrchError):
 
 class PluginError(OrchError):
     """A plugin breaks the rules of the hooks."""
+
+
+class NotReadyError(OrchError):
+    """Agents of a plan cannot work; `missing`: all they lack is a client that is not installed."""
+
+    def __init__(self, message: str, *, missing: bool) -> None:
+        self.missing = missing
+        super().__init__(message)
 
 
 class JournalError(OrchError):

@@ -163,7 +163,7 @@ def _agent(agent: Agent) -> str:
 
 
 def _said(one: Standing, act: Act) -> str:
-    last = last_line(one.directory.act(act.name))
+    last = last_line(one.directory.act(act.name), one.redactor)
     if last.at is None:
         return "" if one.agents[act.name].life is Life.ABSENT else "no output yet"
     return f"{duration(max(0.0, one.now - last.at))} ago: {last.text or '(blank)'}"

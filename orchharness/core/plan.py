@@ -421,6 +421,7 @@ class Agent:
     options: Mapping[str, Any] = field(default=EMPTY)
     is_model: bool = False
     scope: Scope | None = None
+    place: str = field(default="", compare=False)  # where it stands, for people: `a.plan.yaml:3`
 
 
 @record

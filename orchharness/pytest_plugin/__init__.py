@@ -45,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--orch-strict", action="store_true", default=False, help="treat a plan's warnings as errors"
     )
     group.addoption(
+        "--orch-skip-missing",
+        action="store_true",
+        default=False,
+        help="skip plans whose agents need a client that is not installed, instead of failing them",
+    )
+    group.addoption(
         "--orch-explain",
         action="store_true",
         default=False,

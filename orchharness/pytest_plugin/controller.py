@@ -172,7 +172,7 @@ class LivePlans:
             run.close()
             live.over = True
             live.unreported.clear()
-            emit_refused(self._config, list(live.targets.values()), str(error))
+            emit_refused(self._config, list(live.targets.values()), error)
             return False
         live.run = run
         plans.terminal.began(run)

@@ -176,7 +176,7 @@ class LocalLoop:
             run.begin(self.plans.beginning(file.path))
         except OrchError as error:
             run.close()
-            self.teller.refuse(file, str(error))
+            self.teller.refuse(file, error)
             return
         self.live[file] = run
         self.plans.terminal.began(run)

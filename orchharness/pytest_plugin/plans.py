@@ -172,6 +172,7 @@ class Plans:
             plugins=tuple(self.conftests),
             reports=self.reports,
             tape=self.tape(plan),
+            strict=self.config.option.orch_strict,
             waits=self.config.option.orch_wait or self.config.option.orch_ask,
         )
 

@@ -16,6 +16,7 @@ from orchharness.core.acts import Outcome
 from orchharness.core.plan import OutputKind
 from orchharness.recording.asked import Question, name_of
 from orchharness.recording.folder import RecordingFolder
+from orchharness.recording.redacting import recorded_by
 from orchharness.recording.texts import Texts, texts_of
 from orchharness.recording.which import is_model
 from orchharness.workspace.declared import RUN, Declared, watched
@@ -78,7 +79,7 @@ class Recorder:
         """
         if self._everything or is_model(self._parts.plan, start):
             self._wanted.add(request.act)
-            texts = texts_of(self._parts, request.folder, self._session)
+            texts = texts_of(self._parts, request.folder, self._session, recorded_by(self._parts))
             self._asked[request.act] = Question(request, texts, self._parts.plan).value()
         return request
 
@@ -89,7 +90,7 @@ class Recorder:
         name = name_of(result.act)
         if asked is None or request is None or result.outcome not in _ANSWERS:
             return
-        texts = texts_of(self._parts, request.folder, self._session)
+        texts = texts_of(self._parts, request.folder, self._session, recorded_by(self._parts))
         try:
             found = _Found(self, request, result, texts)
             self.folder.write_act(name, {"asked": asked, **found.value()}, found.files)

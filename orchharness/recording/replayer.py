@@ -26,6 +26,7 @@ from orchharness.recording.asked import Question, name_of
 from orchharness.recording.folder import RecordingFolder
 from orchharness.recording.miss import differs, unknown
 from orchharness.recording.reach import covers
+from orchharness.recording.redacting import asked_by
 from orchharness.recording.texts import Texts, texts_of
 from orchharness.recording.which import is_asked, is_model
 from orchharness.run.act import write_request
@@ -82,7 +83,7 @@ class Replayer:
         if is_asked(self._parts.plan, start) or (found is None and not (model or self._everything)):
             self._really += 1
             return request
-        texts = texts_of(self._parts, request.folder, self._session)
+        texts = texts_of(self._parts, request.folder, self._session, asked_by(self._parts))
         asked = Question(request, texts, self._parts.plan).value()
         if found is None:
             raise unknown(name, asked, self.folder)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.recording.redacting import redact
-
 if TYPE_CHECKING:
     from orchharness.run.parts import Parts
 
@@ -24,7 +22,7 @@ _BEFORE, _AFTER = r"(?<![\w.-])", r"(?![\w-]|\.\w)"  # a path is not found in th
 class Texts:
     """Texts of one act: how they are stored, and how stored ones are used here."""
 
-    def __init__(self, places: Iterable[tuple[str, str]], redacts: Callable[[str], str] = redact) -> None:
+    def __init__(self, places: Iterable[tuple[str, str]], redacts: Callable[[str], str]) -> None:
         """`places` are absolute paths and their names; of two names for one path the first one counts."""
         self._names: dict[str, str] = {}
         for path, name in places:
@@ -79,7 +77,7 @@ class Texts:
         return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def texts_of(parts: Parts, folder: str, session: Path) -> Texts:
+def texts_of(parts: Parts, folder: str, session: Path, redacts: Callable[[str], str]) -> Texts:
     """The texts of the act in that folder; `session` is where the run's session keeps what it froze."""
     plan = Path(parts.plan.path).parent
     places = [
@@ -94,4 +92,4 @@ def texts_of(parts: Parts, folder: str, session: Path) -> Texts:
     ]
     # A frozen file stands below the session at the path that its original has below `/`.
     frozen = [(f"{session}/definitions{path}", name) for path, name in places]
-    return Texts([*frozen, *places])
+    return Texts([*frozen, *places], redacts)

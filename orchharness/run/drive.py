@@ -10,6 +10,7 @@ Rules that hold here:
 from __future__ import annotations
 
 import math
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +28,13 @@ from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
 from orchharness.run.entries import Start, finished, not_started, start_of, started, wanted_of
 from orchharness.run.frozen import Watched
+from orchharness.run.hidden import hidden_by, redacted
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.past import find_run, mark_closed
+from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
+from orchharness.run.scrub import scrub
 from orchharness.run.summary import (
     allowed_lines,
     budget_lines,
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanRun", "Surroundings", "Turn"]
 
+_ENDED_BY_ITSELF = frozenset({Outcome.SUCCESS, Outcome.EXIT, Outcome.EVIDENCE})
 _LOOK = 0.5  # seconds between two looks for people's answers
 
 
@@ -65,7 +70,9 @@ class PlanRun:
         self.run = Orchestrator(plan, selected)
         self.view = RunView(self.run)
         self.broken: str | None = None  # why nothing can be journalled any more
-        self.warnings: list[str] = list(plan.warnings)
+        self.hidden = hidden_by(plan, os.environ)
+        self.warnings: list[str] = [*plan.warnings, *self.hidden.warnings]
+        self._unscrubbed: list[str] = []  # acts that are over, of which something may still write
         self.directory: RunDirectory | None = None
         self.late: dict[str, list[str]] = {}  # gates whose inputs changed after they were decided
         self._say = say
@@ -95,6 +102,7 @@ class PlanRun:
 
         Raises:
             OrchError: it cannot be started; nothing was spawned.
+            NotReadyError: agents cannot work as the plan asks.
             RunBusyError: another orchestrator works in the same workspace, or drives the same run.
         """
         plan, where = self.plan, self.where
@@ -102,11 +110,19 @@ class PlanRun:
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
-            opening = Opening(
-                plan=plan, selected=self.run.selected, where=where, locks=self._locks, now=self.began_at
-            )
             goes_on = how.resume and not self.replayed  # a replay is made anew in seconds
             earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
+            ahead = self._look_ahead()
+            self.warnings += ahead.warnings
+            opening = Opening(
+                plan=plan,
+                selected=self.run.selected,
+                where=where,
+                locks=self._locks,
+                now=self.began_at,
+                hidden=self.hidden.names,
+                clients=ahead.versions,
+            )
             self._take_over(opening.fresh(how) if earlier is None else opening.resumed(earlier))
         except OSError as error:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"
@@ -115,6 +131,11 @@ class PlanRun:
         if self.broken is not None:
             msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg)
+
+    def _look_ahead(self) -> Ahead:
+        if self.replayed:
+            return Ahead()  # no agent will be asked, and none need be there
+        return look_ahead(self.plan, self.run.selected, self.where, self.hidden.redactor)
 
     def _take_over(self, opened: Opened) -> None:
         """Go on from there: journal how it was opened, and show it."""
@@ -125,6 +146,7 @@ class PlanRun:
         self.warnings += opened.warnings
         self._keys += opened.keys
         self._attach = list(opened.open)
+        self._unscrubbed += opened.dropped
         self.questions = Questions(opened.directory.decisions)
         replayed = self.replayed
         self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id, replayed=replayed)
@@ -148,6 +170,9 @@ class PlanRun:
         self.warnings += end_leftovers(self._keys)
         if self.where.tape is not None:
             self.warnings += self.where.tape.end(self.run, self._names)
+        for act in self._unscrubbed:
+            self._scrub(act)
+        self.warnings = [self.hidden.redactor.text(warning) for warning in self.warnings]
         changed = self.frozen.changed(self._expected) if not self.broken else {}
         gates = self.run.gates
         late = {g: p for g, p in changed.items() if g in gates and gates[g].state in {"passed", "waived"}}
@@ -325,9 +350,18 @@ class PlanRun:
         if result.act in self._adrift and result.outcome is Outcome.LOST:
             event = self._recovered(start, event)
         self._record(event)
+        if result.outcome in _ENDED_BY_ITSELF:
+            self._scrub(result.act)
+        else:
+            self._unscrubbed.append(result.act)
         self._weigh()
         self._show()
         return self.run.take_final()
+
+    def _scrub(self, act: str) -> None:
+        """Take out of the act's files what must not be kept. After the record: what is tried again needs them whole."""
+        if self.directory is not None:
+            self.warnings += scrub(str(self.directory.act(act)), self.hidden.redactor)
 
     def _recovered(
         self, start: Start, event: ev.TaskFinished | ev.JudgementFinished
@@ -382,6 +416,7 @@ class PlanRun:
 
     def _record(self, event: ev.Event, then: Sequence[Mapping[str, Any]] = ()) -> None:
         """Apply, journal, show and tell: in this order, so that an impossible event never reaches the journal."""
+        event = redacted(event, self.hidden.redactor)
         transitions = self.run.apply(event)
         self._append(event, [*then, *(t.to_record() for t in transitions)])
         for transition in transitions:
@@ -389,7 +424,8 @@ class PlanRun:
             self._say(transition)
         if transitions and hasattr(self, "_state"):
             self._state.update((self.run.status(t.item) for t in transitions), self.view.state, event.at)
-        for plugin, fault in self.where.host.update(event, self.view):
+        for plugin, said in self.where.host.update(event, self.view):
+            fault = self.hidden.redactor.text(said)
             self.warnings.append(f"plugin {plugin!r}: orchharness_update: {fault}")
             if not isinstance(event, ev.HookFailed):
                 self._record(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -15,11 +14,12 @@ from orchharness.core.acts import Finished, Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
 from orchharness.record import record
+from orchharness.redact import Redactor
 from orchharness.run.act import ActRequest
+from orchharness.run.hidden import NAMED, redactor_of
 
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SHORTEST_SECRET = 4
 _TAIL = 2000  # bytes of a log that a message shows
+_MORE = 16 * 1024  # bytes before them that are looked at
 
 
 @record
@@ -43,23 +43,16 @@ def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str,
     """
     filled = dict(env)
     for entry, written in secret.items():
-        names = set(_NAMED.findall(written))
+        names = set(NAMED.findall(written))
         unknown = sorted(names - os.environ.keys())
         if unknown:
             msg = f"the environment has no {unknown[0]!r}, which the plan's env asks for"
             raise OrchError(msg)
         # What a template brought in is data: a `${NAME}` in it stays as it is.
-        parts = _NAMED.split(env[entry])
+        parts = NAMED.split(env[entry])
         values = [os.environ[n] if n in names else f"${{{n}}}" for n in parts[1::2]]
         filled[entry] = "".join(part + value for part, value in zip(parts[::2], [*values, ""], strict=True))
     return filled
-
-
-def secrets_of(secret: Mapping[str, str]) -> tuple[str, ...]:
-    """The caller's values that these entries hold, longest first; what is very short is no secret."""
-    names = {name for written in secret.values() for name in _NAMED.findall(written)}
-    values = {os.environ.get(name, "") for name in names}
-    return tuple(sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def before_task(request: ActRequest) -> dict[str, Any]:
@@ -177,16 +170,21 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
 
 def _with_tail(request: ActRequest, said: str) -> str:
     """The message with the ends of what the act printed, on stdout and on stderr."""
-    tails = (_tail(f"{request.folder}/{name}") for name in ("stdout.log", "stderr.log"))
+    redactor = redactor_of(request.hidden)
+    tails = (_tail(f"{request.folder}/{name}", redactor) for name in ("stdout.log", "stderr.log"))
     return "\n".join([said, *filter(None, tails)])
 
 
-def _tail(path: str) -> str:
-    """The end of a log; empty when it is none any more: a FIFO that an agent put there must not stop us."""
+def _tail(path: str, redactor: Redactor) -> str:
+    """The end of a log; empty when it is none any more: a FIFO that an agent put there must not stop us.
+
+    It is redacted before it is cut: of half a value nobody can tell what it is.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            return (file.read() or b"").decode(errors="replace").strip()
+            file.seek(max(0, size - _TAIL - _MORE))
+            text = redactor.text((file.read() or b"").decode(errors="replace"))
+            return text[-_TAIL:].strip() if size > _TAIL else text.strip()
     except OSError:
         return ""

@@ -69,6 +69,7 @@ class Opened:
     run: Orchestrator
     event: ev.Event
     then: tuple[Mapping[str, Any], ...] = ()
+    dropped: tuple[str, ...] = ()  # acts of an earlier session whose end is not waited for
     kept: tuple[Kept, ...] = ()  # what earlier sessions did and counts; of another run it follows `event`
     open: tuple[Started, ...] = ()
     keys: tuple[str, ...] = ()
@@ -86,6 +87,8 @@ class Opening:
     where: Surroundings
     locks: list[RunLock]
     now: float
+    hidden: tuple[str, ...] = ()  # the caller's variables whose values nothing that is kept may hold
+    clients: Mapping[str, str] = field(default_factory=dict)  # agent -> version of what it works with
 
     # ---- a run of its own ----------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class Opening:
         workspace, warnings = self._workspace(directory)
         prepare, frozen = self._session(directory, directory.root, workspace)
         self._begin_tape(prepare.parts, directory.root)
-        header = header_of(plan, where, workspace, [*plan.warnings, *warnings])
+        header = self._header(workspace, warnings)
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
@@ -208,7 +211,7 @@ class Opening:
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
-        header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
+        header = self._header(workspace, warnings)
         copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}
         event = ev.RunResumed(
             at=self.now,
@@ -229,6 +232,7 @@ class Opening:
             then=tuple(_differences(earlier, found)),
             kept=found.kept,
             open=found.open,
+            dropped=tuple(_left_behind(earlier, found)),
             keys=tuple(earlier.past.keys.values()),
             reasons={**found.reasons, **attached(self.where.host, directory, found, self.now)},
             origin=f"going on with run {directory.run_id}",
@@ -257,6 +261,11 @@ class Opening:
 
     # ---- both ----------------------------------------------------------------------------------
 
+    def _header(self, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
+        told = [*self.plan.warnings, *warnings]
+        header = header_of(self.plan, self.where, workspace, told, self.hidden)
+        return header | {"clients": dict(self.clients)} if self.clients else header
+
     def _workspace(self, directory: RunDirectory) -> tuple[Path, list[str]]:
         if self.plan.copy is None:
             return self.where.root, []
@@ -275,7 +284,14 @@ class Opening:
         private.write(session / "plan.yaml", text_of(plan))
         frozen = FrozenInputs(plan, where, workspace, session / "definitions")
         keep(session, plan, frozen)
-        parts = Parts(plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home)
+        parts = Parts(
+            plan=plan,
+            directory=directory,
+            root=where.root,
+            workspace=workspace,
+            home=where.home,
+            hidden=self.hidden,
+        )
         store = Store(directory.store)
         return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
 
@@ -313,6 +329,16 @@ def _differences(earlier: Earlier, found: Resumption) -> Iterator[dict[str, Any]
         before, now = was.get(item, "waiting"), found.run.status(item)
         if before != now.state:
             yield {"item": item, "was": before, "state": now.state, "reason": found.reasons.get(item, "")}
+
+
+def _left_behind(earlier: Earlier, found: Resumption) -> Iterator[str]:
+    """Acts whose folders an orchestrator may have left as they were: the last one that ended, and what is dropped."""
+    going_on = {event.act for event in found.open}
+    yield from (event.act for event in earlier.past.open if event.act not in going_on)
+    ended = (
+        r["act"] for r in reversed(earlier.records) if str(r.get("event")).endswith("Finished") and "act" in r
+    )
+    yield from (act for act in [next(ended, None)] if act is not None)
 
 
 def _asked(reasons: Mapping[str, str], how: Beginning) -> dict[str, str]:

@@ -58,6 +58,7 @@ class Surroundings:
     plugins: tuple[str, ...] = ()
     reports: ReportHelper = field(default_factory=ReportHelper)
     tape: Tape | None = None
+    strict: bool = False  # what a look ahead warns of keeps the plan from being run
     waits: bool = False  # a run that waits for a person does not end, but waits for the answer
     wall: Callable[[], float] = time.time
     mono: Callable[[], float] = time.monotonic
@@ -72,8 +73,17 @@ class Turn:
     failed: tuple[ActResult, ...] = ()
 
 
-def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
-    """The journal's header: everything that the run depends on and no later record says."""
+def header_of(
+    plan: Plan,
+    where: Surroundings,
+    workspace: Path,
+    warnings: Sequence[str],
+    hidden: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The journal's header: everything that the run depends on and no later record says.
+
+    `hidden` are the caller's variables whose values are not kept.
+    """
     header: dict[str, Any] = {
         "format": FORMAT,
         "plan_file": plan.path,
@@ -84,6 +94,8 @@ def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequen
     }
     if plan.vars:
         header["vars"] = dict(plan.vars)
+    if hidden:
+        header["hidden"] = list(hidden)
     if where.plugins:
         header["conftests"] = list(where.plugins)
     if warnings:

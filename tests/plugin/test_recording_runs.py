@@ -111,13 +111,13 @@ def test_secrets_are_not_recorded_and_need_not_be_there_to_replay(
     path = project(pytester, text)
     run(pytester, path.name, "--orch-record").assert_outcomes(passed=1)
     monkeypatch.delenv("SOME_API_KEY")
-    write_plan(pytester, text.replace("sk-0123456789", "<redacted>"))
+    write_plan(pytester, text.replace("sk-0123456789", "[redacted]"))
     calls(pytester)
 
     run(pytester, path.name, "--orch-replay").assert_outcomes(passed=1)
 
     assert b"0123456789" not in b"".join(bytes_of(recording(pytester)).values())
-    assert (run_folder(pytester) / "workspace/guide.md").read_text() == "used <redacted> today\n"
+    assert (run_folder(pytester) / "workspace/guide.md").read_text() == "used [redacted] today\n"
     assert calls(pytester) == []
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from orchharness.recording.redacting import redact
+from orchharness.recording.redacting import asked_by, recorded_by
 from orchharness.recording.texts import Texts
 
 PLACES = [("/home/ann/proj", "<workspace>"), ("/home/ann/proj/plans", "<plan_dir>"), ("/home/ann", "<home>")]
@@ -49,7 +52,7 @@ def test_the_same_work_elsewhere_has_the_same_digest():
 def test_bytes_that_are_no_text_stay_as_they_are():
     data = bytes(range(256))
 
-    assert Texts(PLACES).redacted(data) == data
+    assert Texts(PLACES, plain).redacted(data) == data
 
 
 def test_of_two_names_for_one_path_the_first_one_counts():
@@ -62,11 +65,16 @@ def test_without_places_nothing_is_replaced():
     assert texts.here(texts.stored("/ and /a/b <root>")) == "/ and /a/b <root>"
 
 
-def test_values_of_variables_that_are_called_like_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MY_API_KEY", "sk-abcdef")
+def test_what_is_recorded_holds_no_value_of_a_variable_that_is_called_like_a_secret(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("MY_API_KEY", "abcdef-ghijkl")
     monkeypatch.setenv("KEYBOARD", "dvorak-layout")
+    monkeypatch.setenv("PASSED_ON", "what the plan passes on")
+    parts: Any = SimpleNamespace(hidden=("PASSED_ON",))
+    text = "abcdef-ghijkl on dvorak-layout: what the plan passes on"
 
-    text = redact("with sk-abcdef on dvorak-layout")
-
-    assert text == "with <redacted> on dvorak-layout"
-    assert redact(text) == text
+    found = recorded_by(parts)(text)
+    assert found == "[redacted] on dvorak-layout: [redacted]"
+    assert recorded_by(parts)(found) == found
+    assert asked_by(parts)(text) == "abcdef-ghijkl on dvorak-layout: [redacted]"
