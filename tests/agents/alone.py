@@ -39,8 +39,8 @@ def main(words: list[str]) -> None:
         loopback_up()
         os.execvpe(words[1], words[1:], {**os.environ, "ALONE": "namespace"})  # noqa: S606
     apart = ["unshare", "--net", "--map-root-user"]
-    possible = shutil.which("unshare") and subprocess.run([*apart, "true"], capture_output=True).returncode == 0  # noqa: S603
-    if possible:
+    possible = shutil.which("unshare") and subprocess.run([*apart, "true"], check=False, capture_output=True)  # noqa: S603
+    if possible and possible.returncode == 0:
         os.execvp(apart[0], [*apart, sys.executable, __file__, INSIDE, *words])  # noqa: S606
     print("alone.py: no network namespace here: a closed proxy instead", file=sys.stderr)  # noqa: T201
     proxy = f"http://127.0.0.1:{closed_port()}"

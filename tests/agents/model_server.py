@@ -51,6 +51,10 @@ class Request:
         """Whether some turn of the conversation says `text`."""
         return self.talk is not None and any(text in turn.text for turn in self.talk.turns)
 
+    def results(self) -> int:
+        """How many tool results it holds."""
+        return sum(turn.role == "tool" for turn in self.talk.turns) if self.talk else 0
+
 
 class ModelServer(ThreadingHTTPServer):
     """The server. `requests` are all that came, in their order."""
