@@ -49,7 +49,12 @@ class Request:
 
     def __contains__(self, text: str) -> bool:
         """Whether some turn of the conversation says `text`."""
-        return self.talk is not None and any(text in turn.text for turn in self.talk.turns)
+        return self.says(text)
+
+    def says(self, text: str, role: str = "") -> bool:
+        """Whether some turn, of this role where one is named, says `text`."""
+        turns = self.talk.turns if self.talk else ()
+        return any(text in turn.text for turn in turns if role in {"", turn.role})
 
     def results(self) -> int:
         """How many tool results it holds."""

@@ -60,10 +60,12 @@ class Project:
         self.env = surroundings(self.client, self.folder.parent / "home", self.server.url)
         self.env[MARK] = str(self.folder)
 
-    def plan(self, prompt: str, *, agent: str = "", task: str = "", top: str = "") -> None:
+    def plan(
+        self, prompt: str, *, agent: str = "", task: str = "", top: str = "", outputs: str = "doc: a.md"
+    ) -> None:
         """A plan of one task, `note`, that promises a.md. `task` and `top` are further lines of YAML."""
         agents = f"agents: {{author: {{{agent or self.client.agent}}}}}"
-        first = f"  note:\n    agent: author\n    prompt: {json.dumps(prompt)}\n    outputs: {{doc: a.md}}\n"
+        first = f"  note:\n    agent: author\n    prompt: {json.dumps(prompt)}\n    outputs: {{{outputs}}}\n"
         more = "".join(f"    {line}\n" for line in task.strip().splitlines())
         (self.folder / "a.plan.yaml").write_text(f"orchharness: 1\n{top}\n{agents}\ntasks:\n{first}{more}")
 
@@ -132,8 +134,17 @@ class Project:
             found = [line for line in ITEM.findall(ended.out) if "::note" in line or "::G-note" in line]
             yield (
                 "; ".join(line.replace("a.plan.yaml::tasks::", "") for line in found)
-                or f"status {ended.status}"
+                or self._left_over(ended)
             )
+
+    def _left_over(self, ended: Ended) -> str:
+        if ended.status < 0:
+            return f"killed by signal {-ended.status}"
+        try:
+            facts = self.facts()
+        except (OSError, ValueError):
+            return f"status {ended.status}"
+        return f"{facts['state']}: {facts.get('reason', '')} (status {ended.status})"
 
     def kill_all(self) -> None:
         """End all that this test started, as a machine that loses its power does."""
