@@ -226,7 +226,7 @@ def filled(schema: dict[str, Any]) -> Any:
     """A small value that fits a JSON schema: what is required, and nothing else."""
     if "enum" in schema:
         return schema["enum"][0]
-    kind = schema.get("type")
+    kind = schema.get("type", "object" if "properties" in schema else "string")
     match kind.lower() if isinstance(kind, str) else kind:
         case "object":
             known = schema.get("properties", {})
