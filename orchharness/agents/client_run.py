@@ -49,16 +49,17 @@ def _is_unknown(folder: Path, texts: list[str]) -> bool:
 
 
 def _execute(words: list[str], shorten: list[str]) -> int:
-    actions: list[Any] = []
-    out = -1
-    if shorten:
-        out, inlet = os.pipe()
-        actions = [(os.POSIX_SPAWN_DUP2, inlet, 1)]
-    pid = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
-    if shorten:
-        os.close(inlet)
-        _Lines([text.encode() for text in shorten]).pump(out, pid)
-        os.close(out)
+    if not shorten:
+        return _status(os.posix_spawn(words[0], words, os.environ))
+    out, inlet = os.pipe()
+    pid = os.posix_spawn(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, inlet, 1)])
+    os.close(inlet)
+    _Lines([text.encode() for text in shorten]).pump(out, pid)
+    os.close(out)
+    return _status(pid)
+
+
+def _status(pid: int) -> int:
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return 128 - status if status < 0 else status
 

@@ -7,6 +7,7 @@ they are in the journal with it, and what a later act of the thread used is the 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from orchharness import ClientEnd, Finished, amount, one_line, trouble_of
@@ -35,40 +36,45 @@ def parse(end: ClientEnd) -> Finished:
     """How the turn ended."""
     thread, answer, turn = "", None, None
     for found in end.objects('"thread.started"', '"turn.completed"', '"turn.failed"', '"agent_message"'):
-        match found:
-            case {"type": "thread.started", "thread_id": str(thread)}:
-                answer, turn = None, None
-            case {"type": "item.completed", "item": {"type": "agent_message", "text": str(answer)}}:
-                pass
-            case {"type": "turn.completed" | "turn.failed"}:
-                turn = found
+        kind = found.get("type")
+        if kind == "thread.started":
+            thread, answer, turn = str(found.get("thread_id") or ""), None, None
+        elif kind in {"turn.completed", "turn.failed"}:
+            turn = found
+        elif kind == "item.completed" and found["item"].get("type") == "agent_message":
+            answer = found["item"].get("text")
     resumed = Thread.read_from(end.memo.get("resumed"))
-    before = resumed if resumed and resumed.id == thread else Thread(thread)
-    fresh = (
-        f"thread {resumed.id!r} is not known to codex any more; a new one was begun"
-        if resumed is not before and resumed and thread
-        else ""
-    )
+    before = resumed if resumed is not None and resumed.id == thread else Thread(thread)
     if turn is None or turn["type"] == "turn.failed":
-        text = one_line(((turn or {}).get("error") or {}).get("message")) or end.errors
-        trouble = trouble_of(text, now=end.at)
-        return Finished(
-            ok=False,
-            detail=text or "codex ended without the end of a turn",
-            answer=answer,
-            session=str(before) if thread else None,
-            trouble=trouble.trouble,
-            retry_after=trouble.retry_after,
-        )
+        return _failed(turn or {}, answer, before, end)
     used = turn.get("usage") or {}
     now = Thread(thread, int(amount(used.get("input_tokens"))), int(amount(used.get("output_tokens"))))
     return Finished(
         ok=True,
-        detail=fresh,
+        detail=_renewed(resumed, thread),
         answer=answer,
         session=str(now),
         usage={
             "input_tokens": max(0, now.read - before.read),
             "output_tokens": max(0, now.written - before.written),
         },
+    )
+
+
+def _renewed(resumed: Thread | None, thread: str) -> str:
+    if resumed is None or resumed.id == thread:
+        return ""
+    return f"thread {resumed.id!r} is not known to codex any more; a new one was begun"
+
+
+def _failed(turn: Mapping[str, Any], answer: str | None, before: Thread, end: ClientEnd) -> Finished:
+    text = one_line((turn.get("error") or {}).get("message")) or end.errors
+    trouble = trouble_of(text, now=end.at)
+    return Finished(
+        ok=False,
+        detail=text or "codex ended without the end of a turn",
+        answer=answer,
+        session=str(before) if before.id else None,
+        trouble=trouble.trouble,
+        retry_after=trouble.retry_after,
     )

@@ -14,15 +14,16 @@ _STOPPED = {
 
 def parse(end: ClientEnd) -> Finished:
     """How the turn ended."""
-    session: Any = None
+    session: str | None = None
     last: Mapping[str, Any] | None = None
     usage = {"input_tokens": 0, "output_tokens": 0, "usd": 0.0}
     for found in end.objects('"session"', '"message_end"'):
-        match found:
-            case {"type": "session", "id": str(session)}:
-                pass
-            case {"type": "message_end", "message": {"role": "assistant"} as last}:
-                _add(usage, last.get("usage") or {})
+        message = found.get("message") or {}
+        if found.get("type") == "session":
+            session = str(found.get("id") or "") or None
+        elif found.get("type") == "message_end" and message.get("role") == "assistant":
+            last = message
+            _add(usage, message.get("usage") or {})
     if last is None:
         return Finished(ok=False, detail=end.errors or "pi ended without an answer", session=session)
     fault = _fault(last, end)
