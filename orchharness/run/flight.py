@@ -164,6 +164,7 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
         summary=masked(finding.summary, secrets),
         session=masked(answer.session, secrets) if answer else None,
         usage=usage_of(answer) if answer else {},
+        retry_after=finding.retry_after,
     )
 
 
