@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,8 @@ name = "loopback"
 base_url = "{url}/v1"
 env_key = "LOOP_KEY"
 wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
+request_max_retries = 1
+stream_max_retries = 1
 [analytics]
 enabled = false
 """
@@ -37,16 +37,20 @@ enabled = false
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """One client. `agent` and `denied` are the agent's lines in a plan, as a flow mapping without its braces."""
+    """One client.
+
+    `agent` and `denied` are the agent's lines in a plan, as a flow mapping without its braces. `words` are what a user
+    is told when the server is `broken`, the stream is `cut`, a tool is `denied`.
+    """
 
     name: str
     program: Path
     package: Path
     agent: str
     denied: str
+    words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
     patience: float = 25  # seconds a session of one turn may take on a busy machine
-    path: tuple[Path, ...] = field(default=())
 
     def __str__(self) -> str:
         return self.name
@@ -75,10 +79,13 @@ def _claude(home: Path, url: str) -> Mapping[str, str]:
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_API_KEY": "dummy",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "CLAUDE_CODE_MAX_RETRIES": "0",
         "DISABLE_TELEMETRY": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
+
+
+def _claude_acp(home: Path, url: str) -> Mapping[str, str]:
+    return {**_claude(home, url), "CLAUDE_CODE_MAX_RETRIES": "0"}
 
 
 def _codex(home: Path, url: str) -> Mapping[str, str]:
@@ -145,6 +152,7 @@ CLAUDE = Client(
     package=BASE / "@anthropic-ai/claude-code",
     agent="kind: claude, model: claude-sonnet-4-5, permission_mode: acceptEdits, allowed_tools: [Bash]",
     denied="kind: claude, model: claude-sonnet-4-5, permission_mode: default",
+    words={"broken": "500", "cut": "ECONNRESET", "denied": "allowed_tools: [Write]"},
     prepare=_claude,
 )
 CODEX_CLI = Client(
@@ -153,6 +161,11 @@ CODEX_CLI = Client(
     package=BASE / "@openai/codex",
     agent="kind: codex, sandbox: danger-full-access",
     denied="kind: codex, sandbox: read-only",
+    words={
+        "broken": "high demand",
+        "cut": "stream disconnected",
+        "denied": "output 'doc' (a.md): does not exist",
+    },
     prepare=_codex,
 )
 CLAUDE_ACP = Client(
@@ -161,7 +174,8 @@ CLAUDE_ACP = Client(
     package=BASE / "@zed-industries/claude-agent-acp",
     agent=f"kind: acp, command: claude-agent-acp, {ALLOWED}",
     denied="kind: acp, command: claude-agent-acp, permissions: deny",
-    prepare=_claude,
+    words={"broken": "500", "cut": "terminated", "denied": "permissions: "},
+    prepare=_claude_acp,
 )
 PI = Client(
     name="pi",
@@ -169,6 +183,7 @@ PI = Client(
     package=MORE / "@mariozechner/pi-coding-agent",
     agent="kind: pi, provider: loop, model: fake-1",
     denied="",
+    words={"broken": "500", "cut": "cut"},
     prepare=_pi,
 )
 OPENCODE = Client(
@@ -177,6 +192,7 @@ OPENCODE = Client(
     package=MORE / "opencode-linux-x64",
     agent=f"kind: acp, command: opencode acp, {ALLOWED}",
     denied="kind: acp, command: opencode acp, permissions: deny",
+    words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_opencode,
     patience=60,
 )
@@ -186,6 +202,7 @@ GEMINI = Client(
     package=MORE / "@google/gemini-cli",
     agent=f"kind: acp, command: gemini --acp -m gemini-2.5-flash --skip-trust, {ALLOWED}",
     denied="kind: acp, command: gemini --acp -m gemini-2.5-flash --skip-trust, permissions: deny",
+    words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_gemini,
     patience=60,
 )

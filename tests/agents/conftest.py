@@ -18,7 +18,11 @@ SHOWN = 150  # characters of a cell
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "more: a client of `make agents-more`, which takes longer")
-    if not hasattr(config, "workerinput"):
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The table is of this session alone."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         for row in SEEN.glob("*.json"):
             row.unlink()
 

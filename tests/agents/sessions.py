@@ -112,6 +112,11 @@ class Project:
         facts: dict[str, Any] = state["phases"]["tasks"]["tasks"][item]
         return facts
 
+    def acts(self) -> list[str]:
+        """The acts of the newest run, by name."""
+        (latest,) = (self.folder / ".orchharness").glob("a-*/latest")
+        return sorted(act.name for act in (latest / "acts").iterdir())
+
     def turns(self) -> list[Request]:
         """The requests of the agent's work."""
         return self.server.asked()
