@@ -46,7 +46,7 @@ def failure_of(method: str, code: Any, message: Any, data: Any, now: float) -> F
     if more and more not in text:
         text = f"{text}: {more}"
     detail = f"{method!r} failed: {text[:_SHOWN]}"
-    searched = text[:_SEARCHED]
+    searched = f"{code} {text}"[:_SEARCHED]  # some put the status of HTTP there
     if _LIMITED.search(searched):
         return Failure(detail, "limited", _retry_after(data, searched, now))
     if _REFUSED.search(searched) or (code == _AUTH and _LOGIN.search(searched)):

@@ -133,7 +133,9 @@ def test_an_agent_that_goes_away_in_its_turn_is_no_success(acts, prompt, detail)
 
 
 def test_lines_that_are_no_messages_are_left_out_and_told_only_when_something_is_missing(acts):
-    lines = [{"print": line} for line in ("Welcome!", "42", "[1]", "{", '{"id": [1], "result": 1}', '{"id": 99}')]
+    lines = [
+        {"print": line} for line in ("Welcome!", "42", "[1]", "{", '{"id": [1], "result": 1}', '{"id": 99}')
+    ]
     fine = acts.run({"prompt": [*lines, {"say": "done"}]})
     bad = acts.run({"prompt": [*lines, {"die": None}]})
 
@@ -154,7 +156,9 @@ def test_a_program_that_is_not_there_is_told_with_how_to_install_it(acts):
     found = acts.run(command=["claude-agent-acp"], env={"PATH": "/nowhere"})
 
     assert not found.ok
-    assert "'claude-agent-acp' was not found; install it with: npm install -g @zed-industries/" in found.detail
+    assert (
+        "'claude-agent-acp' was not found; install it with: npm install -g @zed-industries/" in found.detail
+    )
 
 
 def test_an_agent_of_another_version_of_the_protocol_is_refused(acts):
