@@ -58,7 +58,12 @@ def _retry_after(data: Any, text: str, now: float) -> float | None:
     if isinstance(data, dict):
         for name in ("retry_after", "retryAfter", "retry-after"):
             value = data.get(name)
-            if type(value) in {int, float} and math.isfinite(value) and value >= 0:
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value)
+                and value >= 0
+            ):
                 return float(value)
     resets = _RESETS.search(text)
     if resets:

@@ -81,7 +81,7 @@ def ask(session, call, options):
     return outcome.get("optionId", outcome["outcome"])
 
 
-def turn(number, session, prompt):
+def turn(number, session, prompt):  # noqa: C901 - a list of what a script can ask for
     spoken = []
     reply = {"stopReason": "end_turn"}
     many = SCRIPT.get("prompts")

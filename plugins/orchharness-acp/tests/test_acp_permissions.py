@@ -1,7 +1,6 @@
 """What is answered when an agent asks for permission, and what a denied one does to the act."""
 
 import pytest
-
 from orchharness_acp.permissions import answer, rules_of
 
 OPTIONS = [
