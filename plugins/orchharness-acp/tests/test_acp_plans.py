@@ -26,6 +26,19 @@ tasks:
 """
 
 
+@pytest.fixture
+def begin(tmp_path):
+    begun = []
+
+    def start(file, *options):
+        begun.append(start_plan(file, tmp_path, *options))
+        return begun[-1]
+
+    yield start
+    for session in begun:
+        session.close()
+
+
 def project(tmp_path, script, more="", plan=PLAN):
     folder = tmp_path / "plans"
     folder.mkdir()
@@ -48,15 +61,17 @@ def until(condition, limit=20):
         time.sleep(0.02)
 
 
-def test_an_orchestrator_that_is_killed_leaves_the_turn_alone_and_another_takes_its_result(tmp_path):
+def test_an_orchestrator_that_is_killed_leaves_the_turn_alone_and_another_takes_its_result(tmp_path, begin):
     started, go = tmp_path / "started", tmp_path / "go"
     file = project(tmp_path, {"prompt": [{"write": [str(started), ""]}, {"until": str(go)}, {"say": "kept"}]})
-    session = start_plan(file, tmp_path)
+    session = begin(file)
     until(started.exists)
     os.kill(session.process.pid, signal.SIGKILL)
     session.process.wait()
-    resumed = start_plan(file, tmp_path, "--orch-resume")
-    until(lambda: "a.plan.yaml" in resumed.so_far.text)
+    journal = session.so_far.folder / "journal.jsonl"
+    written = journal.stat().st_size
+    resumed = begin(file, "--orch-resume")
+    until(lambda: journal.stat().st_size > written)
     go.touch()
     played = resumed.wait(25)
 
@@ -66,9 +81,9 @@ def test_an_orchestrator_that_is_killed_leaves_the_turn_alone_and_another_takes_
     assert (record["outcome"], record["summary"]) == ("success", "kept")
 
 
-def test_an_interrupt_ends_the_agent_and_what_it_started(tmp_path):
+def test_an_interrupt_ends_the_agent_and_what_it_started(tmp_path, begin):
     left = tmp_path / "left"
-    session = start_plan(project(tmp_path, {"prompt": [{"fork": str(left)}, {"wait": None}]}), tmp_path)
+    session = begin(project(tmp_path, {"prompt": [{"fork": str(left)}, {"wait": None}]}))
     until(left.exists)
     session.process.send_signal(signal.SIGINT)
     session.process.wait(10)
@@ -130,7 +145,7 @@ orchharness: 1
 agents:
   judge: {{kind: acp, command: {command}}}
 critics:
-  editor: {{agent: judge, criteria: {{clear: 1}}}}
+  editor: {{agent: judge, prompt: Is it clear?, criteria: {{clear: 1}}}}
 tasks:
   note:
     run: [sh, -c, "echo text > a.md"]
