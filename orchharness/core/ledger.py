@@ -6,6 +6,7 @@ a failure at the head of ten thousand tasks needs no deep stack, and everybody s
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from enum import Enum, auto
@@ -297,7 +298,8 @@ class Ledger:
         """Count the act as running, with all it takes."""
         self.queue.started(ticket, act, hold_track=hold_track)
         if ticket.engine:
-            self.outages.given(act, ticket.engine, self.now)
+            # What was only given out begins with its event; in a replay that has come already.
+            self.outages.given(act, ticket.engine, self.now if act in self.acts else math.inf)
         if ticket.foreground:
             self.queue.run_alone(frozenset({ticket.item, self.tasks[ticket.item].task.gate or ticket.item}))
 

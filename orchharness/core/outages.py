@@ -8,7 +8,7 @@ Rules that hold here:
   * What was started before the pause and comes back limited as well belongs to the same burst: it may make the pause
     longer, and never doubles anything.
   * After the pause one act goes first. The others follow when it ended with an answer, or has run for a minute.
-  * Pauses add up until the engine has answered. When they are as long as the plan's patience, what waits fails.
+  * Pauses, and the time in which one goes first, add up until the engine has answered. When they are as long as the plan's patience, what waits fails.
 """
 
 from __future__ import annotations
@@ -168,12 +168,12 @@ class Outages:
                 outage.waited += max(0.0, outage.until - outage.counts_from)
                 found.append(engine)
             elif outage.stage is _Stage.TRIAL and outage.probe and now >= outage.probed + _TRIAL:
-                outage.stage = _Stage.OPEN
+                outage.stage, outage.waited = _Stage.OPEN, outage.waited + _TRIAL
                 found.append(engine)
         return found
 
     def given(self, act: str, engine: str, at: float) -> None:
-        """The act was given out to be started."""
+        """The act was given out to be started; `at` is infinite until it was."""
         self._running[act] = (engine, at)
         found = self._known.get(engine)
         if found is not None and found.stage is _Stage.TRIAL and not found.probe:
@@ -223,6 +223,8 @@ class Outages:
             return
         found.detail = detail
         if started > found.since or found.stage is _Stage.OPEN:
+            if found.stage is _Stage.TRIAL and found.probe:
+                found.waited += max(0.0, at - found.probed)  # the others waited for it
             found.doublings, found.since, found.probe = found.doublings + 1, at, ""
             found.until = at
         found.until = max(found.until, at + _pause(found.doublings, retry_after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from orchharness_acp.permissions import DEFAULTS
 
@@ -19,6 +19,16 @@ def _words(value: Any) -> Any:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+def _form(value: Any) -> str:
+    return "by kind" if isinstance(value, dict) else "for all"
+
+
+# Told apart by their form: of a wrong value one fault is told, not one for each form.
+Permissions = Annotated[
+    Annotated[Rule, Tag("for all")] | Annotated[dict[ToolKind, Rule], Tag("by kind")], Discriminator(_form)
+]
+
+
 class Acp(BaseModel):
     """Options of agent kind `acp`."""
 
@@ -27,7 +37,7 @@ class Acp(BaseModel):
     command: Annotated[list[str], BeforeValidator(_words), Field(min_length=1)] = Field(
         description="how the agent is started: a list of words, or a text that is split as a shell would, without a shell"
     )
-    permissions: Rule | dict[ToolKind, Rule] = Field(
+    permissions: Permissions = Field(
         default_factory=lambda: dict(DEFAULTS),  # type: ignore[arg-type]
         description="what is answered when the agent asks: allow, deny, or workspace (only where every path that is named "
         "lies in the working folder); for all, or by kind of tool: kinds that are not named keep their default",

@@ -61,7 +61,7 @@ def answer(
         chosen = _choose(options, ("allow_once", "allow_always"))
         if chosen is not None:
             return Answer(option=chosen)
-        return Answer(option=None, denied=f"{what}, for which the agent offers no way to allow it")
+        return Answer(option=None, denied=f"{what}: the agent offers no way to allow it")
     return Answer(
         option=_choose(options, ("reject_once", "reject_always")),
         denied=f"{what}{why}; `permissions: {{{kind}: allow}}` in the agent's options would allow it",
@@ -73,13 +73,13 @@ def _against(rule: str, call: Mapping[str, Any], roots: Sequence[str]) -> str:
     if rule == "allow":
         return ""
     if rule == "deny":
-        return " is not allowed"
+        return ": tools of this kind are not allowed"
     paths = _paths(call)
     if not paths:
-        return ", which names no path"
+        return ": it names no path"
     for path in paths:
         if not _is_inside(os.path.join(roots[0], path), roots):  # noqa: PTH118
-            return f" outside of the working folder, on {path[:_SHOWN]!r}"
+            return f": {path[:_SHOWN]!r} is outside of the working folder"
     return ""
 
 

@@ -25,7 +25,7 @@ from orchharness_acp.trouble import Failure, failure_of
 
 _LINE = 64 << 20  # bytes of a message
 _CHUNK = 1 << 16
-_SHOWN = 16_000  # characters of a message in the transcript
+_SHOWN = 1500  # characters of a message in the transcript: its end is shown where an act failed
 _GARBAGE = 200
 _LEAVING = 1.0  # seconds that an agent has to end by itself once its input is closed
 _ENDED = 1.0  # seconds in which the status of an agent that closed its output is waited for

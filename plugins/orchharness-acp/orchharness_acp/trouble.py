@@ -46,7 +46,7 @@ def failure_of(method: str, code: Any, message: Any, data: Any, now: float) -> F
     if more and more not in text:
         text = f"{text}: {more}"
     detail = f"{method!r} failed: {text[:_SHOWN]}"
-    searched = text[:_SEARCHED]
+    searched = f"{code} {text}"[:_SEARCHED]  # some put the status of HTTP there
     if _LIMITED.search(searched):
         return Failure(detail, "limited", _retry_after(data, searched, now))
     if _REFUSED.search(searched) or (code == _AUTH and _LOGIN.search(searched)):
@@ -58,7 +58,12 @@ def _retry_after(data: Any, text: str, now: float) -> float | None:
     if isinstance(data, dict):
         for name in ("retry_after", "retryAfter", "retry-after"):
             value = data.get(name)
-            if type(value) in {int, float} and math.isfinite(value) and value >= 0:
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value)
+                and value >= 0
+            ):
                 return float(value)
     resets = _RESETS.search(text)
     if resets:

@@ -27,8 +27,8 @@ class Acts:
         place = self.folder / f"act{self.count}"
         place.mkdir()
         path = self.folder / "script.json"
-        if script is not None:
-            path.write_text(json.dumps(script))
+        if script is not None or not path.exists():
+            path.write_text(json.dumps(script or {}))
         model = orchharness_acp._options()
         given = {"command": [sys.executable, str(FAKE), str(path)], "call_timeout": 5, **options}
         key = f"{self.count:032x}"[::-1]

@@ -29,8 +29,13 @@ def send(message):
         sys.stdout.flush()
 
 
-def update(session, kind, **rest):
-    send({"method": "session/update", "params": {"sessionId": session, "update": {"sessionUpdate": kind, **rest}}})
+def update(session, what, /, **rest):
+    send(
+        {
+            "method": "session/update",
+            "params": {"sessionId": session, "update": {"sessionUpdate": what, **rest}},
+        }
+    )
 
 
 def say(session, text, kind="agent_message_chunk"):
@@ -76,7 +81,7 @@ def ask(session, call, options):
     return outcome.get("optionId", outcome["outcome"])
 
 
-def turn(number, session, prompt):
+def turn(number, session, prompt):  # noqa: C901 - a list of what a script can ask for
     spoken = []
     reply = {"stopReason": "end_turn"}
     many = SCRIPT.get("prompts")
@@ -150,7 +155,10 @@ def handle(message):
         info = {"name": "fake", "version": "1.2.3"}
         send({"id": number, "result": {"protocolVersion": 1, "agentCapabilities": able, "agentInfo": info}})
     elif method == "session/new":
-        modes = {"currentModeId": "ask", "availableModes": [{"id": "ask", "name": "Ask"}, {"id": "do", "name": "Do"}]}
+        modes = {
+            "currentModeId": "ask",
+            "availableModes": [{"id": "ask", "name": "Ask"}, {"id": "do", "name": "Do"}],
+        }
         send({"id": number, "result": {"sessionId": f"s-{os.getpid()}", "modes": modes}})
     elif method == "session/load":
         load(number, params["sessionId"])
