@@ -84,6 +84,7 @@ def _head(one: Standing) -> Iterator[str]:
     counts = picture.counts
     names = [*(s for s in _ORDER if s in counts), *sorted(counts.keys() - set(_ORDER))]
     yield f"{passed} ({', '.join(f'{counts[s]} {s}' for s in names)})"
+    yield from one.picture.parked
     for spent in sorted(one.spent, key=lambda s: not s.reached)[:_BUDGETS]:
         yield line(f"{spent.name}: spent {spent.text}") + (" (reached)" if spent.reached else "")
     if len(one.spent) > _BUDGETS:

@@ -17,6 +17,7 @@ from orchharness.record import record
 
 LANGUAGE_VERSION = 1
 MENDER = "mender"
+OUTAGE = 21_600.0  # seconds: 6 h
 
 
 class _Empty(Mapping[str, Any]):
@@ -454,6 +455,7 @@ class Plan:
     parallel: int = 3
     resources: Mapping[str, int] = field(default=EMPTY)
     budget: Budget | None = None
+    outage: float = OUTAGE  # seconds that one agent kind may take no work before what waits for it fails
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)

@@ -77,6 +77,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     "limits": {
         "parallel": "how many acts run at once; default 3",
         "resources": "counters that tasks take from: {gpu: 1}",
+        "outage": "how long an agent kind may take no work (rate limit) before what waits for it fails; default 6h",
     },
     "budget": {
         "usd": "US dollars, as far as the agents report them",

@@ -430,8 +430,14 @@ PLAN: Final = Table(
         "replay": Boolean(),
         "limits": Table(
             what="limits",
-            keys={"parallel": Count(1, 10_000), "resources": Counters(), "budget": BUDGET},
+            keys={
+                "parallel": Count(1, 10_000),
+                "resources": Counters(),
+                "budget": BUDGET,
+                "outage": Duration(),
+            },
             hints={
+                **dict.fromkeys(("patience", "rate_limit", "max_outage", "retry_after"), "write 'outage'"),
                 "max_parallel": "write 'parallel'",
                 "timeout": "write it under 'defaults'",
                 **dict.fromkeys(("usd", "tokens", "wall", "spawns"), "write it inside of 'budget'"),

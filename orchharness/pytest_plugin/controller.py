@@ -165,7 +165,8 @@ class LivePlans:
 
     def _begin(self, live: LivePlan) -> bool:
         plans = self._plans
-        run = PlanRun(live.plan, list(live.index), plans.surroundings(live.plan), plans.terminal.moved)
+        say, note = plans.terminal.moved, plans.terminal.note
+        run = PlanRun(live.plan, list(live.index), plans.surroundings(live.plan), say, note)
         try:
             run.begin(plans.beginning(live.path))
         except OrchError as error:

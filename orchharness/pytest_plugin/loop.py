@@ -169,8 +169,9 @@ class LocalLoop:
             root_busy = any(file.plan.copy is None for file in self.live)
 
     def _begin(self, file: PlanItems) -> None:
+        terminal = self.plans.terminal
         run = PlanRun(
-            file.plan, list(file.every), self.plans.surroundings(file.plan), self.plans.terminal.moved
+            file.plan, list(file.every), self.plans.surroundings(file.plan), terminal.moved, terminal.note
         )
         try:
             run.begin(self.plans.beginning(file.path))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchharness.core.outages import PARKED
 from orchharness.report.text import line
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class Terminal:
         for item, reason in run.reasons.items():
             self._line(f"  {item} {line(reason)}")
 
+    def note(self, text: str) -> None:
+        """Something happened that is about no item."""
+        self._line(text, yellow=True)
+
     def moved(self, transition: Transition) -> None:
         """An item changed its state; what is no report of pytest's gets a line."""
         t = transition
@@ -89,7 +94,7 @@ class Terminal:
             self._line(f"PAUSED {t.item} {line(t.reason)}", yellow=True)
         elif t.state == "waived":
             self._line(f"WAIVED {t.item} {line(t.reason)}", yellow=True)
-        elif t.state == "ready" and t.was == "running":
+        elif t.state == "ready" and t.was == "running" and not t.reason.startswith(PARKED):
             self._line(f"RETRY {t.item} {line(t.reason)}", yellow=True)
 
     def stopping(self, reason: str, running: Sequence[str], *, cancel: bool = True) -> None:

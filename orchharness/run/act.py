@@ -69,6 +69,7 @@ class ActResult:
     summary: str | None = None
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
+    retry_after: float | None = None  # of one that ended `limited`
 
 
 def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:

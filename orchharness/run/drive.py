@@ -31,6 +31,7 @@ from orchharness.run.frozen import Watched
 from orchharness.run.hidden import hidden_by, redacted
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
+from orchharness.run.outages import OutageNotes
 from orchharness.run.past import find_run, mark_closed
 from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
@@ -64,6 +65,7 @@ class PlanRun:
         selected: Sequence[str],
         where: Surroundings,
         say: Callable[[Transition], None] = lambda _: None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.where = where
@@ -76,6 +78,7 @@ class PlanRun:
         self.directory: RunDirectory | None = None
         self.late: dict[str, list[str]] = {}  # gates whose inputs changed after they were decided
         self._say = say
+        self._outages = OutageNotes(note)
         self.reasons: Mapping[str, str] = {}  # item -> why it is reused, or what happens to it
         self.going_on_with = ""  # what the run begins with, for people
         self.reused = 0  # acts of earlier sessions and runs whose results count
@@ -244,9 +247,12 @@ class PlanRun:
         self._show()  # what was too soon to show when it happened
         self._ask()
         self._weigh()
+        for engine, why in self.run.exhausted(self.where.wall()):
+            self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
+        self._state.parked = self._outages.look(self.run)
         if not instructions and not starts:
             return Turn()
         fresh = [i for i in instructions if not isinstance(i, CancelAct)]

@@ -33,6 +33,7 @@ class Finding:
     changed: bool = True
     evaluation: Mapping[str, Any] = field(default=EMPTY)
     summary: str | None = None
+    retry_after: float | None = None
 
 
 def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:
@@ -85,6 +86,8 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
         OrchError: evidence cannot be looked at.
         OSError: the disk fails.
     """
+    if answer.trouble:
+        return _in_trouble(request, answer)
     if not answer.ok:
         said = answer.detail or (f"exit status {answer.exit}" if answer.exit else "the agent did not succeed")
         return Finding(
@@ -156,6 +159,8 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
     """
     del before
     _refuse_changed(request)
+    if answer.trouble:
+        return _in_trouble(request, answer)
     if not answer.ok:
         said = answer.detail or f"exit status {answer.exit}"
         return Finding(outcome=Outcome.EXIT, detail=_with_tail(request, said), exit=answer.exit)
@@ -166,6 +171,22 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
             outcome=Outcome.ERROR, detail=f"the critic left no evaluation: {error}", exit=answer.exit
         )
     return Finding(outcome=Outcome.SUCCESS, exit=answer.exit, evaluation=evaluation)
+
+
+def _in_trouble(request: ActRequest, answer: Finished) -> Finding:
+    """Not the agent but its engine is why it is not ok: there is no work to be looked at."""
+    if answer.trouble == "limited":
+        return Finding(
+            outcome=Outcome.LIMITED,
+            detail=answer.detail,
+            exit=answer.exit,
+            summary=answer.summary,
+            retry_after=answer.retry_after,
+        )
+    said = answer.detail or "its engine does not know the caller"
+    return Finding(
+        outcome=Outcome.REFUSED, detail=_with_tail(request, said), exit=answer.exit, summary=answer.summary
+    )
 
 
 def _with_tail(request: ActRequest, said: str) -> str:

@@ -159,6 +159,7 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
         summary=bounded(finding.summary),
         session=bounded(answer.session) if answer else None,
         usage=usage_of(answer) if answer else {},
+        retry_after=finding.retry_after,
     )
 
 
