@@ -135,5 +135,7 @@ _EMPTY: tuple[Any, ...] = (None, "", (), [], {})
 
 
 def _agent(kind: str, argv: Any, *, shell: Any, options: Any) -> dict[str, Any]:
-    found = {"kind": kind, "run": list(argv or ()), "shell": bool(shell), "options": dict(options or {})}
+    # An option that is not given says nothing: a later version of the plugin may have more of them.
+    given = {n: v for n, v in (options or {}).items() if v not in _EMPTY}
+    found = {"kind": kind, "run": list(argv or ()), "shell": bool(shell), "options": given}
     return {n: v for n, v in found.items() if v}

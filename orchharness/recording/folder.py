@@ -26,6 +26,7 @@ from orchharness.workspace.files import inside, open_regular, relative
 FORMAT = 1
 HEADER = "recording.json"
 STORE = "store"
+_AS_WRITTEN = "evaluation"
 _READABLE = 256 * 1024  # bytes; a larger file is kept by its digest
 _MOST = 64 * 1024 * 1024  # bytes of one act's file
 
@@ -174,8 +175,15 @@ class RecordingFolder:
                 path.unlink()
 
     def _write(self, name: str, value: Mapping[str, Any]) -> None:
-        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=dict)
+        text = json.dumps(_sorted(value), indent=1, ensure_ascii=False, default=dict)
         _replace(self.root / name, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _sorted(value: Any) -> Any:
+    """The value with its keys sorted, but for an evaluation: findings stand in the next prompt as the judge wrote them."""
+    if isinstance(value, Mapping):
+        return {n: value[n] if n == _AS_WRITTEN else _sorted(value[n]) for n in sorted(value)}
+    return [_sorted(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -57,12 +57,13 @@ class Recorder:
         """
         self._parts, self._session = parts, session
         plan = parts.plan
+        told = {"orchharness", *(agent.kind for agent in plan.agents.values())}  # not what else is installed
         self.folder.write_header(
             {
                 "plan": plan.id,
                 "plan_sha256": plan.digest,
                 "records": "all" if self._everything else "models",
-                "versions": {n: v for n, v in self._versions.items() if v and not v.startswith("sha256:")},
+                "versions": {n: v for n, v in self._versions.items() if n in told},
             }
         )
 

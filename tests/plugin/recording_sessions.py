@@ -64,7 +64,7 @@ agents:
     kind: model
     script:
       - iteration: 1
-        do: {say: '{"criteria": {"clarity": {"score": 0.5, "why": "short"}}, "findings": [{"severity": "major", "task": "guide", "what": "no examples"}]}'}
+        do: {say: '{"criteria": {"clarity": {"score": 0.5, "why": "short"}}, "findings": [{"what": "no examples", "task": "guide", "severity": "major"}]}'}
       - {do: {say: '{"criteria": {"clarity": {"score": 0.95}}, "findings": []}'}}
 critics:
   editor: {agent: judge, prompt: Is it clear?, criteria: {clarity: 1}}
