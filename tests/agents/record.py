@@ -21,7 +21,7 @@ def main() -> int:
     """Record; the exit status of pytest."""
     missing = CLAUDE.missing()
     if missing:
-        print(missing, file=sys.stderr)
+        print(missing, file=sys.stderr)  # noqa: T201
         return 2
     with tempfile.TemporaryDirectory() as scratch, serving() as server:
         env = surroundings(CLAUDE, Path(scratch, "home"), server.url)
