@@ -154,6 +154,15 @@ class RecordingFolder:
             return f"{act}/{path}"
         return f"{STORE}/{sha256(data).hexdigest()}"
 
+    def forget(self, name: str) -> None:
+        """Remove what is recorded of the act, if anything is.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        (self.root / f"{name}.json").unlink(missing_ok=True)
+        shutil.rmtree(self.root / name, ignore_errors=True)
+
     def prune(self, keep: Collection[str]) -> None:
         """Remove what belongs to no act of these names.
 
@@ -166,8 +175,7 @@ class RecordingFolder:
             if path.name == HEADER:
                 continue
             if name not in keep:
-                path.unlink()
-                shutil.rmtree(self.root / name, ignore_errors=True)
+                self.forget(name)
                 continue
             used |= {str(entry.get("file")) for entry in self._read(path.name).get("files", ())}
         for path in (self.root / STORE).glob("*"):

@@ -45,7 +45,7 @@ class Recorder:
         self.folder = folder
         self._everything, self._versions = everything, versions
         self._asked: dict[str, dict[str, Any]] = {}
-        self._wanted: set[str] = set()  # acts of this session that are to be recorded
+        self._wanted: set[str] = set()  # what is to be recorded of this session
         self._kept: set[str] = set()
         self._faults: list[str] = []
 
@@ -72,16 +72,17 @@ class Recorder:
         return f"recorded to {self.folder.root.parent.name}/{self.folder.root.name}"
 
     def asks(self, start: Start, request: ActRequest) -> ActRequest:
-        """Remember what is asked; the agent is asked it unchanged.
-
-        Raises:
-            OrchError: the run's store is damaged.
-            OSError: what the act reads cannot be read.
-        """
-        if self._everything or is_model(self._parts.plan, start):
-            self._wanted.add(request.act)
-            texts = texts_of(self._parts, request.folder, self._session, recorded_by(self._parts))
-            self._asked[request.act] = Question(request, texts, self._parts.plan).value()
+        """Remember what is asked; the agent is asked it unchanged, also where it cannot be recorded."""
+        name = name_of(request.act)
+        try:
+            if self._everything or is_model(self._parts.plan, start):
+                self._wanted.add(name)
+                texts = texts_of(self._parts, request.folder, self._session, recorded_by(self._parts))
+                self._asked[request.act] = Question(request, texts, self._parts.plan).value()
+            else:
+                self.folder.forget(name)  # of a recording of everything: it would be replayed, as it was then
+        except Exception as error:  # noqa: BLE001 - what cannot be recorded must not end what can be done
+            self._faults.append(f"{name} was not recorded: {error}")
         return request
 
     def over(self, start: Start, request: ActRequest | None, result: ActResult) -> None:
@@ -115,7 +116,7 @@ class Recorder:
                 self.folder.prune(names)
             except Exception as error:  # noqa: BLE001
                 self._faults.append(f"old recordings were not removed: {error}")
-        missing = sorted({name_of(act) for act in self._wanted} - self._kept)
+        missing = sorted(self._wanted - self._kept)
         if missing:
             self._faults.append(f"not recorded, for lack of an answer: {', '.join(missing)}")
         return self._faults

@@ -13,7 +13,7 @@ MODEL = """
 import json, sys
 from pathlib import Path
 
-from orchharness import Kind, LocalProcess, hookimpl
+from orchharness import Kind, LocalProcess, Preflight, hookimpl
 from orchharness.testing import scripted
 
 HERE = Path(__file__).parent
@@ -28,6 +28,12 @@ def _options():
 @hookimpl
 def orchharness_agent_kinds():
     return [Kind(name="model", options=_options, is_model=True)]
+
+
+@hookimpl
+def orchharness_preflight(request):
+    (HERE / "looked").touch()
+    return Preflight()
 
 
 @hookimpl

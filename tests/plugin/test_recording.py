@@ -29,10 +29,13 @@ def recorded(pytester: pytest.Pytester) -> Path:
 
 
 def test_a_recorded_plan_is_replayed_without_its_model(pytester: pytest.Pytester, recorded: Path):
-    result = run(pytester, recorded.name, "--orch-replay", "--junitxml=junit.xml")
+    (pytester.path / "looked").unlink()
+
+    result = run(pytester, recorded.name, "--orch-replay")
 
     result.assert_outcomes(passed=3)
     assert calls(pytester) == []
+    assert not (pytester.path / "looked").exists()  # nor is it looked at before
     found = items(pytester)
     assert (found["guide"]["iteration"], found["G-guide"]["score"]) == (2, 0.95)
     result.stdout.fnmatch_lines(

@@ -133,6 +133,36 @@ def test_with_all_commands_and_checks_are_replayed_too(pytester: pytest.Pytester
     assert json.loads((recording(pytester) / "recording.json").read_text())["records"] == "all"
 
 
+def test_commands_of_a_recording_of_everything_are_forgotten_when_only_models_are_recorded(
+    pytester: pytest.Pytester,
+):
+    path = project(pytester)
+    run(pytester, path.name, "--orch-record=all").assert_outcomes(passed=3)
+    assert (recording(pytester) / "facts.i1.json").exists()
+
+    run(pytester, path.name, "--orch-record").assert_outcomes(passed=3)
+
+    assert {p.stem for p in recording(pytester).glob("*.json")} == {"recording", *ACTS}
+
+
+def test_what_says_nothing_about_the_work_takes_no_recordings_place(pytester: pytest.Pytester):
+    path = project(pytester, one("[{do: {write: {text: good}}}]"))
+    run(pytester, path.name, "--orch-record").assert_outcomes(passed=1)
+    before = bytes_of(recording(pytester))
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text().replace(
+            "    script = Path(", "    raise RuntimeError('no client')\n    script = Path("
+        )
+    )
+
+    result = run(pytester, path.name, "--orch-record")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["warning: not recorded, for lack of an answer: guide.i1"])
+    assert bytes_of(recording(pytester)) == before
+
+
 def test_a_plan_that_says_so_is_replayed_until_it_is_recorded_again(pytester: pytest.Pytester):
     path = project(pytester, f"{GUIDE}replay: true\n")
     run(pytester, path.name, "--orch-record").assert_outcomes(passed=3)
