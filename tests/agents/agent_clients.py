@@ -50,6 +50,7 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
+    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
     patience: float = 25  # seconds a session of one turn may take on a busy machine
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from agent_clients import Client, surroundings
 from model_server import ModelServer, Request
 
 MARK = "ORCHHARNESS_REAL_CLIENT"  # in the environment of all that a test starts
+USAGE = re.compile(r'"usage":({[^}]*})')
 ITEM = re.compile(r"^(?:PASSED|FAILED|ERROR|SKIPPED).*$", re.MULTILINE)
 
 
@@ -116,6 +117,12 @@ class Project:
         """The acts of the newest run, by name."""
         (latest,) = (self.folder / ".orchharness").glob("a-*/latest")
         return sorted(act.name for act in (latest / "acts").iterdir())
+
+    def usage(self) -> list[tuple[int | None, int | None]]:
+        """Tokens in and out of each act, in the journal's order."""
+        (latest,) = (self.folder / ".orchharness").glob("a-*/latest")
+        found = USAGE.findall((latest / "journal.jsonl").read_text())
+        return [(used.get("input_tokens"), used.get("output_tokens")) for used in map(json.loads, found)]
 
     def turns(self) -> list[Request]:
         """The requests of the agent's work."""
