@@ -183,8 +183,8 @@ PI = Client(
     program=MORE / ".bin/pi",
     package=MORE / "@mariozechner/pi-coding-agent",
     agent="kind: pi, provider: loop, model: fake-1",
-    denied="",
-    words={"broken": "500", "cut": "cut"},
+    denied="kind: pi, provider: loop, model: fake-1, allowed_tools: [read]",
+    words={"broken": "500", "cut": "", "denied": "output 'doc' (a.md): does not exist"},
     prepare=_pi,
 )
 OPENCODE = Client(

@@ -143,9 +143,12 @@ class Project:
     def seen(self) -> Iterator[str]:
         """What the user saw, a line for each session: the item, or the first thing that was said."""
         for ended in self.ended:
-            found = [line for line in ITEM.findall(ended.out) if "::note" in line or "::G-note" in line]
+            found = ITEM.findall(ended.out)
             yield (
-                "; ".join(line.replace("a.plan.yaml::tasks::", "") for line in found)
+                "; ".join(
+                    line.replace("a.plan.yaml::tasks::", "").replace("a.plan.yaml", "the plan")
+                    for line in found
+                )
                 or self._left_over(ended)
             )
 
@@ -154,7 +157,7 @@ class Project:
             return f"killed by signal {-ended.status}"
         try:
             facts = self.facts()
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             return f"status {ended.status}"
         return f"{facts['state']}: {facts.get('reason', '')} (status {ended.status})"
 

@@ -160,8 +160,6 @@ def test_a_stream_that_breaks_off_fails_the_task_and_says_so(project: Project, c
 
 
 def test_a_denied_permission_fails_the_task_and_names_the_option(project: Project, client: Client) -> None:
-    if not client.denied:
-        pytest.skip(f"{client} asks for no permission")
     project.plan("do [[write:a.md:text]][[say:all is written]]", agent=client.denied)
     ended = project.run()
 
