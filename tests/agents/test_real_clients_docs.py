@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from agent_clients import BASE, CLAUDE, FURTHER, MAIN, MORE, ROOT, Client
@@ -51,7 +52,7 @@ def test_versions_are_pinned_and_no_lock_names_an_address(folder: str) -> None:
         pytest.param(FURTHER, MORE, id="more", marks=pytest.mark.more),
     ],
 )
-def test_the_installed_clients_are_those_of_the_lock(clients: tuple[Client, ...], folder: object) -> None:
+def test_the_installed_clients_are_those_of_the_lock(clients: tuple[Client, ...], folder: Path) -> None:
     for client in clients:
         assert not client.missing()
         made = json.loads((client.package / "package.json").read_text())["version"]
