@@ -50,6 +50,7 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
+    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
     patience: float = 25  # seconds a session of one turn may take on a busy machine
 
     def __str__(self) -> str:
@@ -182,8 +183,8 @@ PI = Client(
     program=MORE / ".bin/pi",
     package=MORE / "@mariozechner/pi-coding-agent",
     agent="kind: pi, provider: loop, model: fake-1",
-    denied="",
-    words={"broken": "500", "cut": "cut"},
+    denied="kind: pi, provider: loop, model: fake-1, allowed_tools: [read]",
+    words={"broken": "500", "cut": "", "denied": "output 'doc' (a.md): does not exist"},
     prepare=_pi,
 )
 OPENCODE = Client(

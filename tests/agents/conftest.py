@@ -27,12 +27,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             row.unlink()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where nothing keeps the clients from the network, none is started."""
-    if any("client" in getattr(item, "fixturenames", ()) for item in items) and "ALONE" not in os.environ:
-        raise pytest.UsageError("real clients are started without a network only: run `make test-agents`")
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = sorted(json.loads(row.read_text()) for row in SEEN.glob("*.json"))
     if not rows:
@@ -58,6 +52,8 @@ def project(
     tmp_path: Path, client: Client, server: ModelServer, request: pytest.FixtureRequest
 ) -> Iterator[Project]:
     """A project for one client, whose sessions are put into the table."""
+    if "ALONE" not in os.environ:
+        pytest.fail("real clients are started where no network is: run `make test-agents`")
     if missing := client.missing():
         pytest.fail(missing)
     folder = tmp_path / "project"

@@ -169,6 +169,8 @@ class Script:
                     results -= 1
                 case _ if talk.tools:
                     return written(talk.tools, text) if name == "write" else shell(talk.tools, text)
+                case _:
+                    pass  # a call without tools to make it with
         return Say(text="\n\n".join(closing) or "done")
 
     def _from_outside(self) -> Fault | None:

@@ -20,6 +20,7 @@ from agent_clients import Client, surroundings
 from model_server import ModelServer, Request
 
 MARK = "ORCHHARNESS_REAL_CLIENT"  # in the environment of all that a test starts
+USAGE = re.compile(r'"usage":({[^}]*})')
 ITEM = re.compile(r"^(?:PASSED|FAILED|ERROR|SKIPPED).*$", re.MULTILINE)
 
 
@@ -117,6 +118,12 @@ class Project:
         (latest,) = (self.folder / ".orchharness").glob("a-*/latest")
         return sorted(act.name for act in (latest / "acts").iterdir())
 
+    def usage(self) -> list[tuple[int | None, int | None]]:
+        """Tokens in and out of each act, in the journal's order."""
+        (latest,) = (self.folder / ".orchharness").glob("a-*/latest")
+        found = USAGE.findall((latest / "journal.jsonl").read_text())
+        return [(used.get("input_tokens"), used.get("output_tokens")) for used in map(json.loads, found)]
+
     def turns(self) -> list[Request]:
         """The requests of the agent's work."""
         return self.server.asked()
@@ -136,9 +143,12 @@ class Project:
     def seen(self) -> Iterator[str]:
         """What the user saw, a line for each session: the item, or the first thing that was said."""
         for ended in self.ended:
-            found = [line for line in ITEM.findall(ended.out) if "::note" in line or "::G-note" in line]
+            found = ITEM.findall(ended.out)
             yield (
-                "; ".join(line.replace("a.plan.yaml::tasks::", "") for line in found)
+                "; ".join(
+                    line.replace("a.plan.yaml::tasks::", "").replace("a.plan.yaml", "the plan")
+                    for line in found
+                )
                 or self._left_over(ended)
             )
 
@@ -147,7 +157,7 @@ class Project:
             return f"killed by signal {-ended.status}"
         try:
             facts = self.facts()
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             return f"status {ended.status}"
         return f"{facts['state']}: {facts.get('reason', '')} (status {ended.status})"
 

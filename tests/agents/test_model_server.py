@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ CHAT = {"type": "function", "function": {"name": "bash", "parameters": BASH.sche
 MADE = {"name": "bash", "input_schema": BASH.schema}
 FORM = {"type": "function", "name": "bash", "parameters": BASH.schema}
 GOOGLE = {"functionDeclarations": [{"name": "run_shell_command", "parametersJsonSchema": BASH.schema}]}
-WIRES = {
+WIRES: dict[str, Callable[[str], dict[str, Any]]] = {
     "/v1/messages": lambda text: {"messages": [{"role": "user", "content": text}], "tools": [MADE]},
     "/v1/responses": lambda text: {
         "input": [{"role": "user", "content": [{"type": "input_text", "text": text}]}],

@@ -110,6 +110,7 @@ def test_refinement_goes_on_in_the_same_session(project: Project, client: Client
     first, *_, last = project.turns()
     assert not first.says("iteration over", "assistant")
     assert last.says("iteration over", "assistant"), "the second iteration does not know the first"
+    assert project.usage() == [client.usage] * 2, "tokens are those of the act, not of the session"
 
 
 def test_a_refused_key_stops_at_once_and_says_so(project: Project, client: Client) -> None:
@@ -159,8 +160,6 @@ def test_a_stream_that_breaks_off_fails_the_task_and_says_so(project: Project, c
 
 
 def test_a_denied_permission_fails_the_task_and_names_the_option(project: Project, client: Client) -> None:
-    if not client.denied:
-        pytest.skip(f"{client} asks for no permission")
     project.plan("do [[write:a.md:text]][[say:all is written]]", agent=client.denied)
     ended = project.run()
 
