@@ -61,7 +61,7 @@ class Hidden:
 def hidden_by(plan: Plan, environ: Mapping[str, str]) -> Hidden:
     """What a run of the plan hides in that environment.
 
-    A value that is part of a name in the plan is none: without these names nobody could tell what happened.
+    A value that is part of a name or path in the plan is none: without these nobody could tell what happened.
     """
     names, warnings, words = [], [], None
     for name in sorted(_passed_through(plan)):
@@ -149,7 +149,9 @@ def _words(plan: Plan) -> Iterator[str]:
     yield from plan.gates
     yield from plan.agents
     for task in plan.tasks.values():
-        yield from (o.name for o in task.outputs)
+        for output in task.outputs:
+            yield from (output.name, output.path)
         yield from (i.name for i in task.inputs)
+        yield from task.writes
     for critic in plan.critics.values():
         yield from (critic.id, *critic.criteria)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from orchharness.redact import Redactor, Stream
@@ -55,24 +55,30 @@ def _files(folder: str, redactor: Redactor) -> Iterator[str]:
 
 
 def _rewrite(path: str, redactor: Redactor) -> None:
-    """Write the file anew where anything in it must go; its first part, up to there, is read twice.
+    """Write the file anew where anything in it must go.
 
     Raises:
         OSError: it cannot be read or written.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not _holds_any(file.fileno(), redactor):
-            return
-        part = f"{path}{_PART}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            with open(os.open(part, flags, 0o600), "wb") as target:  # noqa: PTH123
-                target.writelines(piece for piece, _ in _redacted(file.fileno(), redactor))
-            os.replace(part, path)  # noqa: PTH105
-        except OSError:
-            with suppress(OSError):
-                os.unlink(part)  # noqa: PTH108
-            raise
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(fd).st_mode) and _holds_any(fd, redactor):
+            _replace(path, (piece for piece, _ in _redacted(fd, redactor)))
+    finally:
+        os.close(fd)
+
+
+def _replace(path: str, pieces: Iterable[bytes]) -> None:
+    part = f"{path}{_PART}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with open(os.open(part, flags, 0o600), "wb") as target:  # noqa: PTH123 - pathlib takes no flags
+            target.writelines(pieces)
+        os.replace(part, path)  # noqa: PTH105
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part)  # noqa: PTH108
+        raise
 
 
 def _holds_any(fd: int, redactor: Redactor) -> bool:
