@@ -459,6 +459,7 @@ class Plan:
     edges: tuple[Edge, ...] = ()
     vars: Mapping[str, str] = field(default=EMPTY)
     copy: str | None = None  # the folder every task shares a fresh copy of; None: the project root
+    replay: bool = False  # its recording is run, unless it is asked to record again
     parallel: int = 3
     resources: Mapping[str, int] = field(default=EMPTY)
     budget: Budget | None = None

@@ -85,6 +85,7 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         edges=parts.edges,
         vars=dict(context.templates.variables),
         copy=copy,
+        replay=fields.get("replay", False),
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
         budget=budget,

@@ -408,7 +408,7 @@ FRAGMENT: Final = Table(
         "rationale": Text(),
     },
     hints={
-        **dict.fromkeys(("plan", "workspace", "limits", "defaults", "execution"), _IN_THE_PLAN),
+        **dict.fromkeys(("plan", "workspace", "replay", "limits", "defaults", "execution"), _IN_THE_PLAN),
         "phases": "a fragment has none: include one for each phase",
         "cross_pollination": "write 'inputs' on the tasks",
         **dict.fromkeys(("gate", "matrix", "needs", "sequence"), "write it beside 'include'"),
@@ -428,6 +428,7 @@ PLAN: Final = Table(
         "plan": Identifier(),
         "vars": _VARIABLES,
         "workspace": WORKSPACE,
+        "replay": Boolean(),
         "limits": Table(
             what="limits",
             keys={

@@ -166,7 +166,7 @@ class LivePlans:
     def _begin(self, live: LivePlan) -> bool:
         plans = self._plans
         say, note = plans.terminal.moved, plans.terminal.note
-        run = PlanRun(live.plan, list(live.index), plans.surroundings(), say, note)
+        run = PlanRun(live.plan, list(live.index), plans.surroundings(live.plan), say, note)
         try:
             run.begin(plans.beginning(live.path))
         except OrchError as error:

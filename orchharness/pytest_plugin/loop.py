@@ -170,7 +170,9 @@ class LocalLoop:
 
     def _begin(self, file: PlanItems) -> None:
         terminal = self.plans.terminal
-        run = PlanRun(file.plan, list(file.every), self.plans.surroundings(), terminal.moved, terminal.note)
+        run = PlanRun(
+            file.plan, list(file.every), self.plans.surroundings(file.plan), terminal.moved, terminal.note
+        )
         try:
             run.begin(self.plans.beginning(file.path))
         except OrchError as error:

@@ -61,6 +61,8 @@ def reports_of(target: Target, run: PlanRun, *, ended: bool) -> Iterable[pytest.
     seconds = run.seconds.get(target.item_id, 0.0)
     allowed = status.state in FAILURES and run.run.plan.may_fail(status.id)
     properties = _properties(status)
+    if run.replayed:
+        properties.append(("replayed", run.replayed))
     if allowed:
         properties.append(("allowed", "true"))
 

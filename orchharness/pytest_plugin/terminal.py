@@ -74,6 +74,8 @@ class Terminal:
         self._runs.append(run)
         if run.directory is not None:
             self._line(f"{run.plan.id}: run directory {run.directory.root}", least=1)
+        if run.replayed:
+            self._line(f"{run.plan.id}: {run.replayed}", yellow=True)
         if run.going_on_with:
             self._line(f"{run.plan.id}: {run.going_on_with}")
         for item, reason in run.reasons.items():
@@ -105,7 +107,8 @@ class Terminal:
         """One paragraph per plan; the report's path is its last line."""
         for run in self._runs:
             state = run.end_state or "unfinished"
-            reporter.write_sep("=", f"plan {run.plan.id}: {state}", **_MARKUP.get(state, {"red": True}))
+            told = f"{state}, {run.replayed}" if run.replayed else state
+            reporter.write_sep("=", f"plan {run.plan.id}: {told}", **_MARKUP.get(state, {"red": True}))
             for text in run.summary_lines():
                 reporter.write_line(text)
             for warning in dict.fromkeys(run.warnings):

@@ -33,7 +33,7 @@ from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.outages import OutageNotes
 from orchharness.run.past import find_run, mark_closed
-from orchharness.run.preflight import look_ahead
+from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
 from orchharness.run.scrub import scrub
 from orchharness.run.summary import (
@@ -87,6 +87,7 @@ class PlanRun:
         self.waits = where.waits  # for people's answers
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
+        self._names: set[str] = set()  # of all acts whose results count
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
         self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
@@ -112,8 +113,9 @@ class PlanRun:
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
-            earlier = find_run(where.home, plan.id, plan.path, how.run) if how.resume else None
-            ahead = look_ahead(plan, self.run.selected, where, self.hidden.redactor)
+            goes_on = how.resume and not self.replayed  # a replay is made anew in seconds
+            earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
+            ahead = self._look_ahead()
             self.warnings += ahead.warnings
             opening = Opening(
                 plan=plan,
@@ -133,6 +135,11 @@ class PlanRun:
             msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg)
 
+    def _look_ahead(self) -> Ahead:
+        if self.replayed:
+            return Ahead()  # no agent will be asked, and none need be there
+        return look_ahead(self.plan, self.run.selected, self.where, self.hidden.redactor)
+
     def _take_over(self, opened: Opened) -> None:
         """Go on from there: journal how it was opened, and show it."""
         self.directory, self.journal = opened.directory, opened.journal
@@ -144,9 +151,11 @@ class PlanRun:
         self._attach = list(opened.open)
         self._unscrubbed += opened.dropped
         self.questions = Questions(opened.directory.decisions)
-        self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id)
+        replayed = self.replayed
+        self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id, replayed=replayed)
         self._record(opened.event, opened.then)
         for event, then in opened.kept:
+            self._names.add(event.act)
             if isinstance(opened.event, ev.RunStarted):
                 self._append(event, [t.to_record() for t in then])
             for transition in then:
@@ -162,6 +171,8 @@ class PlanRun:
         """End what acts left behind, check once more what judged, write the last record, state file and report."""
         self._ask()
         self.warnings += end_leftovers(self._keys)
+        if self.where.tape is not None:
+            self.warnings += self.where.tape.end(self.run, self._names)
         for act in self._unscrubbed:
             self._scrub(act)
         self.warnings = [self.hidden.redactor.text(warning) for warning in self.warnings]
@@ -209,6 +220,12 @@ class PlanRun:
         problem = self.where.reports.write(self.plan, where.journal, where.report, self.warnings)
         if problem is not None:
             self.warnings.append(f"the report could not be written: {problem}")
+
+    @property
+    def replayed(self) -> str:
+        """That agents did not run, and where their answers came from; empty when they did."""
+        tape = self.where.tape
+        return tape.note() if tape is not None and tape.source else ""
 
     # ---- turns -------------------------------------------------------------------------------
 
@@ -310,10 +327,14 @@ class PlanRun:
     def _request(self, start: Start, key: str) -> ActRequest:
         known = self.prepare.stored(self.run, start.act, key) if start.act in self._adrift else None
         if known is not None:
-            return known
+            return self._asks(start, known)
         if isinstance(start, StartTask):
-            return self.prepare.task(self.run, start, key)
-        return self.prepare.judgement(self.run, start, key)
+            return self._asks(start, self.prepare.task(self.run, start, key))
+        return self._asks(start, self.prepare.judgement(self.run, start, key))
+
+    def _asks(self, start: Start, request: ActRequest) -> ActRequest:
+        tape = self.where.tape
+        return request if tape is None else tape.asks(start, request)
 
     def finished(self, result: ActResult, request: ActRequest | None = None) -> list[str]:
         """Take in a result; the items that are final now, in order of decision.
@@ -328,7 +349,10 @@ class PlanRun:
         item = wanted_of(start)
         self.seconds[item] = self.seconds.get(item, 0.0) + result.seconds
         self.acts += 1
+        self._names.add(result.act)
         self.spent += result.seconds
+        if self.where.tape is not None:
+            self.where.tape.over(start, request, result)
         event = finished(start, result, request, self.where.wall())
         if result.act in self._adrift and result.outcome is Outcome.LOST:
             event = self._recovered(start, event)
@@ -370,6 +394,8 @@ class PlanRun:
         """For the terminal: time, gates that did not simply pass, what was left undone."""
         wall = self.ended_at - self.began_at
         lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {self.spent:.1f} s"]
+        if self.where.tape is not None:
+            lines += self.where.tape.lines()
         if self.reused:
             lines.append(f"{self.reused} acts of earlier sessions reused")
         return [

@@ -104,7 +104,9 @@ class Opening:
         plan, where = self.plan, self.where
         folder = places.plan_folder(where.home, plan.id, plan.path)
         unfinished = refuse_beside_agents(folder, where.host)
-        wanted = how.reuse or how.pulled_in
+        # A replayed run is made anew in seconds; what agents did is not mixed into it.
+        replays = where.tape is not None and bool(where.tape.source)
+        wanted = (how.reuse or how.pulled_in) and not replays
         source = find_run(where.home, plan.id, plan.path, how.run) if wanted else None
         directory = places.create(where.home, plan.id, plan.path, self.now)
         self.locks.append(RunLock(directory.root / "lock").acquire())
@@ -114,6 +116,7 @@ class Opening:
         base = self._base({})
         warnings += uncommitted(where.root, where.home, base)
         prepare, frozen = self._session(directory, directory.root, workspace, base)
+        self._begin_tape(prepare.parts, directory.root)
         header = self._header(workspace, warnings) | _recorded(base)
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
@@ -219,6 +222,7 @@ class Opening:
         base = self._base(earlier.header)
         told = [] if HEADER in earlier.header else uncommitted(self.where.root, self.where.home, base)
         prepare, frozen = self._session(directory, directory.session(number), workspace, base)
+        self._begin_tape(prepare.parts, directory.session(number))
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*told, *compared.warnings, *([content.torn] if content.torn else [])]
@@ -251,7 +255,17 @@ class Opening:
             warnings=tuple(warnings),
         )
 
+    def _begin_tape(self, parts: Parts, session: Path) -> None:
+        if self.where.tape is not None:
+            self.where.tape.begin(parts, session)
+
     def _refuse_elsewhere(self, earlier: Earlier, workspace: Path) -> None:
+        if "replayed" in earlier.header:
+            msg = (
+                f"run {earlier.directory.run_id} was replayed from a recording: there is nothing to go on with, "
+                "start a fresh run"
+            )
+            raise OrchError(msg)
         was, copied = earlier.header.get("workspace"), earlier.header.get("copy")
         if (was, copied) != (str(workspace), self.plan.copy):
             other = f"a copy of {copied}" if copied else was

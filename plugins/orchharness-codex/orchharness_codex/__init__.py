@@ -1,0 +1,99 @@
+"""Agent kind `codex`: Codex CLI, one `codex exec` an act."""
+
+# ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchharness import (
+    Client,
+    Handle,
+    Kind,
+    LocalProcess,
+    PollResult,
+    Preflight,
+    PreflightRequest,
+    SpawnRequest,
+    ask,
+    hookimpl,
+)
+from orchharness_codex.output import Thread, parse
+
+CLIENT = Client(
+    program="codex",
+    install="npm install -g @openai/codex@0.169.0",
+    parse=parse,
+    known=("0.169.0",),
+    unknown=("no rollout found",),
+)
+
+
+def _options() -> type[Any]:
+    from orchharness_codex.options import Codex  # imports pydantic, so only when a plan uses the kind
+
+    return Codex
+
+
+@hookimpl
+def orchharness_agent_kinds() -> list[Kind]:
+    return [Kind(name="codex", options=_options, is_model=True)]
+
+
+@hookimpl
+def orchharness_spawn(request: SpawnRequest) -> Handle:
+    words = _words(request)
+    thread = Thread.read_from(request.session)
+    return CLIENT.spawn(
+        request,
+        (*words, "-"),
+        resume=(*words, "resume", thread.id, "-") if thread else None,
+        memo={"resumed": request.session},
+    )
+
+
+@hookimpl
+def orchharness_poll(handle: Handle) -> PollResult:
+    return CLIENT.poll(handle)
+
+
+@hookimpl
+def orchharness_cancel(handle: Handle) -> bool:
+    return LocalProcess.cancel(handle)
+
+
+@hookimpl
+def orchharness_preflight(request: PreflightRequest) -> Preflight:
+    def look(program: Sequence[str], env: Mapping[str, str]) -> Preflight | None:
+        if request.options.get("sandbox") == "danger-full-access":
+            return None
+        status, text = ask([*program, "sandbox", "--", "true"], env)
+        if status == 0:
+            return None
+        return Preflight(
+            fault=f"codex cannot sandbox commands here, so each of them would fail: {text}; install bubblewrap, or, in a "
+            "container that may be lost, write `sandbox: danger-full-access`"
+        )
+
+    return CLIENT.preflight(request, look)
+
+
+def _words(request: SpawnRequest) -> tuple[str, ...]:
+    options = request.options
+    sandbox = options.get("sandbox", "workspace-write")
+    words = ["exec", "--json", "--skip-git-repo-check", "--sandbox", sandbox]
+    settings: dict[str, Any] = {"analytics.enabled": False, "check_for_update_on_startup": False}
+    if options.get("network"):
+        settings["sandbox_workspace_write.network_access"] = True
+    if options.get("effort"):
+        settings["model_reasoning_effort"] = options["effort"]
+    if options.get("append_system_prompt"):
+        settings["developer_instructions"] = options["append_system_prompt"]
+    for name, value in settings.items():
+        words += ["--config", f"{name}={json.dumps(value)}"]  # a JSON text is one of TOML too
+    for name in ("model", "profile"):
+        if options.get(name):
+            words.append(f"--{name}={options[name]}")
+    if sandbox == "workspace-write":
+        for folder in (*CLIENT.folders(request, "ORCH_OUTPUT_"), *options.get("add_dirs", ())):
+            words.append(f"--add-dir={folder}")
+    return (*words, *options.get("args", ()))
