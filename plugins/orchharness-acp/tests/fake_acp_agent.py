@@ -106,6 +106,9 @@ def turn(number, session, prompt):  # noqa: C901 - a list of what a script can a
                 say(session, f"[{answers['call'].get('error', {}).get('code')}]")
             case "write":
                 Path(what[0]).write_text(what[1])
+            case "outputs":
+                for path in (value for name, value in os.environ.items() if name.startswith("ORCH_OUTPUT_")):
+                    Path(path).write_text(what)
             case "cost":
                 update(session, "usage_update", used=1, size=2, cost={"amount": what, "currency": "USD"})
             case "usage":
