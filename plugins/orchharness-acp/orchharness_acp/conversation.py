@@ -50,7 +50,7 @@ async def take_turn(agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[st
     options, limit = job["options"], job["options"]["call_timeout"]
     hello = await handshake(agent, limit)
     place = {"cwd": job["cwd"], "mcpServers": []}
-    session, said, remarks = await _session(agent, turn, job, loads=hello["loads"])
+    session, said, remarks = await _session(agent, turn, job, hello)
     if session is None:
         said = _object(await agent.call("session/new", place, limit), "session/new")
         session = said.get("sessionId")
@@ -68,13 +68,14 @@ async def take_turn(agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[st
 
 
 async def _session(
-    agent: Agent, turn: Turn, job: Mapping[str, Any], *, loads: bool
+    agent: Agent, turn: Turn, job: Mapping[str, Any], hello: Mapping[str, Any]
 ) -> tuple[str | None, Mapping[str, Any], list[str]]:
     """The session of the iteration before, if it can be had; the prompt holds the findings, so one can do without."""
     session = job["session"]
-    if not session or not loads:
+    if not session or not hello["loads"]:
         return None, {}, ["the agent loads no sessions: a new one was begun"] if session else []
-    turn.load(session)
+    # The protocol's cost is the session's; Claude's is that of its process.
+    turn.load(session, 0.0 if "claude" in hello["name"] else job["spent"])
     asked = {"sessionId": session, "cwd": job["cwd"], "mcpServers": []}
     method, limit = "session/load", job["options"]["call_timeout"]
     try:

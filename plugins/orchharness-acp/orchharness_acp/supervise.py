@@ -21,15 +21,16 @@ from typing import Any
 
 from orchharness import LocalProcess
 from orchharness_acp.conversation import handshake, take_turn
-from orchharness_acp.ending import RESULT, SURE
 from orchharness_acp.job import keep, read_job
 from orchharness_acp.permissions import rules_of
+from orchharness_acp.results import RESULT
 from orchharness_acp.speaking import Agent
 from orchharness_acp.trouble import Failure
 from orchharness_acp.turn import Turn
 
 _CANCELLING = 0.4  # seconds that an agent has to end its turn once it is told to
 _SOFT = 0.3  # seconds between SIGTERM and SIGKILL for what an agent leaves
+_SURE = 3.0  # seconds of SIGKILL after which something is taken to be immortal
 _PAUSE = 0.02
 
 
@@ -43,7 +44,13 @@ def main(words: list[str]) -> int:
     job = read_job(folder)
     turn = Turn(rules_of(job["options"]["permissions"]), [job["cwd"], folder])
     result = asyncio.run(_supervise(job, turn))
-    ended = {**result, "key": job["key"], "session": turn.session or None, "usage": turn.usage}
+    ended = {
+        **result,
+        "key": job["key"],
+        "session": turn.session or None,
+        "usage": turn.usage,
+        "spent": turn.spent,
+    }
     keep(Path(folder, RESULT), ended)
     return 0 if result["ok"] else 1
 
@@ -101,7 +108,7 @@ async def _end_all(key: str) -> None:
     hard = _now() + _SOFT
     told: set[int] = set()
     while left := [s.pid for s in LocalProcess.sweep([key]) if s.pid not in spared]:
-        if _now() > hard + SURE:
+        if _now() > hard + _SURE:
             return  # it cannot be killed; who cancels the act will see it
         if _now() >= hard:
             LocalProcess.end(left)

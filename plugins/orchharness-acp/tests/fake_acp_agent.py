@@ -155,7 +155,7 @@ def handle(message):
         send({"id": number, **planned})
     elif method == "initialize":
         able = {"loadSession": bool(SCRIPT.get("loads"))}
-        info = {"name": "fake", "version": "1.2.3"}
+        info = {"name": SCRIPT.get("name", "fake"), "version": "1.2.3"}
         send({"id": number, "result": {"protocolVersion": 1, "agentCapabilities": able, "agentInfo": info}})
     elif method == "session/new":
         modes = {
