@@ -9,7 +9,7 @@ from typing import Any
 from acp import PROTOCOL_VERSION
 
 from orchharness_acp.speaking import Agent
-from orchharness_acp.trouble import Failure
+from orchharness_acp.trouble import Failure, plain
 from orchharness_acp.turn import Turn
 
 _LOOK = 0.05  # seconds between two looks whether a replay is over
@@ -34,8 +34,8 @@ async def handshake(agent: Agent, limit: float) -> dict[str, Any]:
     info, able = said.get("agentInfo"), said.get("agentCapabilities")
     info = info if isinstance(info, dict) else {}
     return {
-        "name": str(info.get("name") or "")[:80],
-        "version": str(info.get("version") or "")[:80],
+        "name": plain(str(info.get("name") or ""))[:80],
+        "version": plain(str(info.get("version") or ""))[:80],
         "protocol": PROTOCOL_VERSION,
         "loads": isinstance(able, dict) and able.get("loadSession") is True,
     }
@@ -81,7 +81,7 @@ async def _session(
     try:
         said = await agent.call(method, asked, limit)
     except Failure as failure:
-        if failure.trouble or not failure.detail.startswith(repr(method)):
+        if failure.trouble or not failure.answered:
             raise  # the agent did not answer, or its engine is the reason: another session would not help
         turn.forget()
         return None, {}, [f"{failure.detail}: a new session was begun"]

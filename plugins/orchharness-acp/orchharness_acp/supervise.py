@@ -30,7 +30,7 @@ from orchharness_acp.turn import Turn
 
 _CANCELLING = 0.4  # seconds that an agent has to end its turn once it is told to
 _SOFT = 0.3  # seconds between SIGTERM and SIGKILL for what an agent leaves
-_SURE = 3.0  # seconds of SIGKILL after which something is taken to be immortal
+_SURE = 3.0  # seconds of SIGKILL after which something is left to whoever cancels the act
 _PAUSE = 0.02
 
 
@@ -63,13 +63,12 @@ async def _supervise(job: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
         agent = await Agent.start(job["options"]["command"], lambda p: turn.take(p, _now()), turn.permit)
         notes = await _until(stopping, agent, turn, job)
         fault = turn.fault
-        denied = "".join(f"\nthe agent was denied {what}" for what in turn.denied)
-        said = "; ".join(filter(None, [fault, *notes])) + denied
-        return {"ok": not fault and not denied, "detail": said.strip(), "answer": turn.answer}
+        said = _with_denied("; ".join(filter(None, [fault, *notes])), turn)
+        return {"ok": not fault and not turn.denied, "detail": said, "answer": turn.answer}
     except Failure as failure:
         return {
             "ok": False,
-            "detail": failure.detail,
+            "detail": _with_denied(failure.detail, turn),
             "trouble": failure.trouble,
             "retry_after": failure.retry_after,
             "answer": turn.answer,
@@ -78,6 +77,10 @@ async def _supervise(job: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
         if agent is not None:
             await agent.end()
         await _end_all(job["key"])
+
+
+def _with_denied(said: str, turn: Turn) -> str:
+    return "\n".join(filter(None, [said, *(f"the agent was denied {what}" for what in turn.denied)]))
 
 
 async def _until(stopping: asyncio.Event, agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[str]:
@@ -107,9 +110,10 @@ async def _end_all(key: str) -> None:
     spared = {os.getpid(), os.getppid()}
     hard = _now() + _SOFT
     told: set[int] = set()
-    while left := [s.pid for s in LocalProcess.sweep([key]) if s.pid not in spared]:
-        if _now() > hard + _SURE:
-            return  # it cannot be killed; who cancels the act will see it
+    looks = 0
+    while looks < 2 and _now() < hard + _SURE:  # noqa: PLR2004 - one look can miss a process that is just being made
+        left = [s.pid for s in LocalProcess.sweep([key]) if s.pid not in spared]
+        looks = 0 if left else looks + 1
         if _now() >= hard:
             LocalProcess.end(left)
         else:
