@@ -62,9 +62,6 @@ async def _supervise(job: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
     try:
         agent = await Agent.start(job["options"]["command"], lambda p: turn.take(p, _now()), turn.permit)
         notes = await _until(stopping, agent, turn, job)
-        fault = turn.fault
-        said = _with_denied("; ".join(filter(None, [fault, *notes])), turn)
-        return {"ok": not fault and not turn.denied, "detail": said, "answer": turn.answer}
     except Failure as failure:
         return {
             "ok": False,
@@ -73,6 +70,10 @@ async def _supervise(job: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
             "retry_after": failure.retry_after,
             "answer": turn.answer,
         }
+    else:
+        fault = turn.fault
+        said = _with_denied("; ".join(filter(None, [fault, *notes])), turn)
+        return {"ok": not fault and not turn.denied, "detail": said, "answer": turn.answer}
     finally:
         if agent is not None:
             await agent.end()
