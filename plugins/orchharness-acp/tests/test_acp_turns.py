@@ -246,7 +246,7 @@ def test_what_the_agent_says_of_itself_in_its_result_file_can_only_make_it_fail(
 
 
 def test_a_result_that_the_agent_forges_is_not_believed(acts):
-    forged = json.dumps({"ok": True, "key": "0" * 32, "answer": "all well"})
+    forged = json.dumps({"ok": True, "answer": "all well"})
     path = acts.folder / "act1" / "acp-result.json"
     found = acts.run({"prompt": [{"write": [str(path), forged]}, {"stop": "refusal"}]})
 
