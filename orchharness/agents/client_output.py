@@ -16,7 +16,7 @@ from orchharness.core.plan import EMPTY
 from orchharness.record import record
 
 LONGEST = 1 << 24  # bytes of a line that is read; a longer one is passed over
-_ERRORS = 1 << 12  # bytes at the end of stderr
+_ERRORS = 1000  # bytes at the end of stderr
 _SUMMARY = 200
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY}
@@ -68,10 +68,8 @@ class ClientEnd:
 
     @property
     def errors(self) -> str:
-        """The last line that says something on stderr; empty when there is none."""
-        text = _tail(f"{self.folder}/stderr.log").decode(errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1][:1000] if lines else ""
+        """What stands at the end of stderr, on one line; empty when nothing does."""
+        return one_line(_tail(f"{self.folder}/stderr.log").decode(errors="replace"), _ERRORS)
 
 
 class Trouble(NamedTuple):

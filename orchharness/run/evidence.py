@@ -176,8 +176,14 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
 
 
 def _with_tail(request: ActRequest, said: str) -> str:
-    """The message with the ends of what the act printed, on stdout and on stderr."""
-    tails = (_tail(f"{request.folder}/{name}") for name in ("stdout.log", "stderr.log"))
+    """The message with the ends of what the act printed, on stdout and on stderr.
+
+    What a client prints is for programs, and its plugin has said what it means.
+    """
+    from orchharness.agents.client_run import SPEC
+
+    logs = ("stderr.log",) if Path(request.folder, SPEC).exists() else ("stdout.log", "stderr.log")
+    tails = (_tail(f"{request.folder}/{name}") for name in logs)
     return "\n".join([said, *filter(None, tails)])
 
 

@@ -3,6 +3,7 @@
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from orchharness import (
@@ -64,17 +65,33 @@ def orchharness_cancel(handle: Handle) -> bool:
 @hookimpl
 def orchharness_preflight(request: PreflightRequest) -> Preflight:
     def look(program: Sequence[str], env: Mapping[str, str]) -> Preflight | None:
-        if request.options.get("sandbox") == "danger-full-access":
-            return None
-        status, text = ask([*program, "sandbox", "--", "true"], env)
-        if status == 0:
-            return None
-        return Preflight(
-            fault=f"codex cannot sandbox commands here, so each of them would fail: {text}; install bubblewrap, or, in a "
-            "container that may be lost, write `sandbox: danger-full-access`"
-        )
+        fault = "" if request.options.get("sandbox") == "danger-full-access" else _no_sandbox(program, env)
+        return Preflight(fault=fault, warnings=() if fault else _no_login(program, env))
 
     return CLIENT.preflight(request, look)
+
+
+def _no_sandbox(program: Sequence[str], env: Mapping[str, str]) -> str:
+    status, text = ask([*program, "sandbox", "--", "true"], env)
+    if status == 0:
+        return ""
+    return (
+        f"codex cannot sandbox commands here, so each of them would fail: {text}; install bubblewrap, or, in a "
+        "container that may be lost, write `sandbox: danger-full-access`"
+    )
+
+
+def _no_login(program: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Without an account codex may wait for one for ever. Providers of the user's own need none."""
+    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex"))
+    try:
+        own = "model_provider" in (home / "config.toml").read_text(errors="replace")
+    except OSError:
+        own = False
+    if own or env.get("OPENAI_API_KEY") or env.get("CODEX_API_KEY"):
+        return ()
+    status, _ = ask([*program, "login", "status"], env)
+    return () if status == 0 else ("codex is not logged in: run `codex login`",)
 
 
 def _words(request: SpawnRequest) -> tuple[str, ...]:
