@@ -118,7 +118,9 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
     )
     return Finding(
         outcome=Outcome.SUCCESS if evidence.ok else Outcome.EVIDENCE,
-        detail=evidence.detail or "\n".join(filter(None, [answer.detail, *evidence.warnings])),
+        detail="\n".join(
+            filter(None, [evidence.detail, answer.detail, *(() if evidence.detail else evidence.warnings)])
+        ),
         exit=answer.exit,
         outputs=evidence.outputs,
         changed=evidence.changed,
