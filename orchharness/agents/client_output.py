@@ -124,6 +124,8 @@ def _until(found: re.Match[str], now: float) -> float | None:
 
     hour, minute = int(found[1]), int(found[2] or 0)
     if found[3]:
+        if hour > 12:  # noqa: PLR2004 - what a clock shows
+            return None
         hour = hour % 12 + (12 if found[3].lower() == "pm" else 0)
     try:
         here = datetime.fromtimestamp(now, ZoneInfo(found[4]))

@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -105,7 +106,9 @@ def test_a_limit_of_use_names_the_time_when_it_ends(end, tmp_path):
     clock = parse(finished)
     log.write_text(
         text
-        + '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":%d}}\n' % (now + 90)
+        + json.dumps(
+            {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": now + 90}}
+        )
     )
     log.write_text(log.read_text().replace(" · resets 3pm (Europe/Berlin)", ""))
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,15 +84,36 @@ def _no_sandbox(program: Sequence[str], env: Mapping[str, str]) -> str:
 
 def _no_login(program: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:
     """Without an account codex may wait for one for ever. Providers of the user's own need none."""
-    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex"))
-    try:
-        own = "model_provider" in (home / "config.toml").read_text(errors="replace")
-    except OSError:
-        own = False
-    if own or env.get("OPENAI_API_KEY") or env.get("CODEX_API_KEY"):
+    if _own_provider(env) or env.get("OPENAI_API_KEY") or env.get("CODEX_API_KEY"):
         return ()
     status, _ = ask([*program, "login", "status"], env)
     return () if status == 0 else ("codex is not logged in: run `codex login`",)
+
+
+def _own_provider(env: Mapping[str, str]) -> tuple[str, Mapping[str, Any]] | None:
+    """The provider that the user's configuration names and describes, with its settings."""
+    import tomllib
+
+    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/"), ".codex"))
+    try:
+        config = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+        name = config["model_provider"]
+        return name, dict(config["model_providers"][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # codex itself says what is wrong with its configuration
+
+
+def _few_retries(request: SpawnRequest) -> dict[str, Any]:
+    """One more try, where the user says nothing of it: with its own 4 and 5 codex takes minutes to give up.
+
+    Of the providers that codex brings along nothing can be set.
+    """
+    env = {**os.environ, **CLIENT.environment(request.options, request.env)}
+    name, settings = _own_provider(env) or ("", {})
+    if not name.replace("_", "").replace("-", "").isalnum():
+        return {}
+    wanted = {"request_max_retries": 1, "stream_max_retries": 1}
+    return {f"model_providers.{name}.{n}": value for n, value in wanted.items() if n not in settings}
 
 
 def _words(request: SpawnRequest) -> tuple[str, ...]:
@@ -99,6 +121,7 @@ def _words(request: SpawnRequest) -> tuple[str, ...]:
     sandbox = options.get("sandbox", "workspace-write")
     words = ["exec", "--json", "--skip-git-repo-check", "--sandbox", sandbox]
     settings: dict[str, Any] = {"analytics.enabled": False, "check_for_update_on_startup": False}
+    settings |= _few_retries(request)
     if options.get("network"):
         settings["sandbox_workspace_write.network_access"] = True
     if options.get("effort"):

@@ -15,6 +15,12 @@ tasks:
     outputs: {text: guide.md, said: {from: answer}}
     gate: {checks: [{run: [grep, good, guide.md]}], max_iterations: 2}
 """
+OWN = """
+model_provider = "own"
+[model_providers.own]
+name = "mine"
+stream_max_retries = 3
+"""
 
 
 def test_a_turn_that_succeeded_gives_its_answer_its_thread_and_its_tokens_and_no_money(end):
@@ -110,7 +116,11 @@ def test_its_command_line_holds_the_options_and_never_the_prompt(act, fake, tmp_
         model="gpt-5",
         network=True,
         append_system_prompt='Say "yes".\nBe brief.',
-        env={"ORCH_OUTPUT_TEXT": str(outside / "a.md"), "ORCH_OUTPUT_IN": str(tmp_path / "work/b.md")},
+        env={
+            "CODEX_HOME": str(tmp_path),
+            "ORCH_OUTPUT_TEXT": str(outside / "a.md"),
+            "ORCH_OUTPUT_IN": str(tmp_path / "work/b.md"),
+        },
         args=["--ephemeral"],
     )
 
@@ -125,6 +135,26 @@ def test_its_command_line_holds_the_options_and_never_the_prompt(act, fake, tmp_
         'developer_instructions="Say \\"yes\\".\\nBe brief."',
     ]
     assert told["stdin"] == "The task:\n\n- @x"
+
+
+def test_codex_gives_up_early_where_the_users_own_provider_says_nothing_of_retries(act, fake, tmp_path):
+    (tmp_path / "config.toml").write_text(OWN)
+    fake.turns(("success", 0))
+
+    act("codex", env={"CODEX_HOME": str(tmp_path)})
+
+    assert "model_providers.own.request_max_retries=1" in fake.told[0]["argv"]
+    assert not any("stream_max_retries" in word for word in fake.told[0]["argv"])
+
+
+def test_a_command_that_met_the_sandbox_is_told(end, tmp_path):
+    finished = end("success")
+    log = tmp_path / "stdout.log"
+    failed = '"aggregated_output":"a: Read-only file system\\n","exit_code":1'
+    log.write_text(log.read_text().replace('"aggregated_output":"","exit_code":0', failed))
+
+    assert parse(finished).ok
+    assert "`sandbox`" in parse(finished).detail
 
 
 def test_refining_goes_on_with_the_thread(play, fake):
@@ -177,7 +207,7 @@ def test_a_look_warns_when_nobody_is_logged_in_unless_the_provider_is_the_users_
         monkeypatch.delenv(name, raising=False)
     script = '[ "$1" = login ] && exit 1; echo codex-cli 0.169.0'
     without = look(tmp_path, script)
-    (tmp_path / "config.toml").write_text('model_provider = "own"\n')
+    (tmp_path / "config.toml").write_text(OWN)
     own = look(tmp_path, script)
 
     assert without.warnings == ("codex is not logged in: run `codex login`",)
