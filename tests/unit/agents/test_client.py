@@ -15,9 +15,9 @@ from orchharness.agents.client_look import ask
 
 def parse(end: ClientEnd) -> Finished:
     found = list(end.objects())
-    return Finished(
-        ok=bool(found) and found[-1]["ok"], answer=found[-1]["say"], detail=found[-1].get("why", "")
-    )
+    if not found:
+        return Finished(ok=False)
+    return Finished(ok=found[-1]["ok"], answer=found[-1]["say"], detail=found[-1].get("why", ""))
 
 
 CLIENT = Client(program="talker", install="pip install talker", parse=parse, unknown=("no such session",))
