@@ -34,6 +34,7 @@ CLIENT = Client(
         "DISABLE_TELEMETRY": "1",
     },
     unknown=("No conversation found",),
+    shorten=('{"type":"stream_event"',),  # one for every few words: signs of life, and nothing more
 )
 _VALUES = ("model", "permission_mode", "system_prompt", "append_system_prompt", "max_turns", "max_budget_usd")
 _LOGINS = ("ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
@@ -103,7 +104,13 @@ def _sixteen(key: str) -> bytes:
 
 def _words(request: SpawnRequest) -> tuple[str, ...]:
     options = request.options
-    words = ["-p", "--output-format=stream-json", "--verbose", *options.get("args", ())]
+    words = [
+        "-p",
+        "--output-format=stream-json",
+        "--verbose",
+        "--include-partial-messages",
+        *options.get("args", ()),
+    ]
     words += [
         f"--{name.replace('_', '-')}={options[name]}" for name in _VALUES if options.get(name) is not None
     ]

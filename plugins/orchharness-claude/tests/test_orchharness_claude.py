@@ -134,7 +134,8 @@ def test_its_command_line_holds_the_options_and_never_the_prompt(act, fake):
     told = fake.told[0]
     folder = told["argv"][told["argv"].index("--add-dir") + 1]
     assert told["argv"][:-1] == [
-        *("-p", "--output-format=stream-json", "--verbose", "--bare", "--model=sonnet"),
+        *("-p", "--output-format=stream-json", "--verbose", "--include-partial-messages"),
+        *("--bare", "--model=sonnet"),
         *("--permission-mode=acceptEdits", "--system-prompt=- Be brief.", "--max-turns=5"),
         *("--add-dir", folder, "../shared", "--allowed-tools", "Bash(git log:*)", "WebFetch"),
         *("--disallowed-tools", "WebSearch"),
@@ -292,3 +293,11 @@ def test_a_look_warns_when_nobody_is_logged_in(tmp_path, monkeypatch):
     found = ask(tmp_path, '[ "$1" = --version ] && echo 2.1.197 && exit 0; exit 1')
 
     assert found.warnings == ("claude is not logged in: run `claude`, then `/login`",)
+
+
+def test_what_is_missing_comes_with_what_was_denied(play, fake):
+    fake.turns(("denied", 0))
+    played = play(PLAN.replace("model: sonnet", "denials: note"))
+
+    assert "guide.md" in played.text
+    assert "denied: Write" in played.text

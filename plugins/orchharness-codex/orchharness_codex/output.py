@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from orchharness import ClientEnd, Finished, amount, one_line, trouble_of
 
-_FORM = re.compile(r"(?P<id>[0-9A-Za-z][0-9A-Za-z-]*)(?: in=(?P<read>\d{1,15}) out=(?P<written>\d{1,15}))?")
+_FORM = r"(?P<id>[0-9A-Za-z][0-9A-Za-z-]*)(?: in=(?P<read>\d{1,15}) out=(?P<written>\d{1,15}))?"
 
 
 _EVENTS = ('"thread.started"', '"turn.completed"', '"turn.failed"', '"agent_message"', '"command_execution"')
@@ -29,7 +29,7 @@ class Thread(NamedTuple):
     @classmethod
     def read_from(cls, session: Any) -> Thread | None:
         """The thread of a session; None when it is none."""
-        found = _FORM.fullmatch(session) if isinstance(session, str) else None
+        found = re.fullmatch(_FORM, session) if isinstance(session, str) else None
         return cls(found["id"], int(found["read"] or 0), int(found["written"] or 0)) if found else None
 
     def __str__(self) -> str:
