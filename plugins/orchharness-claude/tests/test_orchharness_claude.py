@@ -301,3 +301,11 @@ def test_what_is_missing_comes_with_what_was_denied(play, fake):
 
     assert "guide.md" in played.text
     assert "denied: Write" in played.text
+
+
+@pytest.mark.parametrize("session", ["../../x", "--last", "a b", "11111111"])
+def test_what_is_no_session_is_never_resumed(act, fake, session):
+    fake.turns(("success", 0))
+
+    assert act("claude", session=session).ok
+    assert not any("--resume=" in word for word in fake.told[0]["argv"])

@@ -139,3 +139,11 @@ def test_a_session_that_pi_does_not_know_is_begun_anew_in_the_same_act(play, fak
 def test_options_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(ValidationError):
         Pi.model_validate(wrong)
+
+
+@pytest.mark.parametrize("session", ["/etc/passwd", "--help", "a b", "../x.jsonl"])
+def test_what_is_no_session_is_never_resumed(act, fake, session):
+    fake.turns(("success", 0))
+
+    assert act("pi", session=session).ok
+    assert "--session" not in fake.told[0]["argv"]
