@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import time
 from importlib import import_module
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchharness import ClientEnd, Finished, SpawnRequest
+from orchharness import ClientEnd, Finished, Lost, SpawnRequest
 from orchharness.testing import run_plan
 
 FAKE = f"""#!{sys.executable} -IS
@@ -82,9 +83,12 @@ def act(tmp_path, monkeypatch, fake):
     """Runs one act of a plugin with the fake client, without a plan: `act("claude", options={…})`."""
     monkeypatch.setenv("FAKE_TURNS", fake.env["FAKE_TURNS"])
 
-    def run(kind, *, key="5" * 32, prompt="Do it.", session=None, env=None, **options):
+    def run(kind, *, key=None, prompt="Do it.", session=None, env=None, **options):
         plugin = import_module(f"orchharness_{kind}")
         model = plugin._options()
+        key = key or secrets.token_hex(
+            16
+        )  # not of another test that runs at the same time: acts are found by it
         folder = tmp_path / f"act-{key}"
         folder.mkdir(exist_ok=True)
         work = tmp_path / "work"
@@ -102,6 +106,7 @@ def act(tmp_path, monkeypatch, fake):
         )
         handle = plugin.orchharness_spawn(asked)
         while not isinstance(result := plugin.orchharness_poll(handle), Finished):
+            assert not isinstance(result, Lost), result
             time.sleep(0.005)
         assert plugin.orchharness_cancel(handle)
         return result

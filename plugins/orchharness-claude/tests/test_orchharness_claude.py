@@ -1,5 +1,6 @@
 import json
 import re
+import secrets
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -154,9 +155,9 @@ def test_a_prompt_may_be_of_any_length(act, fake):
 
 def test_each_act_begins_a_session_of_its_own_and_the_same_act_the_same(act, fake):
     fake.turns(("success", 0))
-    act("claude", key="a" * 32)
-    act("claude", key="a" * 32)
-    act("claude", key="b" * 32)
+    one, other = secrets.token_hex(16), secrets.token_hex(16)
+    for key in (one, one, other):
+        act("claude", key=key)
 
     begun = [told["argv"][-1] for told in fake.told]
     assert len(begun) == 2  # the act that was spawned is not spawned again
