@@ -96,7 +96,7 @@ class Client:
         if not isinstance(result, Finished):
             return result
         # Tools with a session of their own outlive their client. Nothing may write while the outputs are looked at.
-        LocalProcess.end(left.pid for left in LocalProcess.sweep([handle.data["key"]]))
+        LocalProcess.cancel(handle, grace=0)
         end = ended(handle.data["folder"], result.exit or 0)
         try:
             said = self.parse(end)
