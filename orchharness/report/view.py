@@ -7,32 +7,40 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchharness.core.plan import Plan
 from orchharness.record import record
+from orchharness.report.acts import ActGroup, act_groups
 from orchharness.report.blocked import BlockedRow, blocked
 from orchharness.report.critical import critical_path
-from orchharness.report.facts import Fact, facts
+from orchharness.report.facts import Fact, Pace, facts, paces
 from orchharness.report.figure import Timeline
 from orchharness.report.gates import GateView, gate_view, worst_finding
+from orchharness.report.graph import Graph, graph
 from orchharness.report.history import History, ItemPast, read
+from orchharness.report.layout import layout
+from orchharness.report.material import Material
+from orchharness.report.plantext import PlanText, plan_text
+from orchharness.report.sections import SectionView
 from orchharness.report.tables import (
     ArtifactRow,
     Row,
     TaskRow,
     TroubleRow,
+    WaiverRow,
     artifacts,
     bounded,
     task_row,
     troubles,
+    waivers,
 )
 from orchharness.report.text import LIMIT, clean, duration, line, moment, plural
 from orchharness.report.timeline import timeline
 
 MANY_ITEMS, MANY_ACTS, MANY_GATES = 300, 5000, 60
-TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS = 2000, 300, 600, 300, 1000, 300
+TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS = 2500, 2500, 1000, 300, 1000, 300
 _CAUSES = 12
 _BAD = frozenset({"failed", "error", "lost", "paused", "cancelled"})
 _ORDER = (
@@ -94,22 +102,44 @@ class ReportView:
     about: tuple[tuple[str, str], ...]
     header: str
     simulated: tuple[str, ...]  # what was assumed; empty for a run that took place
+    acts: tuple[ActGroup, ...]
+    waivers: tuple[WaiverRow, ...]
+    graph: Graph | None
+    text: PlanText | None
+    anchors: frozenset[str]  # what a link on the page can lead to: `task-ID`, `gate-ID`, `act-NAME`
+    paces: tuple[Pace, ...]
+    waiting: tuple[str, ...]  # items that wait for a person
+    sections: tuple[SectionView, ...] = ()  # of plugins
+
+    @property
+    def few_acts(self) -> bool:
+        """Whether all acts can be shown at once."""
+        return sum(len(group.acts) for group in self.acts) <= 60
 
 
 def build(
-    plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float, warnings: Sequence[str] = ()
+    plan: Plan,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    now: float,
+    warnings: Sequence[str] = (),
+    look: Callable[[History], Material] = lambda _: Material(),
 ) -> ReportView:
     """The view of a run as its records tell it; `now` (seconds since the epoch) is for runs without an end.
 
-    `warnings` are the caller's own, such as a journal's torn tail.
+    `warnings` are the caller's own, such as a journal's torn tail. `look` finds what lies beside the journal.
     """
     history = read(plan, records, now=now)
+    material = look(history)
     selected = [item for item in history.selected if item in plan.tasks or item in plan.gates]
     many = len(selected) > MANY_ITEMS or len(history.acts) > MANY_ACTS
     limit = LIMIT // 10 if many else LIMIT
     path = critical_path(plan, history.acts)
     causes = list(_causes(plan, history, selected))
     left_out: dict[str, int] = {}
+    tasks = _tasks(plan, history, selected, limit, left_out)
+    gates = _gates(plan, history, selected, limit, left_out, material)
+    groups, left_out["acts"] = act_groups(plan, history, material, limit)
     return ReportView(
         title=line(plan.title or plan.id),
         plan=line(plan.id),
@@ -118,7 +148,7 @@ def build(
         state=history.state if history.finished else "running",
         verdict=_verdict(plan, history, selected),
         unfinished=_unfinished(history, records, now),
-        facts=tuple(facts(history, path)),
+        facts=tuple(facts(plan, history, path)),
         task_counts=_counts(history, [item for item in selected if item in plan.tasks]),
         gate_counts=_counts(history, [item for item in selected if item in plan.gates]),
         causes=tuple(causes[:_CAUSES]),
@@ -126,10 +156,17 @@ def build(
         timeline=timeline(plan, history, path),
         critical=tuple(act.name for act in path),
         edges=tuple(_edges(plan)),
-        gates=tuple(_gates(plan, history, selected, limit, left_out)),
-        tasks=tuple(_tasks(plan, history, selected, limit, left_out)),
+        gates=tuple(gates),
+        tasks=tuple(tasks),
+        acts=tuple(groups),
+        waivers=tuple(waivers(plan, history)[:WARNINGS]),
+        graph=graph(plan, history, layout),
+        text=plan_text(plan, material.plan),
+        anchors=_anchors(tasks, gates, groups),
+        paces=tuple(paces(plan, history, path)),
+        waiting=tuple(_waiting(history, selected)),
         blocked=tuple(_bound("blocked", blocked(plan, history), BLOCKED, left_out)),
-        artifacts=tuple(_bound("artifacts", artifacts(history), ARTIFACTS, left_out)),
+        artifacts=tuple(_bound("artifacts", artifacts(plan, history), ARTIFACTS, left_out)),
         troubles=tuple(_bound("troubles", troubles(history, limit), TROUBLES, left_out)),
         warnings=tuple(_bound("warnings", _warnings(plan, history, selected, warnings), WARNINGS, left_out)),
         left_out=left_out,
@@ -140,6 +177,17 @@ def build(
         header=_pretty(history.header),
         simulated=_simulated(history),
     )
+
+
+def _anchors(
+    tasks: Sequence[TaskRow], gates: Sequence[GateView], groups: Sequence[ActGroup]
+) -> frozenset[str]:
+    acts = (f"act-{act.name}" for group in groups for act in group.acts)
+    return frozenset((*(f"task-{t.id}" for t in tasks), *(f"gate-{g.id}" for g in gates), *acts))
+
+
+def _waiting(history: History, selected: Sequence[str]) -> Iterable[str]:
+    return (item for item in selected if _past(history, item).state == "paused")
 
 
 def _past(history: History, item: str) -> ItemPast:
@@ -223,14 +271,19 @@ def _edges(plan: Plan) -> Iterable[EdgeView]:
 
 
 def _gates(
-    plan: Plan, history: History, selected: Sequence[str], limit: int, left_out: dict[str, int]
+    plan: Plan,
+    history: History,
+    selected: Sequence[str],
+    limit: int,
+    left_out: dict[str, int],
+    material: Material,
 ) -> list[GateView]:
     gates = [plan.gates[item] for item in selected if item in plan.gates]
     pasts = [_past(history, gate.id) for gate in gates]
     matters = [past.state not in {"passed", "skipped", "waiting"} or len(past.rounds) > 1 for past in pasts]
     kept, left_out["gates"] = bounded(gates, GATES, matters)
     brief = len(gates) > MANY_GATES  # what passed at once is then told in one line
-    return [gate_view(plan, history, gate, limit, brief=brief) for gate in kept]
+    return [gate_view(plan, history, gate, limit, material.read, brief=brief) for gate in kept]
 
 
 def _tasks(
@@ -238,7 +291,7 @@ def _tasks(
 ) -> list[TaskRow]:
     tasks = [plan.tasks[item] for item in selected if item in plan.tasks]
     matters = [_past(history, task.id).state in _BAD for task in tasks]
-    kept, left_out["tasks"] = bounded(tasks, 1000 if len(history.acts) > MANY_ACTS else TASKS, matters)
+    kept, left_out["tasks"] = bounded(tasks, TASKS, matters)
     rows, lane = [], None
     for task in kept:
         name = task.track if task.track == task.phase else f"{task.phase} / {task.track}"

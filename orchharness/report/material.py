@@ -1,0 +1,169 @@
+"""What lies beside the journal: the plan's text, prompts and outputs of acts, and the bytes of artifacts.
+
+Whoever wrote it is not trusted: only regular files are opened, links are not followed, every read is bounded, and
+every text goes through `clean`. A file that is not there is left out; nothing here fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from orchharness.record import field, record
+from orchharness.report.history import Act, History
+from orchharness.report.text import clean, mapping
+
+TAIL, BUDGET, LEAST = (
+    4000,
+    900_000,
+    300,
+)  # characters: of one text, of all of them, of one text where there are many
+_PLAN = 512 * 1024
+_REQUEST = 2 << 20
+_JUDGES = ("", "agent", "agent-2")  # where a judge's commands and agents print: its folder and below it
+_NAMES = {"stdout.log": "Output", "stderr.log": "Errors"}
+
+
+@record
+class Places:
+    """Where a run keeps what is shown beside its journal."""
+
+    plan: Path | None = None
+    act: Callable[[str], Path] | None = None  # folder of an act
+    stored: Callable[[str], Path] | None = None  # file of an artifact, by its digest
+
+
+@record
+class Log:
+    """The end of a text that an act left. `cut` is how many bytes are missing before it."""
+
+    name: str
+    text: str
+    cut: int
+
+
+@record
+class ActText:
+    """What an act was told, and what it printed."""
+
+    prompt: str = ""
+    command: str = ""
+    logs: tuple[Log, ...] = ()
+
+
+@record
+class Material:
+    """All of it. `read` gives the bytes of an artifact by its digest, up to a limit; None where they are not there."""
+
+    plan: str = ""
+    acts: Mapping[str, ActText] = field(default_factory=dict)
+    read: Callable[[str, int], bytes | None] = lambda _digest, _limit: None
+
+
+def look(places: Places, history: History, *, brief: bool = False) -> Material:
+    """Read it. Brief, for a run that goes on: without artifacts, and of acts only those that run, failed or are new."""
+    acts = list(history.acts)
+    if brief:
+        running = [act for act in acts if act.over is None or not act.ok]
+        acts = list({act.name: act for act in (*acts[-20:], *running[-40:])}.values())
+    limit = max(LEAST, min(TAIL, BUDGET // max(1, 2 * len(acts))))
+    return Material(
+        plan=clean((_bytes(places.plan, _PLAN) or b"").decode(errors="replace"), _PLAN)
+        if places.plan
+        else "",
+        acts=dict(_acts(places.act, acts, limit)) if places.act else {},
+        read=lambda digest, most: None if brief else _stored(places.stored, digest, most),
+    )
+
+
+def _acts(folder_of: Callable[[str], Path], acts: Sequence[Act], limit: int) -> Iterable[tuple[str, ActText]]:
+    """Those that did not succeed first, then the newest ones, until all texts together are as long as they may be."""
+    left = BUDGET
+    for act in sorted(acts, key=lambda act: (act.ok, -act.begun)):
+        text = _act_text(folder_of(os.path.basename(act.name)), limit)  # noqa: PTH119 - a name is no path
+        left -= len(text.prompt) + len(text.command) + sum(len(log.text) for log in text.logs)
+        if left < 0:
+            return
+        yield act.name, text
+
+
+def _act_text(folder: Path, limit: int) -> ActText:
+    prompt = next((data for sub in _JUDGES if (data := _bytes(folder / sub / "prompt.md", 4 * limit))), b"")
+    logs = [log for path in _logs_of(folder) if (log := _tail(path, folder, limit)) is not None]
+    return ActText(
+        prompt=clean(prompt.decode(errors="replace"), limit),
+        command=clean(_command(_bytes(folder / "request.json", _REQUEST)), min(limit, 1000)),
+        logs=tuple(logs[:6]),
+    )
+
+
+def _logs_of(folder: Path) -> Iterable[Path]:
+    for sub in _JUDGES:
+        with suppress(OSError):
+            yield from sorted(p for p in (folder / sub).iterdir() if p.name.endswith(".log"))
+
+
+def _tail(path: Path, folder: Path, limit: int) -> Log | None:
+    data, size = _end(path, 4 * limit)
+    text = clean(data.decode(errors="replace"), 8 * limit)
+    if not text:
+        return None
+    cut = size - len(data) + max(0, len(text) - limit)
+    own = path.parent == folder
+    name = (
+        _NAMES.get(path.name, path.name) if own else f"{path.parent.name}: {_NAMES.get(path.name, path.name)}"
+    )
+    return Log(name=clean(name, 80), text=text[-limit:], cut=cut)
+
+
+def _command(request: bytes | None) -> str:
+    """The words that were executed; what was in the environment is not shown."""
+    try:
+        spawn = mapping(json.loads(request or b"{}")).get("spawn")
+    except (ValueError, RecursionError):
+        return ""
+    words: Any = mapping(spawn).get("argv")
+    if not isinstance(words, list):
+        return ""
+    from shlex import join
+
+    return join(str(word) for word in words) if not mapping(spawn).get("shell") else " ".join(map(str, words))
+
+
+def _stored(place_of: Callable[[str], Path] | None, digest: str, most: int) -> bytes | None:
+    """None where it is longer."""
+    if place_of is None:
+        return None
+    try:
+        data = _bytes(place_of(digest), most + 1)
+    except Exception:  # noqa: BLE001 - a journal may name what is no digest
+        return None
+    return data if data is not None and len(data) <= most else None
+
+
+def _bytes(path: Path, most: int) -> bytes | None:
+    with suppress(OSError, ValueError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, most, 0) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+        finally:
+            os.close(fd)
+    return None
+
+
+def _end(path: Path, most: int) -> tuple[bytes, int]:
+    """The last bytes of a file, and its size."""
+    with suppress(OSError, ValueError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(fd)
+            if stat.S_ISREG(found.st_mode):
+                return os.pread(fd, most, max(0, found.st_size - most)), found.st_size
+        finally:
+            os.close(fd)
+    return b"", 0
