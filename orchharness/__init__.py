@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SpawnRequest,
         Unknown,
     )
+    from orchharness.core.section import Section, Table, Text, Verbatim
     from orchharness.errors import OrchError
     from orchharness.hookspecs import hookimpl
 
@@ -38,14 +39,22 @@ __all__ = [
     "PreflightRequest",
     "Queued",
     "Running",
+    "Section",
     "SpawnRequest",
+    "Table",
+    "Text",
     "Unknown",
+    "Verbatim",
     "hookimpl",
 ]
 
 _ELSEWHERE = {
     "LocalProcess": "orchharness.agents.local",
     "OrchError": "orchharness.errors",
+    "Section": "orchharness.core.section",
+    "Table": "orchharness.core.section",
+    "Text": "orchharness.core.section",
+    "Verbatim": "orchharness.core.section",
     "hookimpl": "orchharness.hookspecs",
 }
 

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         _decide,
         _cancel,
         _logs,
+        _report,
         _clean,
     ):
         make(commands)
@@ -147,6 +148,12 @@ def _logs(commands: Any) -> None:
     parser.add_argument("--act", metavar="NAME", help="another act than the newest one")
     parser.add_argument("--stderr", action="store_true", help="what went to standard error")
     parser.add_argument("--raw", action="store_true", help="leave escape sequences in, also on a terminal")
+
+
+def _report(commands: Any) -> None:
+    parser = _command(commands, "report", "write the report of a run again")
+    _run(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there, to be sent to somebody, say")
 
 
 def _clean(commands: Any) -> None:

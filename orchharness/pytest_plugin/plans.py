@@ -40,15 +40,15 @@ class Plans:
         self.pulled_in: dict[Path, frozenset[str]] = {}  # plan file -> items that only others need
         self.fragments: dict[str, bytes] = {}  # with workers: as they were when the session began
         self.reports = ReportHelper()
-        if _runs_here(config):
-            self.reports.start()
-            config.add_cleanup(self.reports.close)
         self.host = PluginHost.load()
         self.conftests: list[str] = []
         self._read: dict[Path, Plan] = {}
         self._refuse_late_conftests()
         for plugin in config.pluginmanager.get_plugins():
             self._bridge(plugin)
+        if _runs_here(config):
+            self.reports.start(self.host)
+            config.add_cleanup(self.reports.close)
 
     def _bridge(self, plugin: object) -> None:
         """Offer a pytest plugin's orchharness hooks to the host."""

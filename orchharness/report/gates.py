@@ -107,7 +107,7 @@ def gate_view(
         iterations=iterations,
         time=duration(sum(act.seconds for act in past.acts)) if past.acts else "",
         chart=chart_of(gate, past.rounds, spans_of(plan, acts)) if not short else None,
-        criteria=tuple(_criteria(plan, gate, acts, iterations, limit)),
+        criteria=() if short else tuple(_criteria(plan, gate, acts, iterations, limit)),
         samples=tuple(samples_of(plan, acts)),
         changes=tuple(changed),
         more_changes=more,

@@ -80,10 +80,11 @@ def graph(plan: Plan, history: History, lay: Lay) -> Graph | None:
     if len(boxes) < 2 or len(boxes) > 4 * MOST:
         return None
     number = {box.id: n for n, box in enumerate(boxes)}
-    pairs = [(number[a], number[b]) for a, b in edges]
+    drawn = _direct(edges)
+    pairs = [(number[a], number[b]) for a, b in drawn]
     placed = lay(len(boxes), pairs)
     return Graph(
-        **_drawn(boxes, edges, placed),
+        **_drawn(boxes, drawn, placed),
         edges=tuple(_words(boxes, edges)),
         note="There are many items: each box is a track." if by_track else "",
         missing=placed is None,
@@ -177,6 +178,26 @@ def _tracks(plan: Plan, history: History, selected: Sequence[str]) -> tuple[list
                 if source != home[item] and (home[item], source) not in edges:
                     edges[source, home[item]] = ""
     return boxes, edges
+
+
+def _direct(edges: Edges) -> Edges:
+    """Without the edges that others imply; named ones stay."""
+    after: dict[str, set[str]] = {}
+    for a, b in edges:
+        after.setdefault(a, set()).add(b)
+    reached: dict[str, set[str]] = {}
+
+    def reach(node: str) -> set[str]:
+        if node not in reached:
+            reached[node] = set()  # the plan has no cycle; were there one, this ends it
+            reached[node] = set().union(*({n} | reach(n) for n in after.get(node, ())))
+        return reached[node]
+
+    return {
+        (a, b): cross
+        for (a, b), cross in edges.items()
+        if cross or not any(b in reach(n) for n in after[a] - {b})
+    }
 
 
 def _words(boxes: Sequence[_Box], edges: Edges) -> Iterable[tuple[str, str]]:

@@ -80,7 +80,8 @@ def render(view: ReportView, *, refresh: int = 0) -> str:
     from markupsafe import Markup
 
     style, script = (_own(name) for name in ("report.css", "report.js"))
-    gates = sorted(view.gates, key=lambda gate: gate.state in _FINE)[:_CHIPS] if view.gates else []
+    few = len(view.gates) <= _CHIPS
+    first = [gate for gate in view.gates if few or gate.state not in _FINE][:_CHIPS]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -92,7 +93,7 @@ def render(view: ReportView, *, refresh: int = 0) -> str:
             icons=ICONS,
             titles=TITLES,
             refresh=refresh,
-            first_gates=[gate for gate in view.gates if gate in gates],
+            first_gates=first or view.gates[:6],
         )
     )
 

@@ -42,6 +42,7 @@ from orchharness.report.timeline import timeline
 MANY_ITEMS, MANY_ACTS, MANY_GATES = 300, 5000, 60
 TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS = 2500, 2500, 1000, 300, 1000, 300
 _CAUSES = 12
+FOLDED = 200  # rows of a table; above that it is folded
 _BAD = frozenset({"failed", "error", "lost", "paused", "cancelled"})
 _ORDER = (
     "failed", "error", "lost", "cancelled", "paused", "waived", "skipped",
@@ -110,6 +111,18 @@ class ReportView:
     paces: tuple[Pace, ...]
     waiting: tuple[str, ...]  # items that wait for a person
     sections: tuple[SectionView, ...] = ()  # of plugins
+
+    @property
+    def task_groups(self) -> tuple[tuple[str, tuple[TaskRow, ...]], ...]:
+        """The tasks by lane where there are many, each to be unfolded by itself; else nothing."""
+        if len(self.tasks) <= FOLDED:
+            return ()
+        groups: dict[str, list[TaskRow]] = {}
+        name = ""
+        for row in self.tasks:
+            name = row.first or name
+            groups.setdefault(name, []).append(row)
+        return tuple((name, tuple(rows)) for name, rows in groups.items())
 
     @property
     def few_acts(self) -> bool:
