@@ -88,18 +88,29 @@ def frozen_plan(earlier: Earlier, host: PluginHost) -> Plan:
         OSError: the run has no plan.
         KeyError: its journal does not say where the plan is from.
     """
+    header = earlier.header
+    root, plan_file = Path(header["root"]), Path(header["plan_file"])
+    text = (earlier.session / "plan.yaml").read_bytes()
+    try:
+        return _read_as(earlier, host, text, root)
+    except (
+        OrchError
+    ):  # a path that is a variable's default is relative to the plan, one that was given is not
+        return _read_as(earlier, host, text, plan_file.parent)
+
+
+def _read_as(earlier: Earlier, host: PluginHost, text: bytes, cwd: Path) -> Plan:
     from orchharness.planfile import read_plan
 
     header = earlier.header
-    root = Path(header["root"])
     return read_plan(
         Path(header["plan_file"]),
-        root=root,
+        root=Path(header["root"]),
         kinds=host.kinds,
         critic_kinds=host.critic_kinds,
         variables=header.get("vars", {}),
-        cwd=root,
-        text=(earlier.session / "plan.yaml").read_bytes(),
+        cwd=cwd,
+        text=text,
     )
 
 

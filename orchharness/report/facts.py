@@ -82,7 +82,7 @@ def paces(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Pace]:
             value=duration(seconds),
             note=note,
             width=round(max(1.0, _LENGTH * seconds / longest), 1),
-            own=seconds == wall,
+            own=name.startswith("This run"),
         )
 
 
