@@ -12,7 +12,7 @@ CASES ?= 1000
 EXAMPLES ?= 20000
 FUZZ_SECONDS ?= 600
 
-.PHONY: plans test chaos fuzz format lint types contracts check clean
+.PHONY: plans test test-browser chaos fuzz format lint types contracts check clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -21,6 +21,12 @@ plans: $(STAMP)
 test: $(STAMP)
 	@$(BYTECODE)
 	@$(BIN)/python -m pytest
+
+# The report in a real browser: tests/browser. Chromium is Debian's; what drives it comes from PyPI.
+test-browser: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]"
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq chromium >/dev/null; } || { echo "test-browser needs Chromium in the PATH: apt-get install chromium"; exit 1; }
+	@ORCH_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 # Hours of bad luck in half an hour: see tests/chaos/README.md.
 chaos: $(STAMP)

@@ -199,13 +199,14 @@ const timeline = () => {
   const to = (wanted, focus) => {
     const next = Math.min(LONGEST, Math.max(1, wanted));
     const middle = focus === undefined ? box.clientWidth / 2 : focus;
-    const share = (box.scrollLeft + middle - PAD) / zoom;
+    const inset = svg.getBoundingClientRect().left - box.getBoundingClientRect().left + box.scrollLeft;
+    const share = (box.scrollLeft + middle - inset - PAD) / zoom;
     zoom = next;
     level.textContent = (zoom < 10 ? Math.round(zoom * 10) / 10 : Math.round(zoom)) + "×";
     out.disabled = zoom === 1;
     into.disabled = zoom === LONGEST;
     draw();
-    box.scrollLeft = share * zoom + PAD - middle;
+    box.scrollLeft = share * zoom + PAD + inset - middle;
   };
   out.addEventListener("click", () => to(zoom / 2));
   into.addEventListener("click", () => to(zoom * 2));

@@ -7,24 +7,19 @@ import stat
 import sys
 import time
 from dataclasses import replace
-from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from report_builder import T0, Run, feat_005, gate, plan_of, task, wide
+from report_builder import T0, feat_005, wide
+from report_hostile import HOSTILE, hostile_run
 
-from orchharness.core.plan import Critic, Edge
 from orchharness.core.section import Section, Table, Text, Verbatim
 from orchharness.report import Extras, build, write_report
 from orchharness.report.render import render
 from orchharness.report.sections import section_views
 
-HOSTILE = (
-    "<script>alert(1)</script><img src=x onerror=alert(1)>\" onmouseover=alert(1) x='' "
-    "</title></style></svg><svg onload=alert(1)>{{ 7*7 }}{% raw %}\x1b[31m&lt;\u202e javascript:alert(1)"
-)
 FOLDER = Path(sys.modules["orchharness.report.render"].__file__).with_name("templates")
 SCRIPT = (FOLDER / "report.js").read_text(encoding="utf-8")
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -66,57 +61,6 @@ def page(plan, records, now=99999.0):
     return Page(render(build(plan, records, now=T0 + now)))
 
 
-def hostile_run() -> Run:
-    h = HOSTILE
-    critic = Critic(id="c", kind="command", criteria={h: Decimal(1)})
-    tasks = [task("A", h, title=h, agent=h, kind=h, gate="G-A"), task("B", needs=("A",))]
-    plan = plan_of(
-        tasks,
-        [gate("G-A", title=h, of=("A",), critics=("c",))],
-        critics={"c": critic},
-        title=h,
-        description=h,
-        warnings=(h,),
-        protocol={h: h},
-        edges=(Edge(id=h, source="A", targets=("B",), artifacts=(h,)),),
-    )
-    run = Run(plan)
-    run.records[0] |= {"run": h, "digest": h, "header": {"engine": h, h: h, "format": h}}
-    files = {h: [{"path": h, "sha256": h, "size": h, "how": h, "item": h}]}
-    run.start(0, "A")
-    run.end(
-        1,
-        "A",
-        1,
-        outcome=h,
-        state=h,
-        detail=h,
-        exit=h,
-        outputs=files,
-        inputs=files,
-        summary=h,
-        usage={h: h},
-        reason=h,
-    )
-    run.judge(1, "G-A", "c")
-    finding = dict.fromkeys(("severity", "task", "where", "what", "fix"), h)
-    run.judged(
-        2,
-        "G-A",
-        "c",
-        1,
-        evaluation={"criteria": {h: {"score": h, "why": h}}, "findings": [finding]},
-        artifacts=files,
-        then=[("G-A", "failed", {"score": h, "reason": h, "warnings": [h]}), ("B", "skipped", {"reason": h})],
-    )
-    run.start(3, "B")
-    run.event(3, "HookFailed", hook=h, plugin=h, error=h)
-    run.event(3, "GateInputsChanged", gates=[h], paths=[h])
-    run.event(3, "StopRequested", reason=h, cancel=False, interrupted=True)
-    run.finish(4, h, h)
-    return run
-
-
 def test_hostile_text_stays_text_in_every_field():
     run = hostile_run()
     hostile = page(run.plan, run.records)
@@ -138,7 +82,7 @@ def test_hostile_text_stays_text_in_every_field():
     }
     names = {name for _, attrs in hostile.tags for name in attrs}
     assert not [name for name in names if name.startswith("on")]
-    assert "<script>alert(1)</script>" in hostile.text
+    assert "<script>window.ran=1;alert(1)</script>" in hostile.text
     assert "{{ 7*7 }}" in hostile.text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", hostile.text)
 
@@ -218,7 +162,7 @@ def test_a_section_of_a_plugin_is_shown_as_text(tmp_path):
     assert made.wrong == []
     assert [tag for tag, _ in made.tags].count("script") == 1
     assert not [a for t, a in made.tags if t == "img"]
-    assert made.text.count("<script>alert(1)</script>") >= 5
+    assert made.text.count("<script>window.ran=1;alert(1)</script>") >= 5
 
 
 def test_ids_are_unique_and_every_link_has_a_target():
