@@ -157,10 +157,10 @@ class Plans:
 
 
 def _runs_here(config: pytest.Config) -> bool:
-    """Whether this process will run plans itself; xdist's controller does, but beside threads of its own."""
+    """Whether this process will run plans: xdist's controller does, too, and has no threads yet when it asks."""
     option = config.option
     idle = option.collectonly or option.orch_explain
-    return not (is_worker(config) or idle or getattr(option, "numprocesses", None))
+    return not (is_worker(config) or idle)
 
 
 def _file(plugin: object) -> str | None:
