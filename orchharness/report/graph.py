@@ -77,7 +77,7 @@ def graph(plan: Plan, history: History, lay: Lay) -> Graph | None:
     selected = [item for item in history.selected if item in plan.tasks or item in plan.gates]
     by_track = len(selected) > MOST
     boxes, edges = (_tracks if by_track else _items)(plan, history, selected)
-    if len(boxes) < 2 or len(boxes) > 4 * MOST:
+    if len(boxes) < 2 or len(boxes) > 4 * MOST or not edges:
         return None
     number = {box.id: n for n, box in enumerate(boxes)}
     drawn = _direct(edges)

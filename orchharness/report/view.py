@@ -110,6 +110,7 @@ class ReportView:
     anchors: frozenset[str]  # what a link on the page can lead to: `task-ID`, `gate-ID`, `act-NAME`
     paces: tuple[Pace, ...]
     waiting: tuple[str, ...]  # items that wait for a person
+    written: float  # when it was made, in seconds since the epoch
     sections: tuple[SectionView, ...] = ()  # of plugins
 
     @property
@@ -123,6 +124,11 @@ class ReportView:
             name = row.first or name
             groups.setdefault(name, []).append(row)
         return tuple((name, tuple(rows)) for name, rows in groups.items())
+
+    @property
+    def written_at(self) -> str:
+        """When it was made, for people."""
+        return moment(self.written)
 
     @property
     def few_acts(self) -> bool:
@@ -178,6 +184,7 @@ def build(
         anchors=_anchors(tasks, gates, groups),
         paces=tuple(paces(plan, history, path)),
         waiting=tuple(_waiting(history, selected)),
+        written=now,
         blocked=tuple(_bound("blocked", blocked(plan, history), BLOCKED, left_out)),
         artifacts=tuple(_bound("artifacts", artifacts(plan, history), ARTIFACTS, left_out)),
         troubles=tuple(_bound("troubles", troubles(history, limit), TROUBLES, left_out)),

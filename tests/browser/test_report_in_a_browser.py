@@ -259,6 +259,12 @@ def test_what_the_reader_did_outlives_that_the_page_shows_itself_anew(visit, tmp
     assert page.evaluate("Math.abs(scrollY - 400) < 3")
 
 
+def test_a_page_that_nobody_writes_any_more_says_how_old_it_is(visit):
+    page = visit(text_of(feat_005(until=3000), refresh=600))
+
+    assert "it may have been killed" in page.locator("#live").inner_text()
+
+
 def test_updates_can_be_paused(visit, tmp_path):
     target = tmp_path / "report.html"
     target.write_text(text_of(feat_005(until=3000), refresh=1), encoding="utf-8")

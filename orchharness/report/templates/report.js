@@ -326,6 +326,8 @@ const filter = () => {
 const live = () => {
   const every = Number(page.dataset.refresh || 0);
   if (!every) return;
+  const old = Date.now() / 1000 - Number(page.dataset.written);
+  if (old > 120) add(find("#live"), "strong", {}, " That was " + Math.round(old / 60) + " minutes ago: it may have been killed.");
   const pause = add(find("#tools"), "button", { type: "button", id: "pause", "aria-pressed": String(Boolean(held.pause)) }, "Pause updates");
   pause.addEventListener("click", () => pause.setAttribute("aria-pressed", String(pause.getAttribute("aria-pressed") !== "true")));
   saved.push(() => { keep.pause = pause.getAttribute("aria-pressed") === "true"; });
