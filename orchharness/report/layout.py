@@ -24,10 +24,13 @@ class Layout(NamedTuple):
 
 
 def layout(count: int, edges: Sequence[tuple[int, int]]) -> Layout | None:
-    """Places for `count` nodes without cycles; None when igraph is not installed."""
+    """Places for `count` nodes without cycles; None when igraph cannot be imported."""
     try:
         import igraph
-    except ImportError:
+    except (
+        ImportError,
+        RuntimeError,
+    ):  # RuntimeError: it refuses a second import, after `sys.modules` forgot it
         return None
     graph = igraph.Graph(n=count, edges=list(edges), directed=True)
     placed = graph.layout_sugiyama(hgap=1, vgap=1)

@@ -181,7 +181,8 @@ def test_a_hook_without_the_mark_or_of_an_unknown_name_or_with_unknown_arguments
         unmarked: "plugin 'x': orchharness_spawn is not marked; write @orchharness.hookimpl above it",
         plugin(spwan=lambda request: None): (
             "plugin 'x': there is no hook 'orchharness_spwan'; the hooks are orchharness_agent_kinds, "
-            "orchharness_spawn, orchharness_poll, orchharness_cancel, orchharness_critic, orchharness_update"
+            "orchharness_spawn, orchharness_poll, orchharness_cancel, orchharness_critic, orchharness_update, "
+            "orchharness_report_section"
         ),
     }
     for made, message in cases.items():

@@ -1,5 +1,6 @@
 """The parts of the view that say more than the journal: waiting, the bound, diffs, the graph, acts, the plan."""
 
+import sys
 from dataclasses import replace
 from decimal import Decimal
 
@@ -275,6 +276,12 @@ def test_without_the_library_the_graph_is_told_in_words():
     assert found.missing
     assert found.nodes == ()
     assert dict(found.edges)["G-028"] == "EN-028"
+
+
+def test_a_library_that_cannot_be_imported_is_done_without(monkeypatch):
+    monkeypatch.setitem(sys.modules, "igraph", None)
+
+    assert layout(2, [(0, 1)]) is None
 
 
 def test_the_graph_of_many_items_is_one_of_tracks():
