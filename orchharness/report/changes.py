@@ -41,8 +41,10 @@ Read = Callable[[str, int], bytes | None]
 _Files = Mapping[tuple[str, str], str]  # artifact and path -> digest
 
 
-def changes(acts: Sequence[Act], read: Read) -> tuple[list[Change], int]:
+def changes(acts: Sequence[Act], read: Read | None) -> tuple[list[Change], int]:
     """The files that changed between judgements, newest iteration first; and how many more there are."""
+    if read is None:
+        return [], 0
     judged: dict[int, dict[tuple[str, str], str]] = {}
     for act in acts:
         judged.setdefault(act.iteration, {}).update(_judged(act))

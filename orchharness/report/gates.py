@@ -83,7 +83,7 @@ class GateView:
 
 
 def gate_view(
-    plan: Plan, history: History, gate: Gate, limit: int, read: Read, *, brief: bool = False
+    plan: Plan, history: History, gate: Gate, limit: int, read: Read | None, *, brief: bool = False
 ) -> GateView:
     """The view of one gate; `limit` bounds each text. Brief: no details of a gate that passed at once."""
     past = history.items.get(gate.id) or ItemPast()

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,15 @@ class ActText:
 
 @record
 class Material:
-    """All of it. `read` gives the bytes of an artifact by its digest, up to a limit; None where they are not there."""
+    """All of it.
+
+    `read` gives the bytes of an artifact by its digest, up to a limit; None where they are not there. Without it nothing
+    is compared.
+    """
 
     plan: str = ""
     acts: Mapping[str, ActText] = field(default_factory=dict)
-    read: Callable[[str, int], bytes | None] = lambda _digest, _limit: None
+    read: Callable[[str, int], bytes | None] | None = None
 
 
 def look(places: Places, history: History, *, brief: bool = False) -> Material:
@@ -77,7 +82,7 @@ def look(places: Places, history: History, *, brief: bool = False) -> Material:
         if places.plan
         else "",
         acts=dict(_acts(places.act, acts, limit)) if places.act else {},
-        read=lambda digest, most: None if brief else _stored(places.stored, digest, most),
+        read=None if brief or places.stored is None else partial(_stored, places.stored),
     )
 
 
@@ -135,10 +140,8 @@ def _command(request: bytes | None) -> str:
     return join(str(word) for word in words) if not mapping(spawn).get("shell") else " ".join(map(str, words))
 
 
-def _stored(place_of: Callable[[str], Path] | None, digest: str, most: int) -> bytes | None:
+def _stored(place_of: Callable[[str], Path], digest: str, most: int) -> bytes | None:
     """None where it is longer."""
-    if place_of is None:
-        return None
     try:
         data = _bytes(place_of(digest), most + 1)
     except Exception:  # noqa: BLE001 - a journal may name what is no digest

@@ -480,3 +480,20 @@ def test_what_an_artifact_went_to_is_by_its_bytes():
     run.end(2, "B", 1, inputs={"doc": [{"path": "a.md", "sha256": sha("other"), "item": "A"}]})
 
     assert view_of(run).artifacts[0].consumers == ()
+
+
+def test_the_report_of_a_run_that_goes_on_compares_nothing_and_reads_the_newest_acts_only(tmp_path):
+    plan, records = feat_005(until=3400)
+    asked = []
+
+    def folder(name):
+        asked.append(name)
+        return tmp_path / name
+
+    places = Places(act=folder, stored=lambda digest: tmp_path / digest)
+    history = read(plan, records, now=T0 + 3500)
+    brief = look(places, history, brief=True)
+
+    assert brief.read is None
+    assert len(asked) == len(set(asked)) <= 20
+    assert look(places, history).read is not None
