@@ -43,6 +43,7 @@ from orchharness.report.timeline import timeline
 MANY_ITEMS, MANY_ACTS, MANY_GATES = 300, 5000, 60
 TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS = 2500, 2500, 1000, 300, 1000, 300
 _CAUSES = 12
+MANY_TEXTS = 400  # acts
 FOLDED = 200  # rows of a table; above that it is folded
 _BAD = frozenset({"failed", "error", "lost", "paused", "cancelled"})
 
@@ -111,9 +112,14 @@ class ReportView:
     sections: tuple[SectionView, ...] = ()  # of plugins
 
     @property
+    def many_tasks(self) -> bool:
+        """Whether the tasks are folded by lane."""
+        return len(self.tasks) > FOLDED
+
+    @property
     def task_groups(self) -> tuple[tuple[str, tuple[TaskRow, ...]], ...]:
         """The tasks by lane where there are many, each to be unfolded by itself; else nothing."""
-        if len(self.tasks) <= FOLDED:
+        if not self.many_tasks:
             return ()
         groups: dict[str, list[TaskRow]] = {}
         name = ""
@@ -126,6 +132,11 @@ class ReportView:
     def written_at(self) -> str:
         """When it was made, for people."""
         return moment(self.written)
+
+    @property
+    def many_acts(self) -> bool:
+        """Whether there are so many acts that each has one text for all it was told and printed."""
+        return sum(len(group.acts) for group in self.acts) > MANY_TEXTS
 
     @property
     def few_acts(self) -> bool:
