@@ -254,8 +254,7 @@ class PlanRun:
         self._show()  # what was too soon to show when it happened
         self._ask()
         self._weigh()
-        for engine, why in self.run.exhausted(self.where.wall()):
-            self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+        self._give_up()
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
@@ -282,6 +281,13 @@ class PlanRun:
             for task in self.run.weighing:
                 if task in self.run.weighing:  # else what was just decided has settled it
                     self._record(evaluated(self.run, self.prepare.store, task, self.where.wall()))
+
+    def _give_up(self) -> None:
+        """Wait no longer for engines that were waited for long enough; what fails by that may let conditions be asked."""
+        while self.broken is None and (over := self.run.exhausted(self.where.wall())):
+            for engine, why in over:
+                self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+            self._weigh()
 
     def _ask(self) -> None:
         """Show people what is asked, and take what they answered."""
