@@ -9,23 +9,22 @@ import re
 
 from orchharness.report.text import clean, line
 
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+!~$:^=@]|(?<=[wW]{3})\.")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_SPECIAL = re.compile(r"[&<>|@\\`*_\[\]~$]|:(?=/)|(?<=[wW]{3})\.")
+_INSTEAD = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "|": "&#124;",  # a backslash before it would hold in a table only
+    # GitHub looks for mentions in what was rendered, where a backslash is gone: a word joiner parts sign and name.
+    "@": "@\u2060",
+}
 _BRACKETED = re.compile(r"##(?=\w*\[)")
 _NO_NAME = re.compile(r"[^\w .+\-\[\]/()]")
 
 
 def markdown(value: object, limit: int = 300) -> str:
     """The value as one line of plain Markdown: no markup, link, HTML, mention or table cell comes of it."""
-    text = line(value, limit)
-    text = "".join(_ENTITIES.get(c, c) for c in text)
-    text = re.sub(r"&(?!amp;|lt;|gt;|#124;)", "&amp;", text)
-    return _SPECIAL.sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    # GitHub looks for mentions in what was rendered, where a backslash is gone: a word joiner parts sign and name.
-    return "@\u2060" if found[0] == "@" else f"\\{found[0]}"
+    return _SPECIAL.sub(lambda found: _INSTEAD.get(found[0], f"\\{found[0]}"), line(value, limit))
 
 
 def mermaid(value: object, limit: int = 60) -> str:
