@@ -34,7 +34,8 @@ def _lane(plan: Plan, item: str) -> str:
     known = plan.tasks.get(item) or plan.gates.get(item)
     if known is None:
         return "no longer in the plan"
-    return known.track if known.track == known.phase else f"{known.phase} / {known.track}"
+    alone = len(plan.phases) == 1 or known.track == known.phase
+    return known.track if alone else f"{known.phase} / {known.track}"
 
 
 def _bars(acts: Sequence[Act]) -> list[str]:

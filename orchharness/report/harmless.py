@@ -29,7 +29,7 @@ def markdown(value: object, limit: int = 300) -> str:
 
 def mermaid(value: object, limit: int = 60) -> str:
     """The value as a name in a diagram: none of the signs that end a name, begin a comment or a directive."""
-    return _NO_NAME.sub("_", line(value, limit))
+    return _NO_NAME.sub("_", line(value, limit)) or "_"
 
 
 def guarded(text: str) -> str:

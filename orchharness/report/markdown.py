@@ -90,7 +90,9 @@ def _overview(runs: Sequence[PlanSummary], refused: Sequence[Refusal]) -> Iterat
     for run in runs:
         done = sum(past.state in SUCCESS for _, past in run.items)
         count = f"{done} of {len(run.items)}"
-        rows.append([md(run.plan.id), _signed(run.state), count, duration(run.seconds), _dollars(run.history)])
+        rows.append(
+            [md(run.plan.id), _signed(run.state), count, duration(run.seconds), _dollars(run.history)]
+        )
     yield _table(["plan", "state", "passed", "time", "cost"], rows)
 
 
@@ -142,7 +144,9 @@ def _problems(run: PlanSummary) -> Iterator[str]:
     rows = []
     for item, past in bad:
         allowed = " (which the plan allows)" if run.plan.may_fail(item) else ""
-        rows.append([_named(run.plan, item), md(past.state) + allowed, md(_reason(past), 500), _findings(past)])
+        rows.append(
+            [_named(run.plan, item), md(past.state) + allowed, md(_reason(past), 500), _findings(past)]
+        )
     if rows:
         yield _titled("What did not pass", ["item", "state", "why", "worst findings"], rows)
 
@@ -154,7 +158,9 @@ def _reason(past: ItemPast) -> str:
 
 def _findings(past: ItemPast, most: int = 3) -> str:
     last = max((act.iteration for act in past.acts if act.critic is not None), default=0)
-    found = [f for act in past.acts if act.critic is not None and act.iteration == last for f in _found(act.result)]
+    found = [
+        f for act in past.acts if act.critic is not None and act.iteration == last for f in _found(act.result)
+    ]
     rank = {"critical": 0, "major": 1, "minor": 2}
     found.sort(key=lambda f: rank.get(str(f.get("severity")), 3))
     texts = [f"{md(f.get('severity'), 20)}: {_where(f)}{md(f.get('what'), 200)}" for f in found[:most]]
@@ -185,7 +191,9 @@ def _gates(run: PlanSummary) -> Iterator[str]:
         scores = [r.score for r in past.rounds if r.score is not None]
         threshold = f"{gate.threshold:f}" if scores else ""
         iterations = str(max((r.iteration for r in past.rounds), default=past.iteration) or "")
-        rows.append([_named(run.plan, item), _signed(past.state), md(" → ".join(scores)), threshold, iterations])
+        rows.append(
+            [_named(run.plan, item), _signed(past.state), md(" → ".join(scores)), threshold, iterations]
+        )
     if rows:
         yield _titled("Gates", ["gate", "state", "scores", "threshold", "iterations"], rows)
 
