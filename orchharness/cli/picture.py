@@ -32,6 +32,7 @@ class Act:
     seconds: float | None = None
     outcome: str = ""
     detail: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)  # what its agent said it used
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,6 +153,7 @@ def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:
             act.outcome = line(entry.get("outcome"), 40) or "over"
             act.detail = line(entry.get("detail"), 300)
             act.seconds = number(entry.get("seconds"))
+            act.usage = mapping(entry.get("usage"))
         case _:
             pass
 

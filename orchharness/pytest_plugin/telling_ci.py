@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchharness.errors import OrchError, PlanError, Problem
 from orchharness.journal import read_journal
 from orchharness.pytest_plugin.plans import plans_of
+from orchharness.pytest_plugin.scan import plan_texts
 from orchharness.report.annotations import Annotation, commands
 from orchharness.report.history import read
 from orchharness.report.markdown import PlanSummary, Refusal, summary
@@ -45,6 +46,10 @@ class Told:
         self._runs = dict(self._begun())
         self._wrong = {path: _problems(self._plans, path, text) for path, text in uncollected.items()}
         self._failed = failed
+        # With workers nothing is read here when a plan is wrong.
+        self._scanned = (
+            [Path(p) for p in plan_texts(config)] if config.pluginmanager.hasplugin("dsession") else []
+        )
 
     def _begun(self) -> Iterator[tuple[Path, PlanRun]]:
         for run in self._plans.terminal.runs if self._plans is not None else ():
@@ -141,8 +146,9 @@ class Told:
             if path not in known:
                 known.add(path)
                 yield Refusal(plan=self._shown(path), reasons=(str(report.longrepr),))
-        for path in self._known:
+        for path in [*self._known, *self._scanned]:
             if Path(os.path.normpath(path)) not in known:
+                known.add(Path(os.path.normpath(path)))
                 yield Refusal(plan=self._shown(path), reasons=("nothing of it was run in this session",))
 
     def _shown(self, path: Path) -> str:
