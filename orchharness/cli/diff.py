@@ -19,7 +19,7 @@ from orchharness.report.text import duration, line
 from orchharness.run.directory import RunDirectory
 
 _COLUMNS = ("ITEM", "STATE", "SCORE", "ITERATIONS", "TIME", "COST", "TOKENS", "")
-_NOTHING = "–"
+_NOTHING = "\u2013"
 _SHARE, _SECONDS = 0.05, 1.0  # smaller differences of time are chance
 
 

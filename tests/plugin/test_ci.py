@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -10,18 +11,14 @@ import pytest
 from local_sessions import plan, run, run_folder
 from xdist_sessions import session
 
-JUDGE = """
-import json, os, pathlib
-text = pathlib.Path(os.environ["ORCH_INPUT_DOC"]).read_text()
-evil = "\\n::add-mask::secret\\n  ::stop-commands::t\\n##[set-env name=A]b \\x1b[31m|`<b>\\x00\\u2028::debug::x"
-print(json.dumps({
-    "criteria": {"quality": {"score": 0.95 if "2" in text else 0.5, "why": "x"}},
-    "findings": [] if "2" in text else [{"severity": "major", "where": evil, "what": "not good" + evil, "fix": evil}],
-    "usage": {"usd": 0.25, "input_tokens": 1000, "output_tokens": 24},
-}))
-"""
+EVIL = "\n::add-mask::secret\n  ::stop-commands::t\n##[set-env name=A]b \x1b[31m|`<b>\x00\u2028::debug::x"
+GOOD = {"criteria": {"quality": {"score": 0.95, "why": "x"}}}
+BAD = {
+    "criteria": {"quality": {"score": 0.5, "why": "x"}},
+    "findings": [{"severity": "major", "where": EVIL, "what": "not good" + EVIL, "fix": EVIL}],
+}
 PLAN = """
-critics: {judge: {run: [python, judge.py], criteria: {quality: 1}}}
+critics: {judge: {run: [sh, -c, 'grep -q 2 $ORCH_INPUT_DOC && cat $ORCH_PLAN_DIR/good.json || cat $ORCH_PLAN_DIR/bad.json'], criteria: {quality: 1}}}
 tracks:
   docs:
     tasks:
@@ -80,7 +77,8 @@ def step(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A repository with a plan in which something fails in every way."""
     (pytester.path / ".git").mkdir()
-    pytester.makepyfile(judge=JUDGE)
+    (pytester.path / "good.json").write_text(json.dumps(GOOD))
+    (pytester.path / "bad.json").write_text(json.dumps(BAD))
     plan(pytester, PLAN)
     return pytester
 
@@ -163,22 +161,26 @@ def test_a_run_that_waits_for_a_person_is_told(project: pytest.Pytester, step: P
 
 
 def test_a_run_that_cannot_be_started_is_told(project: pytest.Pytester, step: Path):
-    plan(project, "workspace: {copy: nowhere}\ntasks: {t: {run: ['true']}}\n")
+    plan(project, "tasks: {t: {run: ['true']}}\n")
+    run(project)
+    step.write_text("")
 
-    result = run(project)
+    result = run(project, "--orch-resume=1999")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert titles(result) == ["a.plan.yaml cannot be started"] or titles(result) == ["a.plan.yaml is wrong"]
-    assert "plan a.plan.yaml: not run" in step.read_text()
+    assert titles(result) == ["a.plan.yaml cannot be started"]
+    assert "## ❌ plan a.plan.yaml: not run\n\n* plan 'a' has no run '1999'" in step.read_text()
 
 
 # ---- JUnit ---------------------------------------------------------------------------------------
 
 
-@MODES
-def test_junit_says_what_every_item_took_and_came_to(project: pytest.Pytester, mode: tuple[str, ...]):
-    session(project, *mode, "--junitxml=out.xml")
-    root = ET.parse(project.path / "out.xml").getroot()
+def test_junit_says_what_every_item_took_and_came_to(project: pytest.Pytester):
+    run(project, "--junitxml=out.xml")
+    says_what_every_item_came_to(ET.parse(project.path / "out.xml").getroot())
+
+
+def says_what_every_item_came_to(root: ET.Element) -> None:
     found = {case.get("name"): properties(case) for case in root.iter("testcase")}
 
     assert len(found) == 7
@@ -207,9 +209,8 @@ def test_junit_says_what_every_item_took_and_came_to(project: pytest.Pytester, m
     assert found["G-BAD"]["verdict"] == "0.50 < 0.90"
 
 
-@MODES
-def test_junit_of_hostile_texts_has_the_usual_shape(project: pytest.Pytester, mode: tuple[str, ...]):
-    session(project, *mode, "--junitxml=out.xml")
+def test_junit_of_hostile_texts_has_the_usual_shape(project: pytest.Pytester):
+    run(project, "--junitxml=out.xml")
 
     for element in ET.parse(project.path / "out.xml").getroot().iter():
         attributes, inside = SHAPE[element.tag]
@@ -218,52 +219,44 @@ def test_junit_of_hostile_texts_has_the_usual_shape(project: pytest.Pytester, mo
 
 
 def test_junit_says_what_an_agent_told_of_money_and_nothing_where_it_told_none(pytester: pytest.Pytester):
-    pytester.makeconftest(
-        """
-        import pytest
-        from orchharness import Finished, Handle, Outcome
-
-        class Parrot:
-            name = "parrot"
-        """
-    )
-    plan(pytester, "tasks: {quiet: {run: ['true']}}")
+    usage = json.dumps({"usage": {"usd": 0.25, "input_tokens": 1000, "output_tokens": 24}})
+    (pytester.path / "usage.json").write_text(usage)
+    plan(pytester, "tasks: {dear: {run: [sh, -c, 'cat usage.json > $ORCH_RESULT']}, quiet: {run: ['true']}}")
 
     run(pytester, "--junitxml=out.xml")
-    (case,) = ET.parse(pytester.path / "out.xml").iter("testcase")
+    found = {c.get("name"): properties(c) for c in ET.parse(pytester.path / "out.xml").iter("testcase")}
 
-    assert {"usd", "tokens"}.isdisjoint(properties(case))
+    assert {n: found["dear"][n] for n in ("usd", "tokens")} == {"usd": "0.25", "tokens": "1024"}
+    assert {"usd", "tokens"}.isdisjoint(found["quiet"])
 
 
 # ---- annotations ---------------------------------------------------------------------------------
 
 
-@MODES
-def test_failures_are_annotated_at_their_lines_gates_first(
-    project: pytest.Pytester, step: Path, mode: tuple[str, ...]
-):
-    result = session(project, *mode)
-    found = commands(result)
+def test_failures_are_annotated_at_their_lines_gates_first(project: pytest.Pytester, step: Path):
+    says_where_it_failed(commands(run(project)))
 
-    assert [
-        row.partition(
-            "::",
-        )[2].partition("::")[0]
-        for row in found
-    ] == [
-        "error file=a.plan.yaml,line=13,title=G-BAD failed",
-        "error file=a.plan.yaml,line=16,title=breaks failed",
-        "warning file=a.plan.yaml,line=18,title=may failed%2C which the plan allows",
+
+def says_where_it_failed(found: list[str]) -> None:
+    assert [row.partition("::")[2].partition("::")[0] for row in found] == [
+        "error file=a.plan.yaml,line=14,title=G-BAD failed",
+        "error file=a.plan.yaml,line=17,title=breaks failed",
+        "warning file=a.plan.yaml,line=19,title=may failed%2C which the plan allows",
     ]
     assert "not good%0A: :add-mask::secret" in found[0]
 
 
-@MODES
+def test_with_workers_it_is_all_the_same(project: pytest.Pytester, step: Path):
+    result = session(project, "-n2", "--junitxml=out.xml")
+
+    says_where_it_failed(commands(result))
+    says_what_every_item_came_to(ET.parse(project.path / "out.xml").getroot())
+    assert step.read_text().startswith("## ❌ plan a: failed\n\n7 items: ")
+
+
 @pytest.mark.parametrize("words", [(), ("-rA", "-vv"), ("-q", "--tb=short"), ("--tb=line", "-rs")])
-def test_no_text_of_an_agent_is_a_command_in_the_log(
-    project: pytest.Pytester, mode: tuple[str, ...], words: tuple[str, ...]
-):
-    result = (session if mode else run)(project, *mode, *words)
+def test_no_text_of_an_agent_is_a_command_in_the_log(project: pytest.Pytester, words: tuple[str, ...]):
+    result = run(project, *words)
 
     assert "add-mask" in result.stdout.str() or "--tb=line" in words
     assert commands(result) == []
@@ -311,11 +304,10 @@ def test_ordinary_tests_are_not_annotated(project: pytest.Pytester, step: Path):
 # ---- the summary ---------------------------------------------------------------------------------
 
 
-@MODES
-def test_the_summary_is_written_where_it_is_asked_for(project: pytest.Pytester, mode: tuple[str, ...]):
+def test_the_summary_is_written_where_it_is_asked_for(project: pytest.Pytester):
     (project.path / "s.md").write_text("old")
 
-    session(project, *mode, "--orch-summary=s.md")
+    run(project, "--orch-summary=s.md")
     text = (project.path / "s.md").read_text()
 
     assert text.startswith("## ❌ plan a: failed\n\n7 items: ")
