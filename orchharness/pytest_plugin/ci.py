@@ -9,11 +9,13 @@ Rules that hold here:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._io import TerminalWriter
 
 from orchharness.pytest_plugin import PLANS, is_plan, is_worker
 
@@ -55,7 +57,7 @@ class CI:
     ) -> None:
         self._config = config
         self._target = target
-        self._step = step if step is None or target is None or not _same(step, target) else None
+        self._step = None if step and target and _same(step, target) else step
         self._annotate = annotate
         self._uncollected: dict[Path, str] = {}
         self._failed: list[pytest.TestReport] = []
@@ -88,8 +90,12 @@ class CI:
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self) -> None:
         """Tell it where pytest has no terminal, or ended without a summary of its own."""
-        for text in self._tell():
-            print(text, flush=True)  # noqa: T201
+        lines = self._tell()
+        if lines:
+            writer = TerminalWriter(sys.stdout)
+            for text in lines:
+                writer.line(text)
+            writer.flush()
 
     def _tell(self) -> list[str]:
         """Write the summary; the lines for the log. Nothing when that is done, or when nothing was to be run."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchharness.errors import OrchError, PlanError, Problem
+from orchharness.errors import Location, OrchError, PlanError, Problem
 from orchharness.journal import read_journal
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.scan import plan_texts
@@ -40,11 +40,15 @@ class Told:
         failed: Sequence[tuple[Path, pytest.TestReport]],
     ) -> None:
         self._root = config.rootpath
+        self._folders = (
+            config.invocation_params.dir,
+            config.rootpath,
+        )  # in the order in which plans are named
         self._repository = _repository(config.rootpath)
         self._plans = _plans(config)
         self._known = dict(self._plans.known) if self._plans is not None else {}
         self._runs = dict(self._begun())
-        self._wrong = {path: _problems(self._plans, path, text) for path, text in uncollected.items()}
+        self._wrong = {path: self._problems(path, text) for path, text in uncollected.items()}
         self._failed = failed
         # With workers nothing is read here when a plan is wrong.
         self._scanned = (
@@ -56,6 +60,17 @@ class Told:
             path = next((path for path, plan in self._known.items() if plan is run.plan), None)
             if path is not None:
                 yield Path(os.path.normpath(path)), run
+
+    def _problems(self, path: Path, text: str) -> list[Problem]:
+        """What is wrong in the plan. Workers tell it as text alone, so the plan is read once more."""
+        try:
+            if self._plans is not None:
+                self._plans.read(path)
+        except PlanError as error:
+            return list(error.problems)
+        except (OrchError, OSError):
+            pass
+        return [Problem(Location(self._shown(path)), text)]
 
     # ---- annotations -------------------------------------------------------------------------
 
@@ -69,7 +84,7 @@ class Told:
     def _errors(self) -> Iterator[Annotation]:
         for path, problems in self._wrong.items():
             for p in problems:
-                title, where = f"{path.name} is wrong", self._root / p.location.path
+                where, title = self._file(p.location.path) or path, f"{path.name} is wrong"
                 yield self._at("error", where, p.location.line, title, p.message, _WRONG)
         for path, run in self._runs.items():
             notes = _notes(run)
@@ -107,12 +122,16 @@ class Told:
                 )
         for text in dict.fromkeys(run.warnings):
             found = _PLACED.fullmatch(text)
-            where = self._root / found["path"] if found else path
-            if found is not None and where.is_file():
+            where = self._file(found["path"]) if found is not None else None
+            if found is not None and where is not None:
                 title = f"plan {run.plan.id}"
                 yield self._at("warning", where, int(found["line"]), title, found["text"], _TASK)
             else:
                 yield self._at("warning", path, 0, f"plan {run.plan.id}", text, _TASK)
+
+    def _file(self, shown: str) -> Path | None:
+        """The plan or fragment that people know by that name."""
+        return next((folder / shown for folder in self._folders if (folder / shown).is_file()), None)
 
     def _line(self, run: PlanRun, item: str) -> int:
         known = run.plan.item(item)
@@ -192,20 +211,6 @@ def _plans(config: pytest.Config) -> Plans | None:
         return plans_of(config)
     except OrchError:  # with a conftest that is refused no plan can be read; each says so
         return None
-
-
-def _problems(plans: Plans | None, path: Path, text: str) -> list[Problem]:
-    """What is wrong in the plan. Workers tell it as text alone, so the plan is read once more."""
-    from orchharness.errors import Location
-
-    try:
-        if plans is not None:
-            plans.read(path)
-    except PlanError as error:
-        return list(error.problems)
-    except (OrchError, OSError):
-        pass
-    return [Problem(Location(path.name), text)]
 
 
 def _repository(start: Path) -> str:

@@ -11,6 +11,8 @@ import pytest
 from local_sessions import plan, run, run_folder
 from xdist_sessions import session
 
+from orchharness.cli import main
+
 EVIL = "\n::add-mask::secret\n  ::stop-commands::t\n##[set-env name=A]b \x1b[31m|`<b>\x00\u2028::debug::x"
 GOOD = {"criteria": {"quality": {"score": 0.95, "why": "x"}}}
 BAD = {
@@ -55,12 +57,6 @@ SHAPE = {
     "skipped": ({"message", "type"}, set()),
 }
 MODES = pytest.mark.parametrize("mode", [(), ("-n2",)], ids=["local", "xdist"])
-
-
-@pytest.fixture(autouse=True)
-def no_ci(monkeypatch: pytest.MonkeyPatch):
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -275,17 +271,59 @@ def test_a_plan_below_the_repository_is_named_from_its_root(
     assert commands(result)[0].startswith("::error file=sub/b.plan.yaml,line=3,title=t failed::exit 1")
 
 
-def test_plan_warnings_and_waivers_are_warnings(project: pytest.Pytester, step: Path):
+def test_a_fault_is_found_from_a_folder_below_the_root(project: pytest.Pytester, step: Path, monkeypatch):
+    (project.path / "pytest.ini").write_text("[pytest]\n")
+    below = project.mkdir("sub")
+    (below / "b.plan.yaml").write_text("orchharness: 1\ntasks:\n  t: {rnu: x}\n")
+    monkeypatch.chdir(below)
+
+    result = run(project, "b.plan.yaml")
+
+    assert commands(result)[0].startswith(
+        "::error file=sub/b.plan.yaml,line=3,title=b.plan.yaml is wrong::unknown key"
+    )
+
+
+def test_a_warning_of_the_plan_is_one_at_its_line(project: pytest.Pytester, step: Path):
+    (project.path / "x").write_text("there before")
+    plan(project, "tasks:\n  a:\n    run: ['true']\n    outputs: {x: {path: x, must: exist}}\n")
+
+    found = commands(run(project))
+
+    assert len(found) == 1
+    assert found[0].startswith(
+        "::warning file=a.plan.yaml,line=5,title=plan a::output 'x': 'x' is there already"
+    )
+    assert "### Warnings\n\n* a.plan.yaml:5:" in step.read_text()
+
+
+def test_a_waiver_is_a_warning_with_who_and_why(project: pytest.Pytester, step: Path, capsys):
     plan(
         project,
-        "tasks:\n  a: {run: [sh, -c, 'cp c.txt x'], inputs: {c: ./c.txt}, outputs: {x: x}}\nvars: {unused: '1'}\n",
+        "tasks:\n"
+        "  a:\n"
+        "    run: [sh, -c, 'echo x > d.md']\n"
+        "    outputs: {d: d.md}\n"
+        "    gate: {id: G, checks: [{file: {path: d.md, min_bytes: 9}}], max_iterations: 1, on_exhausted: ask,\n"
+        "      options: [{id: accept, then: pass}]}\n",
     )
-    (project.path / "c.txt").write_text("c")
+    run(project)
+    said = main(
+        ["decide", "--root", str(project.path), "latest", "G", "accept", "--by", "Ann", "--note", "::fine"]
+    )
+    capsys.readouterr()
+    step.write_text("")
 
-    result = run(project)
-    warned = [row for row in commands(result) if row.startswith("::warning file=a.plan.yaml,line=")]
+    result = run(project, "--orch-resume", "--junitxml=out.xml")
+    (case,) = [c for c in ET.parse(project.path / "out.xml").iter("testcase") if c.get("name") == "G"]
 
-    assert len(warned) == len([row for row in result.outlines if row.startswith("warning: a.plan.yaml:")])
+    assert (said, result.ret) == (0, 0)
+    (found,) = commands(result)
+    assert found.startswith("::warning file=a.plan.yaml,line=6,title=G waived::accept by Ann on 20")
+    assert found.endswith(" UTC: ::fine")
+    assert "| G | 🟡 waived | accept | Ann | 20" in step.read_text()
+    waiver = {"state": "waived", "decision": "accept", "decided_by": "Ann", "reason": "::fine"}
+    assert properties(case) | waiver == properties(case)
 
 
 def test_outside_of_github_there_are_no_annotations(project: pytest.Pytester):
