@@ -17,7 +17,7 @@ from orchharness.report.annotations import Annotation, commands
 from orchharness.report.history import read
 from orchharness.report.markdown import PlanSummary, Refusal, summary
 from orchharness.report.text import line, moment
-from orchharness.run.summary import stop_lines
+from orchharness.run.summary import parked_text, stop_lines
 
 if TYPE_CHECKING:
     import pytest
@@ -87,10 +87,10 @@ class Told:
                 where, title = self._file(p.location.path) or path, f"{path.name} is wrong"
                 yield self._at("error", where, p.location.line, title, p.message, _WRONG)
         for path, run in self._runs.items():
-            notes = _notes(run)
-            if notes:
+            stop = _stop_of(run)
+            if stop:
                 title = f"plan {run.plan.id}: {run.end_state or 'unfinished'}"
-                yield self._at("error", path, 0, title, "\n".join(notes), _STOPPED)
+                yield self._at("error", path, 0, title, "\n".join(stop), _STOPPED)
         for path, report in self._failed:
             yield self._item(path, report)
 
@@ -114,6 +114,9 @@ class Told:
         for asked in run.run.questions:
             title = f"{asked.item} waits for a person"
             yield self._at("warning", path, self._line(run, asked.item), title, asked.text, _STOPPED)
+        parked = parked_text(run.run)
+        if parked:
+            yield self._at("warning", path, 0, f"plan {run.plan.id}: {run.end_state}", parked, _STOPPED)
         for item in run.run.selected:
             status = run.run.status(item)
             if status.state == "waived":
@@ -193,9 +196,15 @@ def _summary_of(run: PlanRun) -> PlanSummary:
 
 def _notes(run: PlanRun) -> list[str]:
     """What is wrong with the run as a whole."""
-    notes = [f"the run could not be recorded any more: {run.broken}"] if run.broken is not None else []
-    notes += [f"gate inputs changed after {g} was decided: {', '.join(p)}" for g, p in run.late.items()]
-    return notes + ([] if run.broken is not None else stop_lines(run.run))
+    late = [f"gate inputs changed after {g} was decided: {', '.join(p)}" for g, p in run.late.items()]
+    return [*late, *_stop_of(run), *filter(None, [parked_text(run.run)])]
+
+
+def _stop_of(run: PlanRun) -> list[str]:
+    """Why it did not go to its end, and what that left undone."""
+    if run.broken is not None:
+        return [f"the run could not be recorded any more: {run.broken}"]
+    return stop_lines(run.run)
 
 
 def _waiver(status: ItemStatus) -> str:

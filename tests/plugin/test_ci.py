@@ -156,6 +156,38 @@ def test_a_run_that_waits_for_a_person_is_told(project: pytest.Pytester, step: P
     assert "| G-SHIP | Ship ::it? |" in step.read_text()
 
 
+def test_a_budget_that_stops_the_run_is_told(project: pytest.Pytester, step: Path):
+    chain = "tasks: {one: {run: ['true']}, two: {run: ['true'], needs: [one]}}"
+    plan(project, f"limits: {{budget: {{spawns: 1}}}}\n{chain}\n")
+
+    result = run(project)
+
+    assert result.ret == 7
+    assert commands(result) == [
+        "::warning file=a.plan.yaml,title=plan a%3A paused::budget of the run reached: 1 of 1 spawns"
+    ]
+    assert "* budget of the run reached: 1 of 1 spawns" in step.read_text()
+
+
+def test_a_verdict_that_is_taken_back_is_told(project: pytest.Pytester, step: Path):
+    (project.path / "check.sh").write_text("exit 0")
+    plan(
+        project,
+        "tasks:\n"
+        "  a: {run: [sh, -c, 'echo x > d.md'], outputs: {d: d.md}, gate: {id: G, checks: [{run: [sh, check.sh]}]}}\n"
+        "  later: {needs: [a], run: [sh, -c, 'echo exit 1 > check.sh']}\n",
+    )
+
+    result = run(project)
+
+    (found,) = commands(result)
+    head = "::error file=a.plan.yaml,line=3,title=G error::gate inputs changed after G was decided: "
+    assert found.startswith(head)
+    assert found.endswith("/check.sh")
+    assert "\n* gate inputs changed after G was decided: " in step.read_text()
+    assert "| G | ❌ error |" in step.read_text()
+
+
 def test_a_run_that_cannot_be_started_is_told(project: pytest.Pytester, step: Path):
     plan(project, "tasks: {t: {run: ['true']}}\n")
     run(project)
