@@ -44,7 +44,6 @@ def _parser() -> argparse.ArgumentParser:
         _decide,
         _cancel,
         _logs,
-        _diff,
         _clean,
     ):
         make(commands)
@@ -148,22 +147,6 @@ def _logs(commands: Any) -> None:
     parser.add_argument("--act", metavar="NAME", help="another act than the newest one")
     parser.add_argument("--stderr", action="store_true", help="what went to standard error")
     parser.add_argument("--raw", action="store_true", help="leave escape sequences in, also on a terminal")
-
-
-def _diff(commands: Any) -> None:
-    parser = _command(commands, "diff", "what changed between two runs: results, scores, time, money")
-    parser.add_argument(
-        "old",
-        nargs="?",
-        metavar="RUN1",
-        help="id of a run, or the beginning of it (default: the two newest finished)",
-    )
-    parser.add_argument(
-        "new", nargs="?", metavar="RUN2", help="the other one (default: RUN1, with the one before it)"
-    )
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="as JSON")
-    shape.add_argument("--markdown", action="store_true", help="as a table in Markdown")
 
 
 def _clean(commands: Any) -> None:

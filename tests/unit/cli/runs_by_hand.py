@@ -36,8 +36,6 @@ class Project:
         at: float = AT,
         state: str | None = "passed",
         more: Sequence[ev.Event] = (),
-        also: Sequence[tuple[ev.Event, Then]] = (),
-        seconds: float = 90,
     ) -> RunDirectory:
         """A run of one task that passed; without a state it is unfinished."""
         run = RunDirectory(plan_folder(self.home, plan, f"{self.root}/{plan}.plan.yaml") / run_id)
@@ -54,10 +52,8 @@ class Project:
                 journal.append(ev.to_record(event), then=then)
             for event in more:
                 journal.append(ev.to_record(event))
-            for event, moves in also:
-                journal.append(ev.to_record(event), then=moves)
             if state is not None:
-                journal.append(ev.to_record(ev.RunFinished(at=at + seconds, state=state)))
+                journal.append(ev.to_record(ev.RunFinished(at=at + 90, state=state)))
         latest = run.root.parent / "latest"
         latest.unlink(missing_ok=True)
         latest.symlink_to(run_id)
