@@ -12,7 +12,7 @@ CASES ?= 1000
 EXAMPLES ?= 20000
 FUZZ_SECONDS ?= 600
 
-.PHONY: plans test chaos fuzz format lint types contracts check clean
+.PHONY: plans test agents agents-more test-agents test-agents-more chaos fuzz format lint types contracts check clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -21,6 +21,28 @@ plans: $(STAMP)
 test: $(STAMP)
 	@$(BYTECODE)
 	@$(BIN)/python -m pytest
+
+# Real agent clients, in the versions that tests/agents/*/package.json name; nothing of them is in the repository.
+agents: .agents/clients/.installed
+
+agents-more: .agents/more-clients/.installed
+
+.agents/%/.installed: tests/agents/%/package.json tests/agents/%/package-lock.json
+	@command -v node >/dev/null || { echo "make agents: node is missing: install Node.js 20 or newer" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "make agents: npm is missing: install it with Node.js" >&2; exit 1; }
+	@mkdir -p .agents/$*
+	@cp $^ .agents/$*/
+	cd .agents/$* && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Plans run by the real clients against a scripted model, where no network but loopback is: see tests/agents/README.md.
+test-agents: $(STAMP) agents
+	@$(BYTECODE)
+	@$(PYTHON) tests/agents/alone.py $(BIN)/python -m pytest tests/agents -n 2 -m "not more"
+
+test-agents-more: $(STAMP) agents agents-more
+	@$(BYTECODE)
+	@$(PYTHON) tests/agents/alone.py $(BIN)/python -m pytest tests/agents -n 2 -m more
 
 # Hours of bad luck in half an hour: see tests/chaos/README.md.
 chaos: $(STAMP)
@@ -57,4 +79,4 @@ $(STAMP): pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 	@touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz build dist
+	rm -rf .venv .agents .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz build dist

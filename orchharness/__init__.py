@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchharness.agents.client import Client
+    from orchharness.agents.client_look import ask
+    from orchharness.agents.client_options import ClientOptions
+    from orchharness.agents.client_output import ClientEnd, Trouble, amount, one_line, trouble_of
     from orchharness.agents.local import LocalProcess
     from orchharness.core.acts import (
         CriticRequest,
@@ -21,11 +25,15 @@ if TYPE_CHECKING:
         SpawnRequest,
         Unknown,
     )
-    from orchharness.errors import OrchError
+    from orchharness.errors import EngineTroubleError, OrchError
     from orchharness.hookspecs import hookimpl
 
 __all__ = [
+    "Client",
+    "ClientEnd",
+    "ClientOptions",
     "CriticRequest",
+    "EngineTroubleError",
     "Evaluation",
     "Finished",
     "Handle",
@@ -39,14 +47,28 @@ __all__ = [
     "Queued",
     "Running",
     "SpawnRequest",
+    "Trouble",
     "Unknown",
+    "amount",
+    "ask",
     "hookimpl",
+    "one_line",
+    "trouble_of",
 ]
 
 _ELSEWHERE = {
+    "Client": "orchharness.agents.client",
+    "ClientEnd": "orchharness.agents.client_output",
+    "ClientOptions": "orchharness.agents.client_options",
     "LocalProcess": "orchharness.agents.local",
+    "EngineTroubleError": "orchharness.errors",
     "OrchError": "orchharness.errors",
+    "Trouble": "orchharness.agents.client_output",
+    "amount": "orchharness.agents.client_output",
+    "ask": "orchharness.agents.client_look",
     "hookimpl": "orchharness.hookspecs",
+    "one_line": "orchharness.agents.client_output",
+    "trouble_of": "orchharness.agents.client_output",
 }
 
 

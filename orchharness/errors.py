@@ -3,7 +3,9 @@
     OrchError                      anything the user is told without a traceback
     ├── PlanError                  a plan file is wrong; holds every problem of the file
     ├── ConditionError             a `when` is no condition, or cannot be evaluated
+    ├── EngineTroubleError         not the agent but its engine is why an act failed: it takes no work, or refuses the key
     ├── PluginError                a plugin breaks the rules of the hooks
+    ├── NotReadyError              an agent of a plan cannot work, which was seen before anything was spawned
     ├── JournalError               a journal that cannot be read or written
     ├── RunBusyError               another orchestrator owns the run or its workspace
     └── ImpossibleTransitionError  the orchestrator was told something that cannot have happened
@@ -60,8 +62,30 @@ class ConditionError(OrchError):
     """A `when` is no condition, or it cannot be told whether it holds."""
 
 
+class EngineTroubleError(OrchError):
+    """The engine behind a critic takes no work now, or does not know the caller: no fault of what was judged.
+
+    Args:
+        message: What the engine said.
+        trouble: `limited` or `refused`, as in `Finished`.
+        retry_after: Seconds after which it takes work again, where it said so.
+    """
+
+    def __init__(self, message: str, trouble: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.trouble, self.retry_after = trouble, retry_after
+
+
 class PluginError(OrchError):
     """A plugin breaks the rules of the hooks."""
+
+
+class NotReadyError(OrchError):
+    """Agents of a plan cannot work; `missing`: all they lack is a client that is not installed."""
+
+    def __init__(self, message: str, *, missing: bool) -> None:
+        self.missing = missing
+        super().__init__(message)
 
 
 class JournalError(OrchError):

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from orchharness.core.acts import CriticRequest, Evaluation, Handle, Kind, PollResult, SpawnRequest
+    from orchharness.core.acts import (
+        CriticRequest,
+        Evaluation,
+        Handle,
+        Kind,
+        PollResult,
+        Preflight,
+        PreflightRequest,
+        SpawnRequest,
+    )
     from orchharness.core.events import Event
     from orchharness.core.orchestrator import RunView
 
@@ -33,6 +42,32 @@ def orchharness_agent_kinds() -> Sequence[Kind]:  # type: ignore[empty-body]
         @hookimpl
         def orchharness_agent_kinds():
             return [Kind(name="aider", options=lambda: AiderOptions, is_model=True)]
+    """
+
+
+@hookspec
+def orchharness_preflight(request: PreflightRequest) -> Preflight:  # type: ignore[empty-body]
+    """Say whether an agent of a plan can work, before anything is spawned.
+
+    When: once per agent that the chosen items of a plan use, when its run is about to begin; in the orchestrator's
+        process, in a thread of its own, several at once. Not when plans are only listed, checked, explained or
+        simulated. Only the plugin that offered `request.kind` is called; one without this hook is not asked.
+    Result: `missing` (no client; how to install it) and `fault` (it cannot do what is asked) keep the whole plan
+        from being run, `warnings` are shown once, `version` is recorded with the run. All of them may be empty.
+    Raising: is a fault, reported with the plugin's name; so is no answer within 30 s.
+
+    Args:
+        request: The agent as the plan means it: its name, options and environment, rendered.
+
+    Returns:
+        What the look found.
+
+    Example:
+        @hookimpl
+        def orchharness_preflight(request):
+            if shutil.which("aider", path=request.env.get("PATH")) is None:
+                return Preflight(missing="'aider' is not on the PATH; install it with: pip install aider-chat")
+            return Preflight(version=version_of("aider"))
     """
 
 
@@ -152,6 +187,7 @@ def orchharness_update(event: Event, run: RunView) -> None:
 
 HOOKS: Iterable[str] = (
     "orchharness_agent_kinds",
+    "orchharness_preflight",
     "orchharness_spawn",
     "orchharness_poll",
     "orchharness_cancel",

@@ -21,6 +21,7 @@ from orchharness.core.acts import (
     Handle,
     Kind,
     Lost,
+    Preflight,
     Queued,
     Running,
     Unknown,
@@ -30,7 +31,7 @@ from orchharness.hookspecs import HOOKS, PROJECT
 from orchharness.record import record
 
 if TYPE_CHECKING:
-    from orchharness.core.acts import PollResult, SpawnRequest
+    from orchharness.core.acts import PollResult, PreflightRequest, SpawnRequest
     from orchharness.core.events import Event
     from orchharness.core.orchestrator import RunView
 
@@ -39,6 +40,10 @@ _NEEDED = {
     "agent": ("orchharness_spawn", "orchharness_poll", "orchharness_cancel"),
     "critic": ("orchharness_critic",),
 }
+_OPTIONAL = {"agent": ("orchharness_preflight",), "critic": ()}
+_HANDLED = frozenset(
+    {"orchharness_poll", "orchharness_cancel"}
+)  # called with a handle, the others with a request
 _POLLED = (Queued, Running, Unknown, Finished, Lost)
 
 
@@ -135,6 +140,19 @@ class PluginHost:
                 found[name] = self._versions.get(name) or _version_of(plugin)
         return found
 
+    def looks_ahead(self, kind: str) -> str | None:
+        """The plugin that looks at agents of that kind before anything is spawned; None: nobody does."""
+        offer = self._offer("agent", kind)
+        return offer.plugin if "orchharness_preflight" in offer.hooks else None
+
+    def preflight(self, request: PreflightRequest) -> Preflight:
+        """What the plugin of its kind finds before the first spawn; nothing when it does not look."""
+        offer = self._offer("agent", request.kind)
+        if "orchharness_preflight" not in offer.hooks:
+            return Preflight()
+        found: Preflight = offer.call("orchharness_preflight", request, Preflight)
+        return found
+
     def spawn(self, request: SpawnRequest) -> Handle:
         """Start the act through the plugin of its kind. Whatever the plugin raises goes through."""
         offer = self._offer("agent", request.kind)
@@ -211,13 +229,15 @@ class PluginHost:
             msg = f"{kind.role} kind {kind.name!r} is offered by plugin {first!r} and by plugin {impl.plugin_name!r}"
             raise PluginError(msg)
         hooks = {}
-        for hook in _NEEDED[kind.role]:
+        for hook in (*_NEEDED[kind.role], *_OPTIONAL[kind.role]):
             impls = getattr(self._manager.hook, hook).get_hookimpls()
             mine = [i for i in impls if i.plugin is impl.plugin]
+            if not mine and hook in _OPTIONAL[kind.role]:
+                continue
             if not mine:
                 msg = f"plugin {impl.plugin_name!r} offers {kind.role} kind {kind.name!r} but does not implement {hook}"
                 raise PluginError(msg)
-            hooks[hook] = _caller(mine[0], ("handle" if hook in _NEEDED["agent"][1:] else "request",))
+            hooks[hook] = _caller(mine[0], ("handle" if hook in _HANDLED else "request",))
         offers[kind.name] = _Offer(kind=kind, plugin=impl.plugin_name, hooks=hooks)
 
     def _check(self, plugin: object, name: str) -> None:

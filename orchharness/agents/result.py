@@ -2,7 +2,7 @@
 
 The exit status decides. What the agent says of itself can turn success into failure, never the other way.
 A result file that cannot be read is a remark, unless it speaks of a status: then what it said is not known,
-and that is not success.
+and that is not success. `limited` and `refused` say that its engine, not the agent, is why.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, Literal
 
 from orchharness.core.acts import Finished
 from orchharness.core.plan import EMPTY
@@ -21,6 +21,7 @@ LIMIT = 1 << 20  # bytes of an answer or a result file that are read
 _GOOD = frozenset(
     {"", "ok", "success", "succeeded", "successful", "done", "complete", "completed", "passed", "finished"}
 )
+_TROUBLES: tuple[Literal["limited", "refused"], ...] = ("limited", "refused")
 _COUNTS = ("input_tokens", "output_tokens")
 
 
@@ -33,6 +34,7 @@ class AgentResult:
     session: str | None = None
     answer: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
+    retry_after: float | None = None
     fault: str = ""
 
 
@@ -52,6 +54,10 @@ def read_result(folder: str) -> AgentResult:
         status = "unreadable" if b'"status"' in raw else ""
         return AgentResult(status=status, fault=f"ORCH_RESULT is not used: {wrong}")
     usage, faults = _usage(data.get("usage"))
+    wait = data.get("retry_after")
+    if wait is not None and not (type(wait) in {int, float} and 0 <= wait < float("inf")):
+        faults.append("retry_after is not a number of seconds")
+        wait = None
     texts = {}
     for name in ("summary", "status", "session", "answer"):
         value = data.get(name)
@@ -61,14 +67,18 @@ def read_result(folder: str) -> AgentResult:
         if value is not None:
             texts[name] = value
     fault = f"ORCH_RESULT: {', '.join(faults)}" if faults else ""
-    return AgentResult(usage=usage, fault=fault, **texts)
+    return AgentResult(usage=usage, fault=fault, retry_after=wait, **texts)
 
 
 def finished(folder: str, status: int) -> Finished:
     """The end of an act that left this exit status."""
     result = read_result(folder)
-    said_no = result.status.strip().lower() not in _GOOD
+    said = result.status.strip().lower()
+    said_no = said not in _GOOD
+    trouble: Literal["", "limited", "refused"] = next((word for word in _TROUBLES if word == said), "")
     remarks = [_ending(status), f"the agent says {result.status!r:.80}" if said_no else "", result.fault]
+    if trouble:  # what the engine said is worth more than how the agent ended
+        remarks = [result.summary or remarks[1], result.fault]
     answer = result.answer
     if answer is None:
         answer = _read(f"{folder}/stdout.log", last=True).decode(errors="replace") or None
@@ -80,6 +90,8 @@ def finished(folder: str, status: int) -> Finished:
         summary=result.summary,
         session=result.session,
         usage=result.usage,
+        trouble=trouble,
+        retry_after=result.retry_after if trouble == "limited" else None,
     )
 
 

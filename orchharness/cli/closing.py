@@ -18,6 +18,8 @@ from orchharness.core.past import Started, item_of, replay
 from orchharness.core.status import GateState, TaskState
 from orchharness.errors import OrchError
 from orchharness.journal import Journal, StateFile
+from orchharness.run.hidden import redactor_of
+from orchharness.run.scrub import scrub
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator
@@ -47,6 +49,9 @@ def close_run(earlier: Earlier, host: PluginHost, ended: Sequence[tuple[Started,
         for event in _events(ended, now):
             then = [t.to_record() for t in known.apply(event)] if known else _by_hand(earlier, event)
             journal.append(ev.to_record(event), then=then, mono=time.monotonic())
+    redactor = redactor_of(earlier.header.get("hidden", ()))  # as far as the values are in this environment
+    for begun, _ in ended:
+        said += scrub(str(earlier.directory.act(begun.act)), redactor)
     if known is not None:
         said += _write_views(earlier, known, now)
     return said

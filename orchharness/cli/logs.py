@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from orchharness.cli import UsageError
@@ -18,6 +19,7 @@ from orchharness.cli.project import chosen_run, project_of
 from orchharness.cli.standing import Standing
 from orchharness.errors import OrchError
 from orchharness.journal import read_journal
+from orchharness.redact import Redactor, Stream
 from orchharness.run.directory import RunDirectory
 
 _BLOCK = 64 * 1024
@@ -28,13 +30,15 @@ _ASK = 2.0  # seconds between two looks into the journal, for agents that cannot
 def logs(asked: argparse.Namespace) -> int:
     """Print them."""
     run = chosen_run(project_of(asked), asked.run)
-    act = _act(Standing(run, time.time()), asked.item, asked.act)
+    one = Standing(run, time.time())
+    act = _act(one, asked.item, asked.act)
     folder = run.act(act.name)
     if not folder.is_dir():
         msg = f"{act.name} printed nothing: it was not spawned in this run"
         raise OrchError(msg)
     going_on = _Going(run, act) if asked.follow else None
-    _copy(lambda: chosen_log(folder, stderr=asked.stderr), _writer(raw=asked.raw), going_on)
+    write = _redacting(one.redactor, _writer(raw=asked.raw))
+    _copy(lambda: chosen_log(folder, stderr=asked.stderr), write, going_on)
     return 0
 
 
@@ -109,6 +113,11 @@ def _writer(*, raw: bool) -> Callable[[bytes, bool], None]:
     return write
 
 
+def _redacting(redactor: Redactor, write: Callable[[bytes, bool], None]) -> Callable[[bytes, bool], None]:
+    stream = Stream(redactor)
+    return lambda data, last: write(stream.feed(data, last=last), last)
+
+
 def _write_whole(data: bytes) -> None:
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)
@@ -121,30 +130,35 @@ def _write_whole(data: bytes) -> None:
 
 def _copy(where: Callable[[], Path], write: Callable[[bytes, bool], None], going_on: _Going | None) -> None:
     """Write the file; with `going_on`, what is appended to it until the act is over."""
-    place, path = 0, where()
-    while True:
-        last = going_on is None or not going_on()  # before reading: what came until then is read
-        if not place:
-            path = where()  # a judge's commands get their files when they are started
-        place = _copy_from(path, place, write)
-        if last:
-            write(b"", True)
-            return
-        time.sleep(_PAUSE)
+    with ExitStack() as stack:
+        fd, place = None, 0
+        while True:
+            last = going_on is None or not going_on()  # before reading: what came until then is read
+            path = where()
+            try:
+                # A judge's commands get their files when they are started. One that was read from is kept open: when
+                # the act is over a redacted file takes its place, in which the same bytes stand elsewhere.
+                if not place:
+                    stack.close()
+                    fd = stack.enter_context(opened(path))
+                place += _copy_from(fd, place, write)
+            except BrokenPipeError:
+                raise
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                msg = f"{path} cannot be read: {error.strerror or error}"
+                raise OrchError(msg) from None
+            if last:
+                write(b"", True)
+                return
+            time.sleep(_PAUSE)
 
 
-def _copy_from(path: Path, place: int, write: Callable[[bytes, bool], None]) -> int:
-    """Write what the file holds from that place on; the place it ends at."""
-    try:
-        with opened(path) as fd:
-            while data := os.pread(fd, _BLOCK, place):
-                write(data, False)
-                place += len(data)
-    except BrokenPipeError:
-        raise
-    except FileNotFoundError:
-        return place
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}"
-        raise OrchError(msg) from None
-    return place
+def _copy_from(fd: int | None, place: int, write: Callable[[bytes, bool], None]) -> int:
+    """Write what the file holds from that place on; how many bytes that were."""
+    copied = 0
+    while fd is not None and (data := os.pread(fd, _BLOCK, place + copied)):
+        write(data, False)
+        copied += len(data)
+    return copied

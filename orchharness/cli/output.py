@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchharness.record import record
+from orchharness.redact import Redactor
 from orchharness.report.text import clean
 
 _TAIL = 8 * 1024  # bytes that are looked at for the last line
@@ -35,8 +36,8 @@ class LastLine:
     at: float | None = None
 
 
-def last_line(folder: Path, limit: int = 500) -> LastLine:
-    """The newest line of the act's output, without escapes and control characters."""
+def last_line(folder: Path, redactor: Redactor, limit: int = 500) -> LastLine:
+    """The newest line of the act's output, redacted, without escapes and control characters."""
     newest = LastLine()
     for path in logs_of(folder):
         with suppress(OSError), opened(path) as fd:
@@ -44,9 +45,8 @@ def last_line(folder: Path, limit: int = 500) -> LastLine:
             if not info.st_size or (newest.at is not None and info.st_mtime <= newest.at):
                 continue
             data = os.pread(fd, _TAIL, max(0, info.st_size - _TAIL))
-            rows = [
-                row.strip() for row in clean(data.decode(errors="replace"), _TAIL).splitlines() if row.strip()
-            ]
+            told = clean(redactor.text(data.decode(errors="replace")), _TAIL)
+            rows = [row.strip() for row in told.splitlines() if row.strip()]
             newest = LastLine(text=" ".join(rows[-1].split())[:limit] if rows else "", at=info.st_mtime)
     return newest
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchharness.core.outages import PARKED
 from orchharness.core.plan import MENDER, gate_of
-from orchharness.core.status import SUCCESS
+from orchharness.core.status import OVER, SUCCESS
 from orchharness.report.text import entries, line, mapping, number
 
 WAITING = "waiting"
@@ -79,6 +80,13 @@ class Picture:
     def open(self) -> list[Act]:
         """The acts that have no end."""
         return [act for act in self.acts.values() if not act.outcome]
+
+    @property
+    def parked(self) -> list[str]:
+        """Which agent kinds take no work, as items say that wait for them; the last one of each kind."""
+        waiting = [i for i in self.items.values() if i.state not in OVER and i.reason.startswith(PARKED)]
+        ordered = sorted(waiting, key=lambda i: i.since or 0.0)
+        return list({i.reason.partition(" takes no work")[0]: i.reason for i in ordered}.values())
 
     def passed(self, items: Iterable[str]) -> int:
         """How many of the items count as a success."""

@@ -17,8 +17,10 @@ from orchharness.core.spent import Spent
 from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
+from orchharness.redact import Redactor
 from orchharness.run.commands import resume_command
 from orchharness.run.directory import RunDirectory
+from orchharness.run.hidden import redactor_of
 from orchharness.run.resume import BUDGETS
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
@@ -105,6 +107,12 @@ class Standing:
         """How many of the run's tasks, or gates, passed, and how many there are."""
         found = [i for i in self.picture.items if self.outline.type_of(i) == type_]
         return self.picture.passed(found), len(found)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """For what agents printed: it has the values that the run hides, as far as they are in this environment."""
+        names = self.picture.header.get("hidden")
+        return redactor_of([n for n in names if isinstance(n, str)] if isinstance(names, list) else [])
 
     # ---- what to do next ---------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ def _head(one: Standing) -> Iterator[str]:
     counts = picture.counts
     names = [*(s for s in _ORDER if s in counts), *sorted(counts.keys() - set(_ORDER))]
     yield f"{passed} ({', '.join(f'{counts[s]} {s}' for s in names)})"
+    yield from one.picture.parked
     for spent in sorted(one.spent, key=lambda s: not s.reached)[:_BUDGETS]:
         yield line(f"{spent.name}: spent {spent.text}") + (" (reached)" if spent.reached else "")
     if len(one.spent) > _BUDGETS:
@@ -163,7 +164,7 @@ def _agent(agent: Agent) -> str:
 
 
 def _said(one: Standing, act: Act) -> str:
-    last = last_line(one.directory.act(act.name))
+    last = last_line(one.directory.act(act.name), one.redactor)
     if last.at is None:
         return "" if one.agents[act.name].life is Life.ABSENT else "no output yet"
     return f"{duration(max(0.0, one.now - last.at))} ago: {last.text or '(blank)'}"

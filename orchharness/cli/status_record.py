@@ -45,7 +45,7 @@ def _item_record(one: Standing, item: Item) -> dict[str, Any]:
 
 def _act_record(one: Standing, act: Act) -> dict[str, Any]:
     """An act that has no end."""
-    agent, last = one.agents[act.name], last_line(one.directory.act(act.name))
+    agent, last = one.agents[act.name], last_line(one.directory.act(act.name), one.redactor)
     return {
         "act": act.name,
         "critic": act.critic,

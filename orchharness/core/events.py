@@ -67,6 +67,7 @@ class TaskFinished:
     `changed`: whether anything the task may write has other bytes than before the act.
     `again`: whatever the policy for retries says, it is tried again: the run was resumed.
     `asks`: a person is asked whether it is tried again.
+    `retry_after`: of one that ended `limited`, the seconds after which its engine takes work again, where it said so.
     """
 
     at: float
@@ -85,6 +86,7 @@ class TaskFinished:
     usage: Mapping[str, Any] = field(default=EMPTY)
     again: bool = False
     asks: bool = False
+    retry_after: float | None = None
 
 
 @record
@@ -125,6 +127,7 @@ class JudgementFinished:
     artifacts: Mapping[str, Any] = field(default=EMPTY)
     usage: Mapping[str, Any] = field(default=EMPTY)
     again: bool = False
+    retry_after: float | None = None
 
 
 ANSWER = "answer"  # the option of a decision that is words
@@ -187,6 +190,18 @@ class GateInputsChanged:
 
 
 @record
+class PatienceEnded:
+    """An engine took no work for as long as the plan waits for one: what waits for it fails.
+
+    `engine`: see `core.outages`. `reason`: what it fails with. A session that resumes the run waits anew.
+    """
+
+    at: float
+    engine: str
+    reason: str
+
+
+@record
 class StopRequested:
     """Nothing new starts from here on. `reason` is for people: `Ctrl-C`, `-x`, a full disk."""
 
@@ -228,6 +243,7 @@ Event = (
     | DecisionTaken
     | ConditionEvaluated
     | GateInputsChanged
+    | PatienceEnded
     | StopRequested
     | HookFailed
     | RunFinished
@@ -245,6 +261,7 @@ _TYPES: dict[str, type[Any]] = {
         DecisionTaken,
         ConditionEvaluated,
         GateInputsChanged,
+        PatienceEnded,
         StopRequested,
         HookFailed,
         RunFinished,

@@ -144,6 +144,7 @@ class Judging:
         if late:
             return
         self.bench.started(record, seat)
+        record.limited = ""
         record.open[seat] = event.attempt
         record.act = event.act
         record.started = event.at if record.started is None else record.started
@@ -180,10 +181,11 @@ class Judging:
         self.parked(record)
 
     def parked(self, record: GateRecord) -> None:
-        """A budget keeps its critics from judging: once nobody judges, others may have what its task holds."""
+        """A budget or an engine keeps its critics from judging: once nobody judges, others may have what it holds."""
         names = [mender_of(record.id), *(f"{record.id}/{seat.name}" for seat in record.open)]
         why = next((w for n in names if (w := self._ledger.queue.parked.get(n))), None)
-        if why is None or record.acts or record.id in self._ledger.issued.values():
+        why = why or (record.limited if record.open else None)
+        if not why or record.acts or record.id in self._ledger.issued.values():
             return
         self.bench.let_tracks_go(record)
         if record.state == GateState.JUDGING:
@@ -214,6 +216,9 @@ class Judging:
         wait = 0.0
         if event.again:
             record.excused[seat] = record.open[seat]
+        elif self._ledger.parks(event):
+            record.excused[seat] += 1
+            record.limited = self._ledger.words(event)
         elif detail.startswith(INPUTS_CHANGED):
             self.end(record, GateState.ERROR, detail)
             return
@@ -240,11 +245,17 @@ class Judging:
         record = self._ledger.gates[event.gate]
         if (
             event.again
+            or self._ledger.parks(event)
             or record.state != GateState.JUDGING
             or self._retries(record, record.acts[event.act], event)
         ):
             return False
         return event.outcome is not Outcome.SUCCESS or isinstance(self._read(event), NotAnEvaluationError)
+
+    def barred(self, record: GateRecord, seat: Seat, why: str) -> None:
+        """Nobody will do the judgement."""
+        if seat in record.open and record.state in {GateState.READY, GateState.JUDGING}:
+            self.end(record, GateState.ERROR, f"{seat.critic}: {why}")
 
     def _read(self, event: JudgementFinished) -> gating.Judged | NotAnEvaluationError:
         try:

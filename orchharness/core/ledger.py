@@ -6,17 +6,28 @@ a failure at the head of ten thousand tasks needs no deep stack, and everybody s
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from enum import Enum, auto
 from typing import Any, NoReturn
 
 from orchharness.core import graph
+from orchharness.core.acts import Outcome
 from orchharness.core.budget import tally
-from orchharness.core.events import Event, StopRequested
+from orchharness.core.events import (
+    Event,
+    JudgementFinished,
+    JudgementStarted,
+    PatienceEnded,
+    StopRequested,
+    TaskFinished,
+    TaskStarted,
+)
 from orchharness.core.finality import Finality
 from orchharness.core.needs import Needs, Weight
-from orchharness.core.plan import MENDER, Mode, Plan, Task
+from orchharness.core.outages import Outages, Who, refusal, who_works
+from orchharness.core.plan import MENDER, Mode, Plan, Task, mender_of
 from orchharness.core.records import TRANSITIONS, GateRecord, Record, Seat, TaskRecord
 from orchharness.core.scheduling import Scheduler, Ticket
 from orchharness.core.status import Transition
@@ -54,8 +65,7 @@ class Ledger:
         self.weighing: dict[str, str] = {}  # task whose `when` is to be evaluated -> name of that evaluation
         self.now = 0.0  # time of the last event
         self.dropped: set[str] = set()  # items that a person left out
-        chosen = set(selected) if selected is not None else None
-        items = [i for p in plan.phases for i in p.items if chosen is None or i in chosen]
+        items = _chosen(plan, selected)
         self.selected: tuple[str, ...] = tuple(items)
         self.tasks = {i: TaskRecord(plan.tasks[i]) for i in items if i in plan.tasks}
         self.gates = {i: GateRecord(plan.gates[i]) for i in items if i in plan.gates}
@@ -64,7 +74,9 @@ class Ledger:
         self.over = _over(self.gates.values())  # task -> the gates over it, without its own
         self.needs = Needs(plan, items)
         self.finality = Finality(plan, items, {i: r.gate for i, r in self.gates.items()})
-        self.queue = Scheduler(plan.resources)
+        self.outages = Outages(plan.outage)
+        self._doers: dict[Who, tuple[str, ...]] = {}  # who does acts -> what the queue knows them by
+        self.queue = Scheduler(plan.resources, self.outages)
         self.acts: dict[str, tuple[str, str | None]] = {}  # running act -> item, critic
         self.issued: dict[str, str] = {}  # act that was given out and not started yet -> item
         self.stop: StopRequested | None = None
@@ -193,6 +205,8 @@ class Ledger:
     def count(self, event: Event) -> None:
         """It happened: the time goes on, and what it costs is counted."""
         self.now = event.at
+        self.pass_time(event.at)
+        self._note_engine(event)
         if self.budgets is not None:
             self.budgets.note(event)
             self.park()
@@ -205,11 +219,61 @@ class Ledger:
             self.queue.close(account, why)
         self.due.extend((Due.PARKED, ticket.item) for ticket in self.queue.take_parked())
 
+    # ---- engines ---------------------------------------------------------------------------------
+
+    def pass_time(self, now: float) -> None:
+        """Let engines be tried whose pause is over."""
+        for engine in self.outages.wake(now):
+            self.queue.look_again(engine)
+
+    def parks(self, event: TaskFinished | JudgementFinished) -> bool:
+        """Whether the act waits for its engine, and is asked for again."""
+        return event.outcome is Outcome.LIMITED and not event.again and bool(self._who(event).engine)
+
+    def words(self, event: TaskFinished | JudgementFinished) -> str:
+        """Why the act waits."""
+        return self.outages.words(self._who(event).engine)
+
+    def engine_is_waited_for(self, engine: str) -> bool:
+        """Whether work waits for the engine."""
+        return self.queue.waits_for(_account("engine", engine))
+
+    def _who(self, event: TaskFinished | JudgementFinished) -> Who:
+        if isinstance(event, TaskFinished):
+            return who_works(self.plan, event.task)
+        return who_works(self.plan, event.gate, event.critic)
+
+    def _note_engine(self, event: Event) -> None:
+        if isinstance(event, TaskStarted | JudgementStarted):
+            self.outages.begun(event.act, event.at)
+        elif isinstance(event, TaskFinished | JudgementFinished) and event.act in self.acts:
+            told = (event.outcome, event.at, event.retry_after, event.detail)
+            engine = self.outages.ended(event.act, *told)
+            if engine:
+                self.queue.admit(_account("engine", engine))
+                self.queue.look_again(engine)
+            if event.outcome is Outcome.REFUSED and not event.again:
+                self._note_refusal(event)
+        elif isinstance(event, PatienceEnded):
+            if not self.outages.give_up(event.engine):
+                self.refuse(event.engine, "it takes work, and is given up")
+            self.queue.bar(_account("engine", event.engine), event.reason)
+
+    def _note_refusal(self, event: TaskFinished | JudgementFinished) -> None:
+        agent = self._who(event).agent
+        if agent:
+            worker = event.task if isinstance(event, TaskFinished) else event.gate
+            self.queue.bar(_account("agent", agent), refusal(agent, event.detail, worker))
+
     # ---- acts ------------------------------------------------------------------------------------
 
     def ticket(self, item: str, seat: Seat | None = None, *, first: bool = False) -> Ticket:
         """A new place in the queue for the task, or for one of the gate's judgements."""
         spec = self.plan.item(item)
+        critic = seat.critic if seat is not None else None
+        worker = mender_of(item) if critic is None and item in self.gates else item
+        engine, names = self._doer(worker, critic)
+        spending = self.budgets.accounts(item, critic) if self.budgets is not None else ()
         return Ticket(
             rank=0 if first or seat is not None else 1,
             tail=-self._tails[item],
@@ -217,13 +281,23 @@ class Ledger:
             name=item if seat is None else f"{item}/{seat.name}",
             turn=self.next_turn(),
             item=item,
-            critic=seat.critic if seat is not None else None,
+            critic=critic,
             sample=seat.sample if seat is not None else 1,
             track=(spec.phase, spec.track),
             foreground=isinstance(spec, Task) and spec.mode is Mode.FOREGROUND,
             resources=spec.resources if isinstance(spec, Task) else {},
-            draws=self.budgets.accounts(item, seat and seat.critic) if self.budgets is not None else (),
+            draws=(*names, *spending) if spending else names,
+            engine=engine,
         )
+
+    def _doer(self, worker: str, critic: str | None) -> tuple[str, tuple[str, ...]]:
+        """The engine of such an act, and the accounts that it draws on for who does it."""
+        who = who_works(self.plan, worker, critic)
+        names = self._doers.get(who)
+        if names is None:
+            found = (("engine", who.engine), ("agent", who.agent))
+            names = self._doers[who] = tuple(_account(what, name) for what, name in found if name)
+        return who.engine, names
 
     def mender_ticket(self, record: GateRecord) -> Ticket:
         """A new place in the queue for the gate's mender."""
@@ -232,6 +306,9 @@ class Ledger:
     def reserve(self, ticket: Ticket, act: str, *, hold_track: bool) -> None:
         """Count the act as running, with all it takes."""
         self.queue.started(ticket, act, hold_track=hold_track)
+        if ticket.engine:
+            # What was only given out begins with its event; in a replay that has come already.
+            self.outages.given(act, ticket.engine, self.now if act in self.acts else math.inf)
         if ticket.foreground:
             self.queue.run_alone(frozenset({ticket.item, self.tasks[ticket.item].task.gate or ticket.item}))
 
@@ -254,6 +331,16 @@ class Ledger:
             self.refuse(item, f"its act {act!r} ended but did not run")
         del self.acts[act]
         self.queue.ended(act)
+
+
+def _chosen(plan: Plan, selected: Collection[str] | None) -> list[str]:
+    chosen = set(selected) if selected is not None else None
+    return [i for p in plan.phases for i in p.items if chosen is None or i in chosen]
+
+
+def _account(what: str, name: str) -> str:
+    """What the queue calls an engine or an agent that tickets draw on; no scope of a budget begins so."""
+    return f"{what}:{name}"
 
 
 def _over(gates: Iterable[GateRecord]) -> dict[str, list[GateRecord]]:

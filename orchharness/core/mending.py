@@ -15,7 +15,7 @@ from typing import Any
 from orchharness.core.acts import Outcome
 from orchharness.core.events import TaskFinished, TaskStarted
 from orchharness.core.ledger import Ledger
-from orchharness.core.plan import gate_of
+from orchharness.core.plan import gate_of, mender_of
 from orchharness.core.records import GateRecord, TaskRecord
 from orchharness.core.refining import Refining
 from orchharness.core.releasing import Releases, digests
@@ -68,14 +68,29 @@ class Mending:
         elif event.again or (event.outcome is Outcome.CANCELLED and ledger.stop is not None):
             mender.excused = mender.attempt
             ledger.queue.offer(ledger.mender_ticket(record))
+        elif ledger.parks(event):
+            mender.excused += 1
+            record.limited = ledger.words(event)
+            ledger.explain(record, record.limited)
+            if record.gate.owner is not None:
+                ledger.queue.release(record.gate.owner)
+            ledger.queue.offer(ledger.mender_ticket(record))
         elif self.retries(mender, event.outcome):
             wait = backoff(mender.task.retry, mender.attempt - mender.excused)
             ledger.queue.offer(ledger.mender_ticket(record), event.at + wait if wait else None)
         else:
             what = event.detail or str(event.outcome)
-            reason = f"{event.task} {event.outcome} in iteration {mender.iteration}: {what}"
-            self._refining.doom(record, (GateState.FAILED, reason))
-            self._refining.mended(record, [])
+            self._fail(record, f"{event.task} {event.outcome} in iteration {mender.iteration}: {what}")
+
+    def barred(self, record: GateRecord, why: str) -> None:
+        """Nobody will do what the gate waits for."""
+        mender = self._ledger.menders[mender_of(record.id)]
+        if record.refinement.mending and not mender.running:
+            self._fail(record, f"{mender.id}: {why}")
+
+    def _fail(self, record: GateRecord, reason: str) -> None:
+        self._refining.doom(record, (GateState.FAILED, reason))
+        self._refining.mended(record, [])
 
     @staticmethod
     def retries(mender: TaskRecord, outcome: Outcome) -> bool:

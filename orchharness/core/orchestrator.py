@@ -23,6 +23,7 @@ from orchharness.core.instructions import CancelAct, Instruction, StartJudgement
 from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.mending import Mending
+from orchharness.core.outages import Outage
 from orchharness.core.plan import Gate, Plan, Session, Task, gate_of, mender_of
 from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
@@ -184,9 +185,25 @@ class Orchestrator:
         """When `decide` should be asked again even if nothing happens, in seconds since the epoch."""
         if self.stop:
             return None
-        wake, budgets = self._ledger.queue.wake_at(), self._ledger.budgets
-        used_up = budgets.over_at() if budgets is not None else None
+        ledger = self._ledger
+        due = (ledger.queue.wake_at(), ledger.outages.wake_at(ledger.engine_is_waited_for))
+        wake = min((at for at in due if at is not None), default=None)
+        used_up = ledger.budgets.over_at() if ledger.budgets is not None else None
         return wake if wake is None or used_up is None else min(wake, used_up)
+
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """The engines that take no work, also those that one act is tried with."""
+        return tuple(self._ledger.outages.now_shut())
+
+    def given_up(self, engine: str) -> bool:
+        """Whether the plan waits for the engine no longer."""
+        return self._ledger.outages.given_up(engine)
+
+    def exhausted(self, now: float) -> list[tuple[str, str]]:
+        """Engines that the plan waits for no longer, and why: the caller says so with `PatienceEnded`."""
+        ledger = self._ledger
+        return [] if self.stop else ledger.outages.exhausted(now, ledger.engine_is_waited_for)
 
     def worker(self, worker: str) -> TaskRecord:
         """What is known of a task, or of a gate's mender."""
@@ -281,7 +298,8 @@ class Orchestrator:
         """Whether the end of an act that runs, not applied yet, would be the end of its item by a fault of execution."""
         if isinstance(event, ev.JudgementFinished):
             return self._judging.dooms(event)
-        record, failed = self.worker(event.task), event.outcome is not Outcome.SUCCESS
+        record = self.worker(event.task)
+        failed = event.outcome is not Outcome.SUCCESS and not self._ledger.parks(event)
         return failed and not event.again and not self._working.retries(record, event.outcome)
 
     def apply(self, event: ev.Event) -> tuple[Transition, ...]:
@@ -308,7 +326,7 @@ class Orchestrator:
                 self._judging.inputs_changed(event)
             case ev.StopRequested():
                 self._stop(event)
-            case ev.RunStarted() | ev.RunResumed() | ev.RunFinished() | ev.HookFailed():
+            case ev.RunStarted() | ev.RunResumed() | ev.RunFinished() | ev.HookFailed() | ev.PatienceEnded():
                 self.finished = event if isinstance(event, ev.RunFinished) else self.finished
             case _:
                 assert_never(event)
@@ -324,7 +342,7 @@ class Orchestrator:
 
     def _work_off(self) -> None:
         """Do what follows from what was done, until nothing more does."""
-        while self._ledger.due or self._found_parked():
+        while self._ledger.due or self._found_more():
             what, item = self._ledger.due.popleft()
             task, gates = self._ledger.tasks.get(item), self._ledger.gates
             match what:
@@ -347,8 +365,22 @@ class Orchestrator:
                 case _:
                     assert_never(what)
 
-    def _found_parked(self) -> bool:
-        """Whether work was offered that a reached budget stops."""
+    def _barred(self, ticket: Ticket, why: str) -> None:
+        """Let fail what nobody will do."""
+        task = self._ledger.tasks.get(ticket.item)
+        if task is not None:
+            self._working.barred(task, why)
+        elif ticket.critic is None:
+            self._mending.barred(self._ledger.gates[ticket.item], why)
+        else:
+            seat = Seat(ticket.critic, ticket.sample)
+            self._judging.barred(self._ledger.gates[ticket.item], seat, why)
+
+    def _found_more(self) -> bool:
+        """Whether work was offered that a reached budget stops, or that nobody will do."""
+        while barred := self._ledger.queue.take_barred():
+            for ticket, why in barred:
+                self._barred(ticket, why)
         self._ledger.park()
         return bool(self._ledger.due)
 
@@ -371,6 +403,7 @@ class Orchestrator:
             self._ledger.budgets.look(now)
             self._work_off()
         queue.wake(now)
+        self._ledger.pass_time(now)
         while len(found) < free:
             ticket = queue.take()
             if ticket is None:

@@ -17,6 +17,7 @@ from orchharness.record import record
 
 LANGUAGE_VERSION = 1
 MENDER = "mender"
+OUTAGE = 21_600.0  # seconds: 6 h
 
 
 class _Empty(Mapping[str, Any]):
@@ -429,6 +430,7 @@ class Agent:
     options: Mapping[str, Any] = field(default=EMPTY)
     is_model: bool = False
     scope: Scope | None = None
+    place: str = field(default="", compare=False)  # where it stands, for people: `a.plan.yaml:3`
 
 
 @record
@@ -457,9 +459,11 @@ class Plan:
     edges: tuple[Edge, ...] = ()
     vars: Mapping[str, str] = field(default=EMPTY)
     copy: str | None = None  # the folder every task shares a fresh copy of; None: the project root
+    replay: bool = False  # its recording is run, unless it is asked to record again
     parallel: int = 3
     resources: Mapping[str, int] = field(default=EMPTY)
     budget: Budget | None = None
+    outage: float = OUTAGE  # seconds that one agent kind may take no work before what waits for it fails
     definitions: tuple[
         str, ...
     ] = ()  # absolute paths of files that define the plan (prompts, rubrics, schemas)

@@ -19,7 +19,8 @@ TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
         # Failed: nobody can tell whether its `when` holds.
         T.WAITING: frozenset({T.READY, T.SKIPPED, T.FAILED}),
         # Skipped: what it needs failed after all. Lost: so says a person who was asked about its act.
-        T.READY: frozenset({T.RUNNING, T.SKIPPED, T.LOST}),
+        # Failed: its agent was refused, or took no work for too long, so that its act was not started.
+        T.READY: frozenset({T.RUNNING, T.SKIPPED, T.LOST, T.FAILED}),
         T.RUNNING: frozenset({T.READY, T.PASSED, T.FAILED, T.CANCELLED, T.LOST}),  # ready: tried again
         T.PASSED: frozenset({T.READY}),  # refined
     },
@@ -173,6 +174,7 @@ class GateRecord:
     evaluations: dict[Seat, Any] = field(default_factory=dict)  # as they were said in this iteration
     decided: Mapping[str, Any] | None = None  # the evaluation as it was when the gate was decided
     refinement: Refinement = field(default_factory=Refinement)
+    limited: str = ""  # why a judgement waits that was asked for: its engine takes no work
     turn: int = 0  # which opening this is, over all gates; 0: it is not at work
     queued: bool = False  # could judge, but another gate is at work on the same tasks
     stale: bool = False  # what it judged was replaced since

@@ -4,7 +4,8 @@ Work that is stopped by the same things stands in one *lane*: same track, same r
 is looked at; a lane that may not start is parked at what stops it, and comes back when that is free. So each
 offer and each take costs O(log n) whatever else waits, and giving something back costs O(lanes parked there).
 A ticket that is withdrawn stays where it is and is dropped when it comes to the head.
-A ticket that draws on an account (a budget) is *parked* for good when that account is closed.
+A ticket that draws on an account (a budget) is *parked* for good when that account is closed. One whose account is
+*barred* (an agent that was refused) is handed back: its work fails. An engine that takes no work stops its lanes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from orchharness.core.outages import Outages
 from orchharness.core.plan import EMPTY, Retry
 
 _MAX_DOUBLINGS = 32  # beyond that it is for ever anyway, and later no float
@@ -39,6 +41,7 @@ class Ticket(NamedTuple):
     foreground: bool = False
     resources: Mapping[str, int] = EMPTY
     draws: tuple[str, ...] = ()  # accounts
+    engine: str = ""  # see `outages`
 
 
 def backoff(retry: Retry, attempt: int) -> float:
@@ -50,19 +53,30 @@ class _Lane(NamedTuple):
     track: Track | None  # None: work that no critic's hold on its track stops
     resources: tuple[tuple[str, int], ...]
     foreground: bool
+    engine: str
+
+
+class _Engine(NamedTuple):
+    """An obstacle: never equal to a track or a resource."""
+
+    name: str
+
+
+_Obstacle = str | Track | _Engine
 
 
 class Scheduler:
     """Holds what is ready, and gives out what may start."""
 
-    def __init__(self, resources: Mapping[str, int]) -> None:
+    def __init__(self, resources: Mapping[str, int], outages: Outages) -> None:
         self._free = dict(resources)
+        self._outages = outages
         self._held: dict[str, Mapping[str, int]] = {}
         self._live: dict[str, int] = {}  # name -> turn of the ticket that counts
         self._lanes: defaultdict[_Lane, list[Ticket]] = defaultdict(list)
         self._heads: dict[bool, list[tuple[Ticket, _Lane]]] = {True: [], False: []}  # foreground, background
         self._listed: dict[_Lane, Ticket] = {}  # the one entry of a lane among the heads that counts
-        self._parked: dict[str | Track, list[_Lane]] = {}
+        self._parked: dict[_Obstacle, list[_Lane]] = {}
         self._shut: set[_Lane] = set()
         self._delayed: list[tuple[float, Ticket]] = []
         self._track_holds: defaultdict[Track, int] = defaultdict(int)
@@ -75,6 +89,8 @@ class Scheduler:
         self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(dict)
         self._closed: dict[str, str] = {}  # account -> why
         self._newly_parked: list[Ticket] = []
+        self._barred: dict[str, str] = {}  # account -> why
+        self._newly_barred: list[tuple[Ticket, str]] = []
         self.parked: dict[str, str] = {}  # name of a ticket that no time brings back -> why
 
     @property
@@ -116,9 +132,40 @@ class Scheduler:
         found, self._newly_parked = self._newly_parked, []
         return [ticket for ticket in found if ticket.name in self.parked]
 
+    def bar(self, account: str, why: str) -> None:
+        """What draws on the account is handed back, now and later; `why` is for people."""
+        self._barred[account] = why
+        for name, ticket in self._drawing.pop(account, {}).items():
+            if self._valid(ticket):
+                del self._live[name]
+                self._newly_barred.append((ticket, why))
+
+    def admit(self, account: str) -> None:
+        """What draws on the account is handed back no longer."""
+        self._barred.pop(account, None)
+
+    def take_barred(self) -> list[tuple[Ticket, str]]:
+        """The tickets that were handed back since the last call, and why."""
+        found, self._newly_barred = self._newly_barred, []
+        return found
+
+    def waits_for(self, account: str) -> bool:
+        """Whether work that draws on the account waits to be taken."""
+        drawing = self._drawing.get(account, {})
+        while drawing:
+            name, ticket = next(iter(drawing.items()))
+            if self._valid(ticket):
+                return True
+            del drawing[name]
+        return False
+
     def offer(self, ticket: Ticket, not_before: float | None = None) -> None:
         """The ticket's work is ready (from that time on); an earlier ticket of the name is void."""
         for account in ticket.draws:
+            if account in self._barred:
+                self._live.pop(ticket.name, None)
+                self._newly_barred.append((ticket, self._barred[account]))
+                return
             if account in self._closed:
                 self._park(ticket, self._closed[account])
                 return
@@ -147,11 +194,7 @@ class Scheduler:
         if self._exclusive:
             if any(item not in self._exclusive for item, _ in self._running.values()):
                 return None  # a resumed run may find others at work: it is alone when they are through
-            while self._own:
-                ticket = heapq.heappop(self._own)
-                if self._valid(ticket):
-                    return ticket
-            return None
+            return self._take_own()
         lane = self._first_lane(foreground=True)
         if lane is not None and self._running:
             return None  # drain: nothing new starts beside work that waits to run alone
@@ -159,13 +202,27 @@ class Scheduler:
             lane = self._first_lane(foreground=False)
         return self._pop(lane) if lane is not None else None
 
+    def _take_own(self) -> Ticket | None:
+        """The next work of what runs alone; there is little of it."""
+        held, found = list[Ticket](), None
+        while self._own and found is None:
+            ticket = heapq.heappop(self._own)
+            if self._outages.bars(ticket.engine):
+                held.append(ticket)
+            elif self._valid(ticket):
+                found = ticket
+        for ticket in held:
+            heapq.heappush(self._own, ticket)
+        return found
+
     def _enlist(self, ticket: Ticket) -> None:
         if ticket.item in self._exclusive:
             heapq.heappush(self._own, ticket)
             return
         taken = not ticket.resources or ticket.item in self._held
         wanted = () if taken else tuple(sorted(ticket.resources.items()))
-        lane = _Lane(ticket.track if ticket.critic is None else None, wanted, ticket.foreground)
+        track = ticket.track if ticket.critic is None else None
+        lane = _Lane(track, wanted, ticket.foreground, ticket.engine)
         heapq.heappush(self._lanes[lane], ticket)
         if lane not in self._shut:
             self._list(lane)
@@ -200,7 +257,9 @@ class Scheduler:
                 self._parked.setdefault(obstacle, []).append(lane)
         return None
 
-    def _obstacle(self, lane: _Lane) -> str | Track | None:
+    def _obstacle(self, lane: _Lane) -> _Obstacle | None:
+        if self._outages.bars(lane.engine):
+            return _Engine(lane.engine)
         if lane.track is not None and self._track_holds.get(lane.track):
             return lane.track
         return next((n for n, k in lane.resources if self._free.get(n, 0) < k), None)
@@ -210,7 +269,11 @@ class Scheduler:
         self._list(lane)
         return ticket
 
-    def _reopen(self, obstacle: str | Track) -> None:
+    def look_again(self, engine: str) -> None:
+        """The engine may take work again."""
+        self._reopen(_Engine(engine))
+
+    def _reopen(self, obstacle: _Obstacle) -> None:
         for lane in self._parked.pop(obstacle, ()):
             self._shut.discard(lane)
             self._list(lane)

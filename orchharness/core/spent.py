@@ -67,7 +67,7 @@ def amount(unit: str, spent: Any, limit: Any) -> str:
         case "usd":
             return f"{_money(spent)} of {limit.normalize():f} USD"
         case "wall":
-            return f"{_span(spent)} of {_span(limit)}"
+            return f"{span(spent)} of {span(limit)}"
         case _:
             return f"{spent:,} of {limit:,} {unit}"
 
@@ -78,7 +78,7 @@ def _money(amount: Decimal) -> str:
     return f"{cents:f}" if cents == exact else f"{exact.normalize():f}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """As the plan writes it: `8h1m`, `90s` as `1m30s`; below a minute with tenths."""
     if seconds < _MINUTE:
         return f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"

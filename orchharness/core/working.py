@@ -92,6 +92,11 @@ class Working:
             self._ledger.explain(record, why)
             self._ledger.queue.release(record.id)
 
+    def barred(self, record: TaskRecord, why: str) -> None:
+        """Nobody will do what it waits for."""
+        if record.state == TaskState.READY:
+            self._failed(record, TaskState.FAILED, why)
+
     def revoked(self, record: TaskRecord) -> None:
         """Something the task relied on is no success any more: if it was not started yet, it must not be."""
         asks = record.id in self._ledger.asking or record.id in self._ledger.weighing
@@ -173,6 +178,11 @@ class Working:
             # What it held was free for others when it had ended: it waits for that anew, as for the first time.
             self._ledger.queue.release(record.id)
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
+            self._ledger.queue.offer(self._ledger.ticket(event.task))
+        elif self._ledger.parks(event):
+            record.excused += 1  # it was no attempt: the work was not looked at
+            self._ledger.queue.release(record.id)
+            self._ledger.move(record, TaskState.READY, self._ledger.words(event))
             self._ledger.queue.offer(self._ledger.ticket(event.task))
         elif self.retries(record, event.outcome):
             reason = f"{event.detail or event.outcome}; attempt {count} of {retry.attempts}"

@@ -1,7 +1,8 @@
 """The process of one judgement: `python -m orchharness.critics.act FOLDER`.
 
 Reads `critic-request.json`, asks the critic, leaves `evaluation.json`. Ends with 0, or with 1 and the reason on
-stderr: one line for what is wrong with the critic's work, a traceback for a bug.
+stderr: one line for what is wrong with the critic's work, a traceback for a bug. Where the engine behind the critic
+takes no work or refuses the key, it says so as an agent does, in `agent-result.json`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from orchharness import private
 from orchharness.core.acts import Evaluation
 from orchharness.critics.evaluation import to_record
 from orchharness.critics.request import host_for, read_request
-from orchharness.errors import OrchError
+from orchharness.errors import EngineTroubleError, OrchError
 
 
 def main(words: list[str]) -> int:
@@ -27,10 +28,21 @@ def main(words: list[str]) -> int:
     try:
         asked = read_request(folder)
         _keep(folder, host_for(asked).critic(asked.request))
+    except EngineTroubleError as error:
+        _keep_trouble(folder, error)
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
     except OrchError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the act's own stderr
         return 1
     return 0
+
+
+def _keep_trouble(folder: Path, error: EngineTroubleError) -> None:
+    path = folder / "agent-result.json"
+    known = json.loads(path.read_bytes()) if path.exists() else {}  # what it cost until then
+    said = {"status": error.trouble, "retry_after": error.retry_after, "summary": str(error)}
+    private.write(path, json.dumps(known | said))
 
 
 def _keep(folder: Path, evaluation: Evaluation) -> None:

@@ -29,7 +29,7 @@ from orchharness.core.acts import (
 from orchharness.critics import prompt
 from orchharness.critics.evaluation import lacking, last_object, read_evaluation
 from orchharness.critics.request import host_for, read_request
-from orchharness.errors import OrchError, PluginError
+from orchharness.errors import EngineTroubleError, OrchError, PluginError
 from orchharness.plugins import PluginHost
 
 _FIRST, _SLOWEST = 0.005, 0.2  # seconds between polls
@@ -40,6 +40,7 @@ def judge(request: CriticRequest) -> Evaluation:
     """What the agent answers; an answer that cannot be read is sent back once.
 
     Raises:
+        EngineTroubleError: the agent's engine takes no work, or does not know the caller.
         OrchError: the agent cannot be started or fails, or its second answer cannot be read either.
     """
     host = host_for(read_request(Path(request.folder)))
@@ -47,11 +48,13 @@ def judge(request: CriticRequest) -> Evaluation:
     answers: list[Finished] = []
     try:
         answers.append(_ask(request, host, "agent", text))
+        _refuse_failure(request, answers[0])
         try:
             return _read(request, answers[0])
         except OrchError as error:
             text = prompt.repair(text, answers[0].answer or "", str(error), secrets.token_hex(8))
         answers.append(_ask(request, host, "agent-2", text))
+        _refuse_failure(request, answers[1])
         return _read(request, answers[1])
     finally:
         _keep_usage(request, answers)
@@ -107,10 +110,16 @@ def _finish(request: CriticRequest, host: PluginHost, act: SpawnRequest) -> Fini
     if isinstance(result, Lost):
         msg = f"the agent that judges for {request.critic!r} was lost: {result.reason}"
         raise OrchError(msg)
-    if not result.ok:
-        msg = f"the agent that judges for {request.critic!r} did not succeed: {result.detail or 'it says so itself'}"
-        raise OrchError(msg)
     return result
+
+
+def _refuse_failure(request: CriticRequest, result: Finished) -> None:
+    if result.ok:
+        return
+    msg = f"the agent that judges for {request.critic!r} did not succeed: {result.detail or 'it says so itself'}"
+    if result.trouble:
+        raise EngineTroubleError(result.detail or msg, result.trouble, result.retry_after)
+    raise OrchError(msg)
 
 
 def _poll(host: PluginHost, handle: Handle) -> PollResult:

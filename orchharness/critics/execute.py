@@ -14,6 +14,7 @@ from orchharness.record import record
 _LINES = 20
 _CHARACTERS = 2000
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_WORD_BEGUN = re.compile(r"\A[\w+/=.~-]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -84,7 +85,9 @@ def tail(path: Path) -> str:
         file.seek(max(0, size - 4 * _CHARACTERS))
         text = file.read().decode(errors="replace")
     text = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n"))).strip()
-    return "\n".join(text.splitlines()[-_LINES:])[-_CHARACTERS:]
+    text = "\n".join(text.splitlines()[-_LINES:])
+    # Of half a word nobody can tell whether it is half a secret.
+    return _WORD_BEGUN.sub("", text[-_CHARACTERS:], count=1) if len(text) > _CHARACTERS else text
 
 
 def ending(status: int) -> str:

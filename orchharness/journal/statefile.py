@@ -36,11 +36,13 @@ _RENAME_EXCHANGE = 2
 class StateFile:
     """The view of one run. `error` says why the last write failed: a view that cannot be written stops nobody."""
 
-    def __init__(self, path: Path, plan: Plan, run_id: str) -> None:
+    def __init__(self, path: Path, plan: Plan, run_id: str, *, replayed: str = "") -> None:
         self.path = path
         self.error: str | None = None
+        self._parked = ""
         self._plan = plan
         self._run_id = run_id
+        self._replayed = replayed
         self._spare = path.with_name(f".{path.name}.spare")
         self._run_state = "running"
         self._updated: float | None = None
@@ -68,6 +70,16 @@ class StateFile:
             self._run_state = run_state
             self._dirty = True
         self._updated = at
+
+    @property
+    def parked(self) -> str:
+        """Which agent kinds take no work, and until when; empty where all do."""
+        return self._parked
+
+    @parked.setter
+    def parked(self, text: str) -> None:
+        self._dirty = self._dirty or text != self._parked
+        self._parked = text
 
     def _take(self, status: ItemStatus) -> None:
         was = self._states.get(status.id)
@@ -127,7 +139,11 @@ class StateFile:
         head = {"run": self._run_id, "plan": self._plan.id}
         if self._plan.title:
             head["title"] = self._plan.title
+        if self._replayed:
+            head["note"] = self._replayed
         head |= {"state": self._run_state, "updated": _iso(at if self._updated is None else self._updated)}
+        if self._parked:
+            head["parked"] = self._parked
         lines = "".join(f"{key + ':':9}{scalar(value)}\n" for key, value in head.items())
         body = "".join(self._fragments) or "  {}\n"
         return f"{_NOTE}{lines}counts:  {flow(counts)}\n\nphases:\n{body}"

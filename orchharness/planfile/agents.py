@@ -70,7 +70,13 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         command = read_command(context, fields)
         if "run" not in fields:
             raise FieldError(key, "kind 'command' needs 'run': the command")
-        return Agent(id=key.text, kind=COMMAND, command=command, scope=context.scope)
+        return Agent(
+            id=key.text,
+            kind=COMMAND,
+            command=command,
+            scope=context.scope,
+            place=context.problems.place(key),
+        )
     split = _split(context, key, node, kind, {"run", "shell"})
     return Agent(
         id=key.text,
@@ -79,6 +85,7 @@ def _agent(context: Context, key: Scalar, node: Mapping) -> Agent:
         options=split.options,
         is_model=kind.is_model,
         scope=context.scope,
+        place=context.problems.place(key),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchharness.core.plan import Agent, Critic, Edge, Gate, Phase, Plan, Task, Track
+from orchharness.core.plan import OUTAGE, Agent, Critic, Edge, Gate, Phase, Plan, Task, Track
 from orchharness.planfile.agents import read_agents, read_critics
 from orchharness.planfile.conditions import check_conditions, read_conditions
 from orchharness.planfile.context import Context
@@ -85,9 +85,11 @@ def load(context: Context, fields: Fields, path: Path, data: bytes) -> Plan | No
         edges=parts.edges,
         vars=dict(context.templates.variables),
         copy=copy,
+        replay=fields.get("replay", False),
         parallel=limits.get("parallel", 3) if limits else 3,
         resources=context.counters,
         budget=budget,
+        outage=limits.get("outage", OUTAGE) if limits else OUTAGE,
         definitions=tuple(context.definitions),
         fragments=context.fragments,
         title=fields.get("title"),

@@ -53,6 +53,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "orchharness": "the version of the language: 1",
         "plan": "the plan's id; default: the name of the file",
         "vars": "values that --orch-var NAME=VALUE gives",
+        "replay": "true: what was recorded is run, not the agents, until --orch-record says otherwise",
         "workspace": "the tasks work in a fresh copy of a folder; default: in the project's root",
         "limits": "how many acts run at once, what may be spent, and counters that tasks take from",
         "defaults": "what counts where a task, gate or critic says nothing",
@@ -77,6 +78,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     "limits": {
         "parallel": "how many acts run at once; default 3",
         "resources": "counters that tasks take from: {gpu: 1}",
+        "outage": "how long an agent kind may take no work (rate limit) before what waits for it fails; default 6h",
     },
     "budget": {
         "usd": "US dollars, as far as the agents report them",

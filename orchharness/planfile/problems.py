@@ -142,6 +142,11 @@ class Problems:
         self._guesses += 1
         return self._guesses <= _MAX_GUESSES
 
+    def place(self, node: Node) -> str:
+        """Where the node stands, for people: file and line."""
+        location = self._location(node)
+        return f"{location.path}:{location.line}"
+
     def _location(self, node: Node | None) -> Location:
         if node is None:
             return Location(self.shown)

@@ -408,7 +408,7 @@ FRAGMENT: Final = Table(
         "rationale": Text(),
     },
     hints={
-        **dict.fromkeys(("plan", "workspace", "limits", "defaults", "execution"), _IN_THE_PLAN),
+        **dict.fromkeys(("plan", "workspace", "replay", "limits", "defaults", "execution"), _IN_THE_PLAN),
         "phases": "a fragment has none: include one for each phase",
         "cross_pollination": "write 'inputs' on the tasks",
         **dict.fromkeys(("gate", "matrix", "needs", "sequence"), "write it beside 'include'"),
@@ -428,10 +428,17 @@ PLAN: Final = Table(
         "plan": Identifier(),
         "vars": _VARIABLES,
         "workspace": WORKSPACE,
+        "replay": Boolean(),
         "limits": Table(
             what="limits",
-            keys={"parallel": Count(1, 10_000), "resources": Counters(), "budget": BUDGET},
+            keys={
+                "parallel": Count(1, 10_000),
+                "resources": Counters(),
+                "budget": BUDGET,
+                "outage": Duration(),
+            },
             hints={
+                **dict.fromkeys(("patience", "rate_limit", "max_outage", "retry_after"), "write 'outage'"),
                 "max_parallel": "write 'parallel'",
                 "timeout": "write it under 'defaults'",
                 **dict.fromkeys(("usd", "tokens", "wall", "spawns"), "write it inside of 'budget'"),

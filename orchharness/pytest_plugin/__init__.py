@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_GLOBS = ["*.plan.yaml", "*.plan.yml"]
 PAUSED_STATUS = 7  # 0 to 6 are pytest's
 PLANS: pytest.StashKey[Any] = pytest.StashKey()  # the session's `Plans`, once there is a plan
+RECORDINGS = "recordings"  # the folder beside a plan that holds what was recorded
 LATE: pytest.StashKey[list[object]] = pytest.StashKey()  # plugins with our hooks that came after the start
 RUNS: pytest.StashKey[str] = pytest.StashKey()  # where runs are kept, when an option says so
 SCHEDULER: pytest.StashKey[Any] = pytest.StashKey()  # the xdist scheduler, in the controller
@@ -42,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--orch-strict", action="store_true", default=False, help="treat a plan's warnings as errors"
+    )
+    group.addoption(
+        "--orch-skip-missing",
+        action="store_true",
+        default=False,
+        help="skip plans whose agents need a client that is not installed, instead of failing them",
     )
     group.addoption(
         "--orch-explain",
@@ -67,6 +74,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         default=False,
         help="take over nothing, also not what chosen items (-k, --lf, node ids) need",
+    )
+    group.addoption(
+        "--orch-record",
+        nargs="?",
+        const="models",
+        metavar="all",
+        help="run the plans, and record what model agents and judges answer beside them; all: every act",
+    )
+    group.addoption(
+        "--orch-replay",
+        action="store_true",
+        default=False,
+        help="run the plans from what was recorded: no model, no network; what was not recorded fails",
     )
     group.addoption(
         "--orch-on-interrupt",
@@ -101,6 +121,13 @@ def is_plan(config: pytest.Config, name: str) -> bool:
     return any(
         name.endswith(g[1:]) if g[:2] == "*." and "*" not in g[1:] else fnmatch(name, g) for g in globs
     )
+
+
+def is_recording(path: str) -> bool:
+    """Whether the folder holds recordings: what agents wrote may look like tests, conftests and plans."""
+    if os.path.basename(os.path.dirname(path)) != RECORDINGS:  # noqa: PTH119, PTH120 - pathlib costs 5 ms
+        return False
+    return os.path.isfile(f"{path}/recording.json")  # noqa: PTH113
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -158,6 +185,14 @@ def _check_beginning(option: Any) -> None:
         ("--orch-fresh", option.orch_fresh),
     ]
     names = [name for name, there in given if there]
+    recorded = option.orch_record
+    if recorded not in {None, "models", "all"}:
+        msg = f"--orch-record {recorded}: write the plans first, as in 'pytest {recorded} --orch-record'; or --orch-record=all"
+        raise pytest.UsageError(msg)
+    if recorded and option.orch_replay:
+        names = ["--orch-record", "--orch-replay"]
+    elif option.orch_replay and names and names != ["--orch-fresh"]:
+        names.append("--orch-replay")
     if len(names) > 1:
         msg = f"{' and '.join(names)} contradict each other: leave out all but one"
         raise pytest.UsageError(msg)
@@ -178,10 +213,10 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Runs that are kept inside the project hold copies of plans and workspaces: those are not the project's."""
+    """Runs that are kept inside the project, and recordings, hold what agents wrote: that is not the project's."""
     if collection_path.name == ".orchharness" or str(collection_path) == config.stash.get(RUNS, None):
         return True
-    return None
+    return True if is_recording(str(collection_path)) else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PlanFile | None:

@@ -165,14 +165,15 @@ class LivePlans:
 
     def _begin(self, live: LivePlan) -> bool:
         plans = self._plans
-        run = PlanRun(live.plan, list(live.index), plans.surroundings(), plans.terminal.moved)
+        say, note = plans.terminal.moved, plans.terminal.note
+        run = PlanRun(live.plan, list(live.index), plans.surroundings(live.plan), say, note)
         try:
             run.begin(plans.beginning(live.path))
         except OrchError as error:
             run.close()
             live.over = True
             live.unreported.clear()
-            emit_refused(self._config, list(live.targets.values()), str(error))
+            emit_refused(self._config, list(live.targets.values()), error)
             return False
         live.run = run
         plans.terminal.began(run)

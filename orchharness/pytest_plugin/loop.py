@@ -169,12 +169,15 @@ class LocalLoop:
             root_busy = any(file.plan.copy is None for file in self.live)
 
     def _begin(self, file: PlanItems) -> None:
-        run = PlanRun(file.plan, list(file.every), self.plans.surroundings(), self.plans.terminal.moved)
+        terminal = self.plans.terminal
+        run = PlanRun(
+            file.plan, list(file.every), self.plans.surroundings(file.plan), terminal.moved, terminal.note
+        )
         try:
             run.begin(self.plans.beginning(file.path))
         except OrchError as error:
             run.close()
-            self.teller.refuse(file, str(error))
+            self.teller.refuse(file, error)
             return
         self.live[file] = run
         self.plans.terminal.began(run)

@@ -10,7 +10,7 @@ import pytest
 
 from orchharness.errors import OrchError
 from orchharness.plugins import PluginHost
-from orchharness.pytest_plugin import LATE, PLANS, is_worker
+from orchharness.pytest_plugin import LATE, PLANS, RECORDINGS, is_worker
 from orchharness.pytest_plugin.terminal import Terminal
 from orchharness.run.reporting import ReportHelper
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.run.drive import Surroundings
     from orchharness.run.opening import Beginning
+    from orchharness.run.surroundings import Tape
 
 HOOK_PREFIX = "orchharness_"
 
@@ -137,8 +138,26 @@ class Plans:
         pulled_in = None if option.orch_reuse or option.orch_fresh else self.pulled_in.get(path)
         return Beginning(reuse=option.orch_reuse, pulled_in=pulled_in)
 
-    def surroundings(self) -> Surroundings:
-        """What a run is started in.
+    def tape(self, plan: Plan) -> Tape | None:
+        """What records the run of that plan, or replays it; None when it simply runs."""
+        option = self.config.option
+        if not (option.orch_record or option.orch_replay or plan.replay):
+            return None
+        import os
+
+        from orchharness.recording import Recorder, RecordingFolder, Replayer, has_models
+
+        path = Path(plan.path)
+        again = f"pytest {os.path.relpath(path, self.config.invocation_params.dir)} --orch-record"
+        folder = RecordingFolder(path.parent / RECORDINGS / plan.id, again)
+        if not (has_models(plan) or plan.replay or folder.exists or option.orch_record == "all"):
+            return None  # there is nothing to record, and nothing that must not be carried out
+        if not option.orch_record:
+            return Replayer(folder)
+        return Recorder(folder, everything=option.orch_record == "all", versions=self.host.versions())
+
+    def surroundings(self, plan: Plan) -> Surroundings:
+        """What a run of the plan is started in.
 
         Raises:
             UsageError: there is nowhere to keep runs.
@@ -158,6 +177,8 @@ class Plans:
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
             reports=self.reports,
+            tape=self.tape(plan),
+            strict=self.config.option.orch_strict,
             waits=self.config.option.orch_wait or self.config.option.orch_ask,
         )
 

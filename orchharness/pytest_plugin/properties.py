@@ -18,8 +18,8 @@ _LIMIT = 1000
 Properties = list[tuple[str, object]]
 
 
-def properties_of(status: ItemStatus, run: PlanRun) -> Properties:
-    """Name and value of everything that is known about the item as it stands."""
+def properties_of(status: ItemStatus, run: PlanRun, *, allowed: bool) -> Properties:
+    """Name and value of everything that is known about the item as it stands; `allowed`: it may fail, and did."""
     found: Properties = [("state", status.state)]
     if status.iteration:
         found.append(("iterations", status.iteration))
@@ -35,7 +35,9 @@ def properties_of(status: ItemStatus, run: PlanRun) -> Properties:
     reason = (clean(said["note"], _LIMIT) if said else "") or clean(status.reason, _LIMIT)
     if reason:
         found.append(("reason", reason))
-    return found
+    if run.replayed:
+        found.append(("replayed", clean(run.replayed, _LIMIT)))
+    return [*found, ("allowed", "true")] if allowed else found
 
 
 def _task(status: ItemStatus, run: PlanRun) -> Properties:

@@ -10,6 +10,7 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from orchharness.core.status import FAILURES, ItemStatus
+from orchharness.errors import NotReadyError, OrchError
 from orchharness.pytest_plugin.properties import properties_of
 from orchharness.record import record
 from orchharness.report.harmless import guarded
@@ -62,9 +63,7 @@ def reports_of(target: Target, run: PlanRun, *, ended: bool) -> Iterable[pytest.
     used = run.usage.get(target.item_id)
     seconds = used.seconds if used is not None else 0.0
     allowed = status.state in FAILURES and run.run.plan.may_fail(status.id)
-    properties = properties_of(status, run)
-    if allowed:
-        properties.append(("allowed", "true"))
+    properties = properties_of(status, run, allowed=allowed)
 
     def report(when: str, outcome: str, longrepr: Any = None, duration: float = 0.0) -> pytest.TestReport:
         start = status.started or 0.0
@@ -162,15 +161,21 @@ def emit_late(config: pytest.Config, target: Target, text: str) -> None:
     config.hook.pytest_runtest_logreport(report=report)
 
 
-def emit_refused(config: pytest.Config, targets: Sequence[Target], text: str) -> None:
-    """Tell pytest that a run could not be started: its first item is an error, the others were not run."""
-    hook = config.hook
+def emit_refused(config: pytest.Config, targets: Sequence[Target], error: OrchError) -> None:
+    """Tell pytest that a run could not be started: its first item is an error, the others were not run.
+
+    Where agents cannot work every item is an error, or a skip where that is asked for.
+    """
+    hook, text = config.hook, clean(str(error))
+    no_agents = isinstance(error, NotReadyError)
+    skips = isinstance(error, NotReadyError) and error.missing and config.option.orch_skip_missing
+    told = " ".join(text.split()) if skips else "the run could not be started"
     for number, target in enumerate(targets):
         hook.pytest_runtest_logstart(nodeid=target.nodeid, location=target.location)
-        outcome: Any = "skipped" if number else "failed"
+        fails = not skips and (no_agents or not number)
+        outcome: Any = "failed" if fails else "skipped"
         line = (target.location[1] or 0) + 1
-        skip = (str(target.path), line, "Skipped: the run could not be started")
-        why: Any = skip if number else ItemRepr(target, text)
+        why: Any = ItemRepr(target, text) if fails else (str(target.path), line, f"Skipped: {told}")
         for report in (
             pytest.TestReport(target.nodeid, target.location, target.keywords, outcome, why, "setup"),
             pytest.TestReport(target.nodeid, target.location, target.keywords, "passed", None, "teardown"),

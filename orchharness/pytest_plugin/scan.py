@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.pathlib import fnmatch_ex
 
-from orchharness.pytest_plugin import RUNS, is_plan
+from orchharness.pytest_plugin import RUNS, is_plan, is_recording
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -48,7 +48,11 @@ class Scan:
                 self._file(folder, name)
 
     def _goes_into(self, path: str) -> bool:
-        if path == self._runs or any(fnmatch_ex(pattern, Path(path)) for pattern in self._skip):
+        if (
+            path == self._runs
+            or is_recording(path)
+            or any(fnmatch_ex(pattern, Path(path)) for pattern in self._skip)
+        ):
             return False
         return not any(os.path.exists(os.path.join(path, sign)) for sign in _ENVIRONMENT)  # noqa: PTH110, PTH118
 

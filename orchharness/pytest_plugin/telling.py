@@ -16,6 +16,7 @@ from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refu
 if TYPE_CHECKING:
     import pytest
 
+    from orchharness.errors import OrchError
     from orchharness.pytest_plugin.collector import PlanItem
     from orchharness.run.drive import PlanRun
 
@@ -85,7 +86,7 @@ class Teller:
             emit_late(self._config, items.target(gate), text)
             self._after()
 
-    def refuse(self, items: PlanItems, why: str) -> None:
+    def refuse(self, items: PlanItems, why: OrchError) -> None:
         """The run could not be started."""
         emit_refused(self._config, [items.target(i) for i in items.untold], why)
         items.untold.clear()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchharness.core.outages import PARKED
 from orchharness.report.text import line
 
 if TYPE_CHECKING:
@@ -73,10 +74,16 @@ class Terminal:
         self.runs.append(run)
         if run.directory is not None:
             self._line(f"{run.plan.id}: run directory {run.directory.root}", least=1)
+        if run.replayed:
+            self._line(f"{run.plan.id}: {run.replayed}", yellow=True)
         if run.going_on_with:
             self._line(f"{run.plan.id}: {run.going_on_with}")
         for item, reason in run.reasons.items():
             self._line(f"  {item} {line(reason)}")
+
+    def note(self, text: str) -> None:
+        """Something happened that is about no item."""
+        self._line(text, yellow=True)
 
     def moved(self, transition: Transition) -> None:
         """An item changed its state; what is no report of pytest's gets a line."""
@@ -87,7 +94,7 @@ class Terminal:
             self._line(f"PAUSED {t.item} {line(t.reason)}", yellow=True)
         elif t.state == "waived":
             self._line(f"WAIVED {t.item} {line(t.reason)}", yellow=True)
-        elif t.state == "ready" and t.was == "running":
+        elif t.state == "ready" and t.was == "running" and not t.reason.startswith(PARKED):
             self._line(f"RETRY {t.item} {line(t.reason)}", yellow=True)
 
     def stopping(self, reason: str, running: Sequence[str], *, cancel: bool = True) -> None:
@@ -100,7 +107,8 @@ class Terminal:
         """One paragraph per plan; the report's path is its last line."""
         for run in self.runs:
             state = run.end_state or "unfinished"
-            reporter.write_sep("=", f"plan {run.plan.id}: {state}", **_MARKUP.get(state, {"red": True}))
+            told = f"{state}, {run.replayed}" if run.replayed else state
+            reporter.write_sep("=", f"plan {run.plan.id}: {told}", **_MARKUP.get(state, {"red": True}))
             for text in run.summary_lines():
                 reporter.write_line(text)
             for warning in dict.fromkeys(run.warnings):

@@ -134,6 +134,9 @@ def _head(run: PlanSummary) -> str:
     if money:
         lines.append(f"{money}.")
     lines += [f"{md(s.name.capitalize())}: {md(s.text)}." for s in run.history.spent[:_ROWS]]
+    replayed = run.history.header.get("replayed")
+    if replayed:
+        lines.append(f"No agent ran: {md(replayed)}.")
     if run.history.run:
         lines.append(f"Run {md(run.history.run)}.")
     return "  \n".join(lines)  # two blanks: a new line each

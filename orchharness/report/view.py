@@ -93,6 +93,7 @@ class ReportView:
     description: str
     about: tuple[tuple[str, str], ...]
     header: str
+    replayed: str  # where the agents' answers came from; empty for a run in which agents ran
     simulated: tuple[str, ...]  # what was assumed; empty for a run that took place
 
 
@@ -138,6 +139,7 @@ def build(
         description=clean(plan.description),
         about=tuple(_about(plan, history)),
         header=_pretty(history.header),
+        replayed=line(history.header.get("replayed"), 300),
         simulated=_simulated(history),
     )
 

@@ -46,6 +46,7 @@ class ActRequest:
     frozen: tuple[Mapping[str, Any], ...] = ()  # gate inputs, as JSON of `Frozen`
     watched: tuple[Mapping[str, Any], ...] = ()  # {"paths", "seen"} of pytest checks
     secret: Mapping[str, str] = field(default=EMPTY)
+    hidden: tuple[str, ...] = ()  # the caller's variables whose values nothing that is kept may hold
     timeout: float | None = None
     idle_timeout: float | None = None
 
@@ -68,6 +69,7 @@ class ActResult:
     summary: str | None = None
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
+    retry_after: float | None = None  # of one that ended `limited`
 
 
 def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def read_request(folder: Path) -> ActRequest:
     record = json.loads((folder / "request.json").read_bytes())
     spawn = record.pop("spawn")
     spawn["argv"] = tuple(spawn.get("argv", ()))
-    for name in ("outputs", "writes", "frozen", "watched"):
+    for name in ("outputs", "writes", "frozen", "watched", "hidden"):
         record[name] = tuple(record.get(name, ()))
     return ActRequest(**record, spawn=SpawnRequest(**spawn))
 

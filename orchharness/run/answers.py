@@ -55,23 +55,6 @@ def usage_of(answer: Finished) -> dict[str, Any]:
     return found
 
 
-def masked(text: str | None, secrets: tuple[str, ...]) -> str | None:
-    """The text without these values, cut where nobody would read on; logs are the agent's own and keep theirs."""
-    if not text:
-        return text
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
-
-
-def masked_values(value: Any, secrets: tuple[str, ...]) -> Any:
-    """JSON with every text in it masked."""
-    if not secrets:
-        return value
-    if isinstance(value, str):
-        return masked(value, secrets)
-    if isinstance(value, Mapping):
-        return {masked(str(k), secrets): masked_values(v, secrets) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked_values(v, secrets) for v in value]
-    return value
+def bounded(text: str | None) -> str | None:
+    """The text, cut where nobody would read on."""
+    return text if text is None or len(text) <= _MOST else f"{text[:_MOST]}…"

@@ -10,6 +10,7 @@ Rules that hold here:
 from __future__ import annotations
 
 import math
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +28,14 @@ from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
 from orchharness.run.entries import Start, finished, not_started, start_of, started, wanted_of
 from orchharness.run.frozen import Watched
+from orchharness.run.hidden import hidden_by, redacted
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
+from orchharness.run.outages import OutageNotes
 from orchharness.run.past import find_run, mark_closed
+from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
+from orchharness.run.scrub import scrub
 from orchharness.run.summary import (
     allowed_lines,
     budget_lines,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanRun", "Surroundings", "Turn"]
 
+_ENDED_BY_ITSELF = frozenset({Outcome.SUCCESS, Outcome.EXIT, Outcome.EVIDENCE})
 _LOOK = 0.5  # seconds between two looks for people's answers
 
 
@@ -60,16 +66,20 @@ class PlanRun:
         selected: Sequence[str],
         where: Surroundings,
         say: Callable[[Transition], None] = lambda _: None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.where = where
         self.run = Orchestrator(plan, selected)
         self.view = RunView(self.run)
         self.broken: str | None = None  # why nothing can be journalled any more
-        self.warnings: list[str] = list(plan.warnings)
+        self.hidden = hidden_by(plan, os.environ)
+        self.warnings: list[str] = [*plan.warnings, *self.hidden.warnings]
+        self._unscrubbed: list[str] = []  # acts that are over, of which something may still write
         self.directory: RunDirectory | None = None
         self.late: dict[str, list[str]] = {}  # gates whose inputs changed after they were decided
         self._say = say
+        self._outages = OutageNotes(note)
         self.reasons: Mapping[str, str] = {}  # item -> why it is reused, or what happens to it
         self.going_on_with = ""  # what the run begins with, for people
         self.reused = 0  # acts of earlier sessions and runs whose results count
@@ -78,6 +88,7 @@ class PlanRun:
         self.waits = where.waits  # for people's answers
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
+        self._names: set[str] = set()  # of all acts whose results count
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
         self.usage: dict[str, Usage] = {}  # item -> what all its acts took
@@ -95,6 +106,7 @@ class PlanRun:
 
         Raises:
             OrchError: it cannot be started; nothing was spawned.
+            NotReadyError: agents cannot work as the plan asks.
             RunBusyError: another orchestrator works in the same workspace, or drives the same run.
         """
         plan, where = self.plan, self.where
@@ -102,10 +114,19 @@ class PlanRun:
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
+            goes_on = how.resume and not self.replayed  # a replay is made anew in seconds
+            earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
+            ahead = self._look_ahead()
+            self.warnings += ahead.warnings
             opening = Opening(
-                plan=plan, selected=self.run.selected, where=where, locks=self._locks, now=self.began_at
+                plan=plan,
+                selected=self.run.selected,
+                where=where,
+                locks=self._locks,
+                now=self.began_at,
+                hidden=self.hidden.names,
+                clients=ahead.versions,
             )
-            earlier = find_run(where.home, plan.id, plan.path, how.run) if how.resume else None
             self._take_over(opening.fresh(how) if earlier is None else opening.resumed(earlier))
         except OSError as error:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"
@@ -114,6 +135,11 @@ class PlanRun:
         if self.broken is not None:
             msg = f"plan {plan.id!r} cannot be started: {self.broken}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg)
+
+    def _look_ahead(self) -> Ahead:
+        if self.replayed:
+            return Ahead()  # no agent will be asked, and none need be there
+        return look_ahead(self.plan, self.run.selected, self.where, self.hidden.redactor)
 
     def _take_over(self, opened: Opened) -> None:
         """Go on from there: journal how it was opened, and show it."""
@@ -124,10 +150,13 @@ class PlanRun:
         self.warnings += opened.warnings
         self._keys += opened.keys
         self._attach = list(opened.open)
+        self._unscrubbed += opened.dropped
         self.questions = Questions(opened.directory.decisions)
-        self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id)
+        replayed = self.replayed
+        self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id, replayed=replayed)
         self._record(opened.event, opened.then)
         for event, then in opened.kept:
+            self._names.add(event.act)
             if isinstance(opened.event, ev.RunStarted):
                 self._append(event, [t.to_record() for t in then])
             for transition in then:
@@ -143,6 +172,11 @@ class PlanRun:
         """End what acts left behind, check once more what judged, write the last record, state file and report."""
         self._ask()
         self.warnings += end_leftovers(self._keys)
+        if self.where.tape is not None:
+            self.warnings += self.where.tape.end(self.run, self._names)
+        for act in self._unscrubbed:
+            self._scrub(act)
+        self.warnings = [self.hidden.redactor.text(warning) for warning in self.warnings]
         changed = self.frozen.changed(self._expected) if not self.broken else {}
         gates = self.run.gates
         late = {g: p for g, p in changed.items() if g in gates and gates[g].state in {"passed", "waived"}}
@@ -180,12 +214,19 @@ class PlanRun:
 
     def _write_views(self) -> None:
         now = self.where.wall()
+        self._state.parked = ""  # nobody waits any more
         self._state.flush(now, force=True)
         assert self.directory is not None
         where = self.directory
         problem = self.where.reports.write(self.plan, where.journal, where.report, self.warnings)
         if problem is not None:
             self.warnings.append(f"the report could not be written: {problem}")
+
+    @property
+    def replayed(self) -> str:
+        """That agents did not run, and where their answers came from; empty when they did."""
+        tape = self.where.tape
+        return tape.note() if tape is not None and tape.source else ""
 
     # ---- turns -------------------------------------------------------------------------------
 
@@ -208,9 +249,12 @@ class PlanRun:
         self._show()  # what was too soon to show when it happened
         self._ask()
         self._weigh()
+        for engine, why in self.run.exhausted(self.where.wall()):
+            self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
+        self._state.parked = self._outages.look(self.run)
         if not instructions and not starts:
             return Turn()
         fresh = [i for i in instructions if not isinstance(i, CancelAct)]
@@ -284,10 +328,14 @@ class PlanRun:
     def _request(self, start: Start, key: str) -> ActRequest:
         known = self.prepare.stored(self.run, start.act, key) if start.act in self._adrift else None
         if known is not None:
-            return known
+            return self._asks(start, known)
         if isinstance(start, StartTask):
-            return self.prepare.task(self.run, start, key)
-        return self.prepare.judgement(self.run, start, key)
+            return self._asks(start, self.prepare.task(self.run, start, key))
+        return self._asks(start, self.prepare.judgement(self.run, start, key))
+
+    def _asks(self, start: Start, request: ActRequest) -> ActRequest:
+        tape = self.where.tape
+        return request if tape is None else tape.asks(start, request)
 
     def finished(self, result: ActResult, request: ActRequest | None = None) -> list[str]:
         """Take in a result; the items that are final now, in order of decision.
@@ -302,14 +350,26 @@ class PlanRun:
         item = wanted_of(start)
         self.usage.setdefault(item, Usage()).add(result.act, result.seconds, result.usage)
         self.acts += 1
+        self._names.add(result.act)
         self.spent += result.seconds
+        if self.where.tape is not None:
+            self.where.tape.over(start, request, result)
         event = finished(start, result, request, self.where.wall())
         if result.act in self._adrift and result.outcome is Outcome.LOST:
             event = self._recovered(start, event)
         self._record(event)
+        if result.outcome in _ENDED_BY_ITSELF:
+            self._scrub(result.act)
+        else:
+            self._unscrubbed.append(result.act)
         self._weigh()
         self._show()
         return self.run.take_final()
+
+    def _scrub(self, act: str) -> None:
+        """Take out of the act's files what must not be kept. After the record: what is tried again needs them whole."""
+        if self.directory is not None:
+            self.warnings += scrub(str(self.directory.act(act)), self.hidden.redactor)
 
     def _recovered(
         self, start: Start, event: ev.TaskFinished | ev.JudgementFinished
@@ -335,6 +395,8 @@ class PlanRun:
         """For the terminal: time, gates that did not simply pass, what was left undone."""
         wall = self.ended_at - self.began_at
         lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {self.spent:.1f} s"]
+        if self.where.tape is not None:
+            lines += self.where.tape.lines()
         if self.reused:
             lines.append(f"{self.reused} acts of earlier sessions reused")
         return [
@@ -362,6 +424,7 @@ class PlanRun:
 
     def _record(self, event: ev.Event, then: Sequence[Mapping[str, Any]] = ()) -> None:
         """Apply, journal, show and tell: in this order, so that an impossible event never reaches the journal."""
+        event = redacted(event, self.hidden.redactor)
         transitions = self.run.apply(event)
         self._append(event, [*then, *(t.to_record() for t in transitions)])
         for transition in transitions:
@@ -369,7 +432,8 @@ class PlanRun:
             self._say(transition)
         if transitions and hasattr(self, "_state"):
             self._state.update((self.run.status(t.item) for t in transitions), self.view.state, event.at)
-        for plugin, fault in self.where.host.update(event, self.view):
+        for plugin, said in self.where.host.update(event, self.view):
+            fault = self.hidden.redactor.text(said)
             self.warnings.append(f"plugin {plugin!r}: orchharness_update: {fault}")
             if not isinstance(event, ev.HookFailed):
                 self._record(

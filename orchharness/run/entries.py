@@ -62,6 +62,7 @@ def finished(
         "seconds": result.seconds,
         "detail": result.detail,
         "usage": result.usage,
+        "retry_after": result.retry_after,
     }
     if isinstance(start, StartJudgement):
         return ev.JudgementFinished(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -15,11 +14,12 @@ from orchharness.core.acts import Finished, Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
 from orchharness.record import record
+from orchharness.redact import Redactor
 from orchharness.run.act import ActRequest
+from orchharness.run.hidden import NAMED, redactor_of
 
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SHORTEST_SECRET = 4
 _TAIL = 2000  # bytes of a log that a message shows
+_MORE = 16 * 1024  # bytes before them that are looked at
 
 
 @record
@@ -33,6 +33,7 @@ class Finding:
     changed: bool = True
     evaluation: Mapping[str, Any] = field(default=EMPTY)
     summary: str | None = None
+    retry_after: float | None = None
 
 
 def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:
@@ -43,23 +44,16 @@ def with_secrets(env: Mapping[str, str], secret: Mapping[str, str]) -> dict[str,
     """
     filled = dict(env)
     for entry, written in secret.items():
-        names = set(_NAMED.findall(written))
+        names = set(NAMED.findall(written))
         unknown = sorted(names - os.environ.keys())
         if unknown:
             msg = f"the environment has no {unknown[0]!r}, which the plan's env asks for"
             raise OrchError(msg)
         # What a template brought in is data: a `${NAME}` in it stays as it is.
-        parts = _NAMED.split(env[entry])
+        parts = NAMED.split(env[entry])
         values = [os.environ[n] if n in names else f"${{{n}}}" for n in parts[1::2]]
         filled[entry] = "".join(part + value for part, value in zip(parts[::2], [*values, ""], strict=True))
     return filled
-
-
-def secrets_of(secret: Mapping[str, str]) -> tuple[str, ...]:
-    """The caller's values that these entries hold, longest first; what is very short is no secret."""
-    names = {name for written in secret.values() for name in _NAMED.findall(written)}
-    values = {os.environ.get(name, "") for name in names}
-    return tuple(sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def before_task(request: ActRequest) -> dict[str, Any]:
@@ -92,6 +86,8 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
         OrchError: evidence cannot be looked at.
         OSError: the disk fails.
     """
+    if answer.trouble:
+        return _in_trouble(request, answer)
     if not answer.ok:
         said = answer.detail or (f"exit status {answer.exit}" if answer.exit else "the agent did not succeed")
         return Finding(
@@ -118,7 +114,9 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
     )
     return Finding(
         outcome=Outcome.SUCCESS if evidence.ok else Outcome.EVIDENCE,
-        detail=evidence.detail or "\n".join(filter(None, [answer.detail, *evidence.warnings])),
+        detail="\n".join(
+            filter(None, [evidence.detail, answer.detail, *(() if evidence.detail else evidence.warnings)])
+        ),
         exit=answer.exit,
         outputs=evidence.outputs,
         changed=evidence.changed,
@@ -163,6 +161,8 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
     """
     del before
     _refuse_changed(request)
+    if answer.trouble:
+        return _in_trouble(request, answer)
     if not answer.ok:
         said = answer.detail or f"exit status {answer.exit}"
         return Finding(outcome=Outcome.EXIT, detail=_with_tail(request, said), exit=answer.exit)
@@ -175,18 +175,45 @@ def after_critic(request: ActRequest, answer: Finished, before: Mapping[str, Any
     return Finding(outcome=Outcome.SUCCESS, exit=answer.exit, evaluation=evaluation)
 
 
+def _in_trouble(request: ActRequest, answer: Finished) -> Finding:
+    """Not the agent but its engine is why it is not ok: there is no work to be looked at."""
+    if answer.trouble == "limited":
+        return Finding(
+            outcome=Outcome.LIMITED,
+            detail=answer.detail,
+            exit=answer.exit,
+            summary=answer.summary,
+            retry_after=answer.retry_after,
+        )
+    said = answer.detail or "its engine does not know the caller"
+    return Finding(
+        outcome=Outcome.REFUSED, detail=_with_tail(request, said), exit=answer.exit, summary=answer.summary
+    )
+
+
 def _with_tail(request: ActRequest, said: str) -> str:
-    """The message with the ends of what the act printed, on stdout and on stderr."""
-    tails = (_tail(f"{request.folder}/{name}") for name in ("stdout.log", "stderr.log"))
+    """The message with the ends of what the act printed, on stdout and on stderr.
+
+    What a client prints is for programs, and its plugin has said what it means.
+    """
+    from orchharness.agents.client_run import SPEC
+
+    redactor = redactor_of(request.hidden)
+    logs = ("stderr.log",) if Path(request.folder, SPEC).exists() else ("stdout.log", "stderr.log")
+    tails = (_tail(f"{request.folder}/{name}", redactor) for name in logs)
     return "\n".join([said, *filter(None, tails)])
 
 
-def _tail(path: str) -> str:
-    """The end of a log; empty when it is none any more: a FIFO that an agent put there must not stop us."""
+def _tail(path: str, redactor: Redactor) -> str:
+    """The end of a log; empty when it is none any more: a FIFO that an agent put there must not stop us.
+
+    It is redacted before it is cut: of half a value nobody can tell what it is.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            return (file.read() or b"").decode(errors="replace").strip()
+            file.seek(max(0, size - _TAIL - _MORE))
+            text = redactor.text((file.read() or b"").decode(errors="replace"))
+            return text[-_TAIL:].strip() if size > _TAIL else text.strip()
     except OSError:
         return ""

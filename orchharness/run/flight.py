@@ -14,14 +14,13 @@ from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
 from orchharness.record import record
 from orchharness.run.act import ActRequest, ActResult
-from orchharness.run.answers import masked, masked_values, usage_of
+from orchharness.run.answers import bounded, usage_of
 from orchharness.run.evidence import (
     Finding,
     after_critic,
     after_task,
     before_critic,
     before_task,
-    secrets_of,
     with_secrets,
 )
 from orchharness.run.handles import keep_handle, spawned_at, stored_handle
@@ -43,7 +42,6 @@ class Flight:
     poll_at: float = 0.0
     pause: float = 0.02
     before: dict[str, Any] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()  # values that must not be recorded
     size: int = 0
     life: str = ""
     life_at: float = 0.0
@@ -66,10 +64,9 @@ def launch(
     found = stored_handle(request.folder, request.key)
     # A critic that runs already was let through before; what it judged is looked at again when it ends.
     before = {} if found and request.role == "critic" else _before(request)
-    spawn, secrets = request.spawn, tuple[str, ...]()
+    spawn = request.spawn
     if request.secret:
         spawn = replace(spawn, env=with_secrets(spawn.env, request.secret))
-        secrets = secrets_of(request.secret)
     began, now = wall(), mono()
     handle, since = found, now
     if handle is None:
@@ -85,7 +82,6 @@ def launch(
         mono=since,
         found=found is not None,
         before=before,
-        secrets=secrets,
         life_at=now,
         poll_at=now,
     )
@@ -145,8 +141,7 @@ def looked_at(flight: Flight, answer: Finished) -> Finding:
 
 
 def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: float) -> ActResult:
-    """What is recorded of it. Values of secret variables are not."""
-    secrets = flight.secrets
+    """What came of it, as it is: who stores it redacts it."""
     exited = _exited_at(flight.request.folder) if flight.found else None
     seconds = max(0.0, now - flight.mono if exited is None else exited - flight.wall)
     return ActResult(
@@ -156,14 +151,15 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
         started=flight.wall,
         ended=flight.wall + seconds,
         seconds=round(seconds, 6),
-        detail=masked(finding.detail, secrets) or "",
+        detail=bounded(finding.detail) or "",
         exit=finding.exit,
         outputs=finding.outputs,
         changed=finding.changed,
-        evaluation=masked_values(finding.evaluation, secrets),
-        summary=masked(finding.summary, secrets),
-        session=masked(answer.session, secrets) if answer else None,
+        evaluation=finding.evaluation,
+        summary=bounded(finding.summary),
+        session=bounded(answer.session) if answer else None,
         usage=usage_of(answer) if answer else {},
+        retry_after=finding.retry_after,
     )
 
 

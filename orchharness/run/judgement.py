@@ -115,6 +115,7 @@ class Judgement:
             frozen=frozen,
             watched=expected_tests(self.run, gate, parts, watched),
             secret=secret,
+            hidden=parts.hidden,
             timeout=critic.timeout if critic else None,
             idle_timeout=critic.idle_timeout if critic else None,
         )
@@ -168,7 +169,7 @@ class Judgement:
             read = self.run.read_by(start.gate, critic.id)
             env["ORCH_EVALUATIONS"] = write_json(folder / "evaluations.json", read)
             values["evaluations"] = read
-        prompt = None if critic.prompt is None else parts.render(critic.prompt, values)
+        prompt = None if critic.prompt is None else parts.rendered_prompt(critic.prompt, values)
         if prompt is not None:
             env["ORCH_PROMPT"] = write_text(folder / "prompt.md", prompt)
         env |= parts.render_map(critic.env, values)

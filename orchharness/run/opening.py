@@ -71,6 +71,7 @@ class Opened:
     run: Orchestrator
     event: ev.Event
     then: tuple[Mapping[str, Any], ...] = ()
+    dropped: tuple[str, ...] = ()  # acts of an earlier session whose end is not waited for
     kept: tuple[Kept, ...] = ()  # what earlier sessions did and counts; of another run it follows `event`
     open: tuple[Started, ...] = ()
     keys: tuple[str, ...] = ()
@@ -88,6 +89,8 @@ class Opening:
     where: Surroundings
     locks: list[RunLock]
     now: float
+    hidden: tuple[str, ...] = ()  # the caller's variables whose values nothing that is kept may hold
+    clients: Mapping[str, str] = field(default_factory=dict)  # agent -> version of what it works with
 
     # ---- a run of its own ----------------------------------------------------------------------
 
@@ -101,7 +104,9 @@ class Opening:
         plan, where = self.plan, self.where
         folder = places.plan_folder(where.home, plan.id, plan.path)
         unfinished = refuse_beside_agents(folder, where.host)
-        wanted = how.reuse or how.pulled_in
+        # A replayed run is made anew in seconds; what agents did is not mixed into it.
+        replays = where.tape is not None and bool(where.tape.source)
+        wanted = (how.reuse or how.pulled_in) and not replays
         source = find_run(where.home, plan.id, plan.path, how.run) if wanted else None
         directory = places.create(where.home, plan.id, plan.path, self.now)
         self.locks.append(RunLock(directory.root / "lock").acquire())
@@ -111,7 +116,8 @@ class Opening:
         base = self._base({})
         warnings += uncommitted(where.root, where.home, base)
         prepare, frozen = self._session(directory, directory.root, workspace, base)
-        header = header_of(plan, where, workspace, [*plan.warnings, *warnings]) | _recorded(base)
+        self._begin_tape(prepare.parts, directory.root)
+        header = self._header(workspace, warnings) | _recorded(base)
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
@@ -216,11 +222,12 @@ class Opening:
         base = self._base(earlier.header)
         told = [] if HEADER in earlier.header else uncommitted(self.where.root, self.where.home, base)
         prepare, frozen = self._session(directory, directory.session(number), workspace, base)
+        self._begin_tape(prepare.parts, directory.session(number))
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
         warnings = [*told, *compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
-        header = header_of(self.plan, self.where, workspace, [*self.plan.warnings, *warnings])
+        header = self._header(workspace, warnings)
         copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}
         event = ev.RunResumed(
             at=self.now,
@@ -241,13 +248,24 @@ class Opening:
             then=tuple(_differences(earlier, found)),
             kept=found.kept,
             open=found.open,
+            dropped=tuple(_left_behind(earlier, found)),
             keys=tuple(earlier.past.keys.values()),
             reasons={**found.reasons, **attached(self.where.host, directory, found, self.now)},
             origin=f"going on with run {directory.run_id}",
             warnings=tuple(warnings),
         )
 
+    def _begin_tape(self, parts: Parts, session: Path) -> None:
+        if self.where.tape is not None:
+            self.where.tape.begin(parts, session)
+
     def _refuse_elsewhere(self, earlier: Earlier, workspace: Path) -> None:
+        if "replayed" in earlier.header:
+            msg = (
+                f"run {earlier.directory.run_id} was replayed from a recording: there is nothing to go on with, "
+                "start a fresh run"
+            )
+            raise OrchError(msg)
         was, copied = earlier.header.get("workspace"), earlier.header.get("copy")
         if (was, copied) != (str(workspace), self.plan.copy):
             other = f"a copy of {copied}" if copied else was
@@ -258,6 +276,11 @@ class Opening:
             raise OrchError(msg)
 
     # ---- both ----------------------------------------------------------------------------------
+
+    def _header(self, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
+        told = [*self.plan.warnings, *warnings]
+        header = header_of(self.plan, self.where, workspace, told, self.hidden)
+        return header | {"clients": dict(self.clients)} if self.clients else header
 
     def _workspace(self, directory: RunDirectory) -> tuple[Path, list[str]]:
         if self.plan.copy is None:
@@ -284,7 +307,13 @@ class Opening:
         frozen = FrozenInputs(plan, where, workspace, session / "definitions")
         keep(session, plan, frozen)
         parts = Parts(
-            plan=plan, directory=directory, root=where.root, workspace=workspace, home=where.home, base=base
+            plan=plan,
+            directory=directory,
+            root=where.root,
+            workspace=workspace,
+            home=where.home,
+            base=base,
+            hidden=self.hidden,
         )
         store = Store(directory.store)
         return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
@@ -327,6 +356,16 @@ def _differences(earlier: Earlier, found: Resumption) -> Iterator[dict[str, Any]
         before, now = was.get(item, "waiting"), found.run.status(item)
         if before != now.state:
             yield {"item": item, "was": before, "state": now.state, "reason": found.reasons.get(item, "")}
+
+
+def _left_behind(earlier: Earlier, found: Resumption) -> Iterator[str]:
+    """Acts whose folders an orchestrator may have left as they were: the last one that ended, and what is dropped."""
+    going_on = {event.act for event in found.open}
+    yield from (event.act for event in earlier.past.open if event.act not in going_on)
+    ended = (
+        r["act"] for r in reversed(earlier.records) if str(r.get("event")).endswith("Finished") and "act" in r
+    )
+    yield from (act for act in [next(ended, None)] if act is not None)
 
 
 def _asked(reasons: Mapping[str, str], how: Beginning) -> dict[str, str]:

@@ -14,6 +14,7 @@ from orchharness import private
 from orchharness.core.plan import Command, OutputKind, Scope, Task, Workspace, is_template
 from orchharness.record import record
 from orchharness.run.directory import passed_over
+from orchharness.run.hidden import redactor_of
 from orchharness.run.worktrees import NOWHERE, Base, place_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Parts:
     workspace: Path
     home: Path
     base: Base = NOWHERE
+    hidden: tuple[str, ...] = ()  # the caller's variables whose values nothing that is kept may hold
 
     def new_folder(self, act: str) -> Path:
         """The act's folder, made exclusively: an act is prepared once."""
@@ -155,6 +157,14 @@ class Parts:
             return ()
         words = tuple(self.render(w, values) for w in command.argv)
         return (sys.executable, *words[1:]) if words[0] == "python" and not command.shell else words
+
+    def rendered_prompt(self, text: str, values: Mapping[str, Any]) -> str:
+        """The prompt. What an artifact brought into it of the values that are hidden goes no further.
+
+        Raises:
+            OrchError: it cannot be rendered.
+        """
+        return redactor_of(self.hidden).known(self.render(text, values))
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
         """The text with its template parts filled in.

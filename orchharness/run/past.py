@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +48,7 @@ class LiveAct:
 
 
 def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None) -> RunDirectory | None:
-    """The newest run of the plan, or the one of that id (or the beginning of one).
+    """The newest run of the plan that was no replay, or the one of that id (or the beginning of one).
 
     Raises:
         OrchError: no run, or more than one, is called so.
@@ -75,12 +76,23 @@ def runs_of(folder: Path) -> Iterator[RunDirectory]:
 
 
 def _has_begun(directory: RunDirectory) -> bool:
-    """Whether the run has its first record: of one that was killed before that there is nothing to go on with."""
+    """Whether the run has its first record, and agents took part in it.
+
+    Of one that was killed before that there is nothing to go on with, and what was replayed is no work of agents.
+    """
     try:
         with directory.journal.open("rb") as file:
-            return file.readline().endswith(b"\n")
+            first = file.readline()
+        return first.endswith(b"\n") and not (b'"replayed"' in first and _is_replayed(first))
     except OSError:
         return False
+
+
+def _is_replayed(first: bytes) -> bool:
+    try:
+        return "replayed" in json.loads(first)["header"]
+    except (ValueError, KeyError, TypeError):
+        return False  # reading the journal will say what is wrong with it
 
 
 def read_earlier(directory: RunDirectory, records: Sequence[Mapping[str, Any]] | None = None) -> Earlier:

@@ -121,6 +121,7 @@ class Preparer:
             inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()}
             | self._plain_inputs(task, workspace, staged),
             secret=asked_from_caller(task.env),
+            hidden=parts.hidden,
             timeout=task.timeout,
             idle_timeout=task.idle_timeout,
         )
@@ -214,7 +215,7 @@ class Preparer:
         """
         folder = self.parts.directory.act(act)
         try:
-            request = replace(read_request(folder), folder=str(folder))
+            request = replace(read_request(folder), folder=str(folder), hidden=self.parts.hidden)
             if request.key == key:
                 if request.role == "task":
                     return self._trusted(run, request)
@@ -257,7 +258,7 @@ class Preparer:
     ) -> str | None:
         if task.prompt is None:
             return None
-        text = self.parts.render(task.prompt, values)
+        text = self.parts.rendered_prompt(task.prompt, values)
         if findings is not None and not ("findings" in task.prompt and is_template(task.prompt)):
             text += _findings_frame(findings)
         return text

@@ -36,6 +36,7 @@ from orchharness.run.flight import (
     result_of,
     wake_descriptor,
 )
+from orchharness.run.hidden import redacted_result, redactor_of
 
 TICK = 0.1  # seconds between looks at sizes and silence
 _SLOWEST = 1.0  # seconds between polls of a handle that cannot wake us
@@ -274,7 +275,7 @@ class Runner:
         # A full disk must not lose the result: the orchestrator gets it all the same.
         if self._keeps:
             with suppress(OSError):
-                write_result(Path(request.folder), result)
+                write_result(Path(request.folder), redacted_result(result, redactor_of(request.hidden)))
         self._done.append(result)
 
     def close(self) -> None:

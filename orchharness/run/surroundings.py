@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchharness.errors import OrchError, RunBusyError
 from orchharness.journal import FORMAT, RunLock
@@ -16,8 +16,35 @@ from orchharness.run.directory import workspace_lock
 from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
+    from orchharness.core.orchestrator import Orchestrator
     from orchharness.core.plan import Plan
     from orchharness.plugins import PluginHost
+    from orchharness.run.entries import Start
+    from orchharness.run.parts import Parts
+
+
+class Tape(Protocol):
+    """Stands between what is asked and who answers: it records what is answered, or answers itself."""
+
+    source: str  # where the answers come from; empty when agents give them
+
+    def begin(self, parts: Parts, session: Path) -> None:
+        """The run begins; an `OrchError` refuses it."""
+
+    def note(self) -> str:
+        """What the run's first record says of it."""
+
+    def asks(self, start: Start, request: ActRequest) -> ActRequest:
+        """What is executed for what is asked; an `OrchError` fails the act."""
+
+    def over(self, start: Start, request: ActRequest | None, result: ActResult) -> None:
+        """The act is over, and not journalled yet."""
+
+    def end(self, run: Orchestrator, acts: set[str]) -> list[str]:
+        """The run is over; what to warn of. `acts` are all acts of the run, earlier sessions' too."""
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
 
 
 @record
@@ -30,6 +57,8 @@ class Surroundings:
     versions: Mapping[str, str]
     plugins: tuple[str, ...] = ()
     reports: ReportHelper = field(default_factory=ReportHelper)
+    tape: Tape | None = None
+    strict: bool = False  # what a look ahead warns of keeps the plan from being run
     waits: bool = False  # a run that waits for a person does not end, but waits for the answer
     wall: Callable[[], float] = time.time
     mono: Callable[[], float] = time.monotonic
@@ -44,8 +73,17 @@ class Turn:
     failed: tuple[ActResult, ...] = ()
 
 
-def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequence[str]) -> dict[str, Any]:
-    """The journal's header: everything that the run depends on and no later record says."""
+def header_of(
+    plan: Plan,
+    where: Surroundings,
+    workspace: Path,
+    warnings: Sequence[str],
+    hidden: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The journal's header: everything that the run depends on and no later record says.
+
+    `hidden` are the caller's variables whose values are not kept.
+    """
     header: dict[str, Any] = {
         "format": FORMAT,
         "plan_file": plan.path,
@@ -56,10 +94,14 @@ def header_of(plan: Plan, where: Surroundings, workspace: Path, warnings: Sequen
     }
     if plan.vars:
         header["vars"] = dict(plan.vars)
+    if hidden:
+        header["hidden"] = list(hidden)
     if where.plugins:
         header["conftests"] = list(where.plugins)
     if warnings:
         header["warnings"] = list(warnings)
+    if where.tape is not None:
+        header["replayed" if where.tape.source else "recorded"] = where.tape.note()
     return header
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from orchharness import CriticRequest, Evaluation
+from orchharness import CriticRequest, EngineTroubleError, Evaluation
 from orchharness.testing.scripted import Actor, facts_of
 
 
@@ -38,6 +38,12 @@ class _Critic:
         }
 
 
+def _trouble(name: str, value: Any) -> EngineTroubleError:
+    if name == "limited":
+        return EngineTroubleError("429", name, value)
+    return EngineTroubleError(value, name)
+
+
 def judge(request: CriticRequest) -> Any:
     """What the script says for this judgement; without a rule that fits, the score of its iteration."""
     critic = _Critic(request)
@@ -46,6 +52,8 @@ def judge(request: CriticRequest) -> Any:
         ((name, value),) = action.items()
         if name in {"answer", "evaluation", "findings", "score", "total"}:
             critic.said[name] = value
+        elif name in {"limited", "refused"}:
+            raise _trouble(name, value)
         else:
             actor.do(action)
     return critic.answer()

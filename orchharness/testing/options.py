@@ -17,6 +17,8 @@ _BARE: dict[str, Any] = {
     "hang": None,
     "ignore": ["TERM"],
     "lie": None,
+    "limited": None,
+    "refused": "401",
     "signal": "KILL",
     "write": None,
 }
@@ -63,6 +65,10 @@ class _Action(BaseModel):
     ignore: Annotated[list[Signal], BeforeValidator(_as_list)] | None = Field(
         None, description="signals that it does not end of"
     )
+    limited: Seconds | None = Field(
+        None, description="say that its engine takes no work, for so many seconds where a number is given"
+    )
+    refused: str | None = Field(None, description="say that its engine does not know the caller, and why")
     say: str | None = Field(None, description="print this")
     signal: Signal | None = Field(None, description="send itself this signal")
     sleep: Seconds | None = Field(None, description="do nothing for so many seconds")

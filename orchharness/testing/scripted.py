@@ -43,6 +43,8 @@ class Actor:
             "hang": _hang,
             "ignore": _ignore,
             "lie": self._lie,
+            "limited": _limited,
+            "refused": _refused,
             "result": _leave_result,
             "say": _say,
             "score": self._score_itself,
@@ -192,6 +194,18 @@ def _put(path: Path, content: bytes) -> None:
 def _leave_result(result: Any) -> None:
     text = result if isinstance(result, str) else json.dumps(result)
     Path(os.environ["ORCH_RESULT"]).write_text(text, encoding="utf-8")
+
+
+def _limited(seconds: float | None) -> None:
+    """Its engine takes no work, for so many seconds where it says so."""
+    _leave_result({"status": "limited", "summary": "429", "retry_after": seconds})
+    _exit(1)
+
+
+def _refused(reason: str) -> None:
+    """Its engine does not know the caller."""
+    _leave_result({"status": "refused", "summary": reason})
+    _exit(1)
 
 
 def _say(text: str) -> None:

@@ -236,4 +236,4 @@ def test_a_critic_in_the_plan_that_sees_a_secret_never_stores_it(
     play.outcomes(passed=2)
     for name in ("journal.jsonl", "ORCHESTRATION.yaml", "report.html"):
         assert "s3cr3t-of-the-judge" not in (play.run_dir / name).read_text()
-    assert "uses ***" in (play.run_dir / "journal.jsonl").read_text()
+    assert "uses [redacted]" in (play.run_dir / "journal.jsonl").read_text()

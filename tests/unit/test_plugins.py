@@ -7,7 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 import orchharness
-from orchharness import CriticRequest, Evaluation, Finished, Handle, Kind, Running, SpawnRequest, hookimpl
+from orchharness import (
+    CriticRequest,
+    Evaluation,
+    Finished,
+    Handle,
+    Kind,
+    Preflight,
+    PreflightRequest,
+    Running,
+    SpawnRequest,
+    hookimpl,
+)
 from orchharness.errors import PluginError
 from orchharness.plugins import PluginHost
 
@@ -181,7 +192,8 @@ def test_a_hook_without_the_mark_or_of_an_unknown_name_or_with_unknown_arguments
         unmarked: "plugin 'x': orchharness_spawn is not marked; write @orchharness.hookimpl above it",
         plugin(spwan=lambda request: None): (
             "plugin 'x': there is no hook 'orchharness_spwan'; the hooks are orchharness_agent_kinds, "
-            "orchharness_spawn, orchharness_poll, orchharness_cancel, orchharness_critic, orchharness_update"
+            "orchharness_preflight, orchharness_spawn, orchharness_poll, orchharness_cancel, "
+            "orchharness_critic, orchharness_update"
         ),
     }
     for made, message in cases.items():
@@ -243,6 +255,11 @@ def test_what_a_plugin_raises_goes_through():
             "orchharness_cancel returned None",
         ),
         (
+            {"preflight": lambda request: "fine"},
+            lambda h: h.preflight(PreflightRequest(agent="a", kind="aider", cwd="/f")),
+            "orchharness_preflight returned 'fine'",
+        ),
+        (
             {"spawn": lambda request: Handle(kind="other", data={})},
             lambda h: h.spawn(request()),
             "the handle of a 'aider' act says kind 'other'",
@@ -254,6 +271,20 @@ def test_a_result_of_a_wrong_type_names_plugin_and_hook(change, call, message):
         call(host(agent(**change)))
 
     assert str(caught.value).startswith(f"plugin 'mine': {message}")
+
+
+def test_only_the_plugin_of_the_kind_looks_before_the_first_spawn_and_one_without_the_hook_finds_nothing():
+    asked = PreflightRequest(agent="author", kind="b", cwd="/f", options={"model": "small"})
+    loaded = host(
+        agent("one", kind="a"),
+        agent("two", kind="b", preflight=lambda request: Preflight(version=request.options["model"])),
+    )
+
+    assert loaded.preflight(asked) == Preflight(version="small")
+    assert loaded.looks_ahead("b") == "two"
+    assert loaded.preflight(PreflightRequest(agent="author", kind="a", cwd="/f")) == Preflight()
+    assert loaded.looks_ahead("a") is None
+    assert loaded.looks_ahead("command") is None
 
 
 def test_a_hook_may_take_fewer_arguments():

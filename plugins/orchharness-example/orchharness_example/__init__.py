@@ -1,7 +1,8 @@
-"""An agent kind `fill`, a critic kind `wordlist`, and a log of finished tasks: all six hooks of orchharness."""
+"""An agent kind `fill`, a critic kind `wordlist`, and a log of finished tasks: all seven hooks of orchharness."""
 
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from orchharness import (
     Kind,
     LocalProcess,
     PollResult,
+    Preflight,
+    PreflightRequest,
     SpawnRequest,
     hookimpl,
 )
@@ -31,6 +34,13 @@ def orchharness_agent_kinds() -> list[Kind]:
         Kind(name="fill", options=lambda: _options("Fill")),
         Kind(name="wordlist", role="critic", options=lambda: _options("WordList")),
     ]
+
+
+@hookimpl
+def orchharness_preflight(request: PreflightRequest) -> Preflight:
+    if not request.options["text"].strip():
+        return Preflight(fault="`text` has no words, so there is nothing to answer: write what it says")
+    return Preflight(version=f"python {platform.python_version()}")
 
 
 @hookimpl

@@ -123,6 +123,18 @@ def test_the_result_file_gives_summary_session_answer_and_usage(acts):
     assert result == Finished(ok=True, exit=0, summary="s", session="id", answer="a", usage=usage)
 
 
+def test_an_agent_can_say_that_its_engine_takes_no_work_or_refuses_it(acts):
+    result = result_of(acts, '{"status": "Limited", "retry_after": 12, "summary": "429"}')
+
+    assert (result.ok, result.trouble, result.retry_after, result.detail) == (False, "limited", 12, "429")
+
+
+def test_a_time_is_told_of_a_limit_alone(acts):
+    result = result_of(acts, '{"status": "refused", "retry_after": 12}')
+
+    assert (result.trouble, result.retry_after) == ("refused", None)
+
+
 @pytest.mark.parametrize(
     ("text", "ok", "detail"),
     [
@@ -146,6 +158,11 @@ def test_the_result_file_gives_summary_session_answer_and_usage(acts):
             "usage.usd is not a number of 0 or more",
         ),
         ('{"usage": {"usd": NaN}}', True, "ORCH_RESULT: usage.usd is not a number of 0 or more"),
+        (
+            '{"status": "limited", "retry_after": -1}',
+            False,
+            "the agent says 'limited'; ORCH_RESULT: retry_after is not a number of seconds",
+        ),
         ("  ", True, ""),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchharness.cli.output import Cleaner, chosen_log, last_line
+from orchharness.redact import Redactor
 
 NOISE = "one\x1b[31mred\x1b[0m\r\ntwo\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\rthree\x1b(B\x9b2J\x00\u202eend\n"
 
@@ -39,7 +40,7 @@ def test_the_last_line_is_the_newest_of_all_that_an_act_printed(tmp_path: Path):
         (tmp_path / name).write_text(f"from {name}\n")
         os.utime(tmp_path / name, (at, at))
     (tmp_path / "stderr.log").write_text("")
-    found = last_line(tmp_path)
+    found = last_line(tmp_path, Redactor())
 
     assert (found.text, found.at) == ("from agent/stdout.log", 40)
 
@@ -47,7 +48,7 @@ def test_the_last_line_is_the_newest_of_all_that_an_act_printed(tmp_path: Path):
 def test_a_progress_bar_is_told_by_its_last_state(tmp_path: Path):
     (tmp_path / "stdout.log").write_text("begin\n10 %\r50 %\r90 %")
 
-    assert last_line(tmp_path).text == "90 %"
+    assert last_line(tmp_path, Redactor()).text == "90 %"
 
 
 def test_a_judge_is_shown_by_what_its_commands_printed(tmp_path: Path):

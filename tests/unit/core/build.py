@@ -14,6 +14,7 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.expressions import parse
 from orchharness.core.orchestrator import CancelAct, Orchestrator, StartJudgement, StartTask
+from orchharness.core.outages import PARKED
 from orchharness.core.plan import (
     Budget,
     Check,
@@ -219,6 +220,7 @@ class Done:
     changed: bool = True
     detail: str = ""
     outputs: Mapping[str, str] | None = None
+    retry_after: float | None = None
     mends: tuple[str, ...] | None = None  # of a mender: the tasks whose outputs it changed; all by default
     usage: Mapping[str, Any] = field(default_factory=dict)
 
@@ -233,6 +235,7 @@ class Said:
     seconds: float = 5.0
     passed: bool = True
     total: Any = None
+    retry_after: float | None = None
     detail: str = ""
     evaluation: Any = None
     usage: Mapping[str, Any] = field(default_factory=dict)
@@ -240,6 +243,11 @@ class Said:
 
 def finding(task: str, severity: str = "minor", what: str = "wrong") -> Mapping[str, Any]:
     return {"severity": severity, "task": task, "what": what}
+
+
+def later(retry_after: float | None = None, seconds: float = 1.0, detail: str = "429") -> Done:
+    """An agent whose engine takes no work."""
+    return Done(outcome=Outcome.LIMITED, seconds=seconds, retry_after=retry_after, detail=detail)
 
 
 def failed(detail: str = "exit 1", **more: Any) -> Done:
@@ -290,6 +298,9 @@ class Drive:
         self.loose = False  # results were dropped: what claims to be alone then may be two
         self._succeeded: set[str] = set()
         self._decided: set[str] = set()
+        self._let_go: set[str] = (
+            set()
+        )  # items that gave back what they held, since their engine takes no work
         self._mended_since: set[str] = set()  # tasks that did not work since a mender did
         self._ends: list[tuple[float, int, ev.Event]] = []
         self._later: list[tuple[float, int, ev.Event]] = []
@@ -324,6 +335,10 @@ class Drive:
             self._mended_since.add(t.item)
         elif t.state == "running":
             self._mended_since.discard(t.item)
+        if t.reason.startswith(PARKED):
+            self._let_go.add(t.item)
+        elif t.state == "running" or (t.state == "ready" and t.was not in {"ready", "judging"}):
+            self._let_go.discard(t.item)
         self._decided |= {t.item} if t.state in OVER else set()
         if t.state in {"passed", "waived"}:
             self._succeeded.add(t.item)
@@ -364,6 +379,8 @@ class Drive:
         while not (self.run.over and self.run.stop is None):
             while self.run.weighing and self.run.stop is None:
                 self.weigh(next(iter(self.run.weighing)))
+            for engine, why in self.run.exhausted(self.now):
+                self.apply(ev.PatienceEnded(at=self.now, engine=engine, reason=why))
             found = self.run.decide(self.now, self.limit - self.run.running)
             if not found:
                 break
@@ -466,6 +483,7 @@ class Drive:
     def _ended(self, item: str, critic: str | None, act: str, how: Done | Said) -> ev.Event:
         at = self.now + how.seconds
         times = {"at": at, "started": self.now, "seconds": how.seconds}
+        times["retry_after"] = how.retry_after
         values = {"act": act, "outcome": how.outcome, "detail": how.detail, "usage": how.usage, **times}
         if critic is not None:
             values["artifacts"] = _origins(self.shown.get(act, {}))
@@ -644,6 +662,8 @@ class Drive:
         """Whether the task is being worked on or judged by its own gate."""
         record, parked = self.run.tasks[spec.id], self.run.parked
         judged = spec.gate is not None and spec.gate in parked and not self.run.gates[spec.gate].acts
+        if record.state != "running" and {spec.id, spec.gate} & self._let_go:
+            return False
         if record.state != "running" and (judged or spec.id in parked):
             return False
         again = record.state == "ready" and record.attempt > record.excused and not record.question
@@ -758,8 +778,7 @@ class Drive:
         for event in self.events:
             again.apply(event)
             finals += again.take_final()
-        if self.budgeted:
-            again.decide(self.now, 0)  # an event that comes later would tell the time
+        again.decide(self.now, 0)  # an event that comes later would tell the time
         assert [again.status(i) for i in again.selected] == [self.run.status(i) for i in self.run.selected]
         assert finals == self.finals
         assert (again.over, again.state, again.wake_at()) == (

@@ -32,11 +32,26 @@ from orchharness.core import events as ev
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Budget, Combine, OnExhausted, Plan, Plateau, Refine, Session, Severity, Task
+from orchharness.core.plan import (
+    Agent,
+    Budget,
+    Combine,
+    OnExhausted,
+    Plan,
+    Plateau,
+    Refine,
+    Session,
+    Severity,
+    Task,
+)
 
 LONG = int(os.environ.get("ORCH_TEST_EXAMPLES", "0"))  # run it long: thousands of examples
 _MOST_NODES = 40
 TROUBLE = [Outcome.EXIT, Outcome.TIMEOUT, Outcome.LOST, Outcome.EVIDENCE, Outcome.ERROR, Outcome.CANCELLED]
+TROUBLE += [Outcome.LIMITED, Outcome.LIMITED, Outcome.REFUSED]
+
+
+AGENTS = {n: Agent(id=n, kind=k) for n, k in (("x", "claude"), ("y", "claude"), ("z", "codex"))}
 
 
 def rarely(draw: st.DrawFn) -> bool:
@@ -83,11 +98,16 @@ def plans(draw: st.DrawFn) -> Plan:
             )
             nodes.append(f"A{number}")
     critics = [
-        critic("critic", mode=draw(st.sampled_from([FOREGROUND, BACKGROUND]))),
+        critic(
+            "critic",
+            mode=draw(st.sampled_from([FOREGROUND, BACKGROUND])),
+            agent=draw(st.sampled_from([None, *AGENTS])),
+        ),
         critic("other", criteria={}, mode=FOREGROUND, after=draw(st.sampled_from([(), ("critic",)]))),
     ]
     more = {"budget": _budget(draw), "tracks": {"t": _budget(draw)}} if rarely(draw) else {}
     parallel = draw(st.integers(1, 4))
+    more |= {"agents": AGENTS, "outage": draw(st.sampled_from([21600.0, 21600.0, 40.0]))}
     whole = plan(*items, critics=critics, resources={"gpu": 2, "db": 1}, parallel=parallel, **more)
     return _with_conditions(draw, _with_skips(draw, whole))
 
@@ -177,7 +197,15 @@ def _task(draw: st.DrawFn, name: str, tasks: list[str], nodes: list[str], place:
         more["ask"] = "What now?"
     if rarely(draw):
         more |= {"attempts": 2, "backoff": draw(st.sampled_from([0.0, 30.0]))}
+    if "ask" not in more:
+        more |= _doer(draw)
     return task(name, *needs, reads=reads, **place, **more)
+
+
+def _doer(draw: st.DrawFn) -> dict:
+    """Who does it: a program, or an agent; of one kind there are two agents."""
+    agent = draw(st.sampled_from([None, *AGENTS]))
+    return {} if agent is None else {"agent": agent, "kind": AGENTS[agent].kind}
 
 
 def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
@@ -203,7 +231,7 @@ def _gate(draw: st.DrawFn, name: str, place: dict, of=(), **more):
         on_exhausted=exhausted,
         refine=draw(st.sampled_from(Refine)),
         session=draw(st.sampled_from(Session)),
-        mender={"attempts": draw(st.integers(1, 2))} if rarely(draw) else None,
+        mender={"attempts": draw(st.integers(1, 2)), **_doer(draw)} if rarely(draw) else None,
         combine=draw(st.sampled_from(Combine)),
         block_on=draw(st.sampled_from([None, None, Severity.CRITICAL])),
         **place,
@@ -335,7 +363,8 @@ def _done() -> st.SearchStrategy[Done]:
     usage = st.sampled_from([{}, {"usd": 0.5}, {"usd": 2, "output_tokens": 90}])
     changed = st.sampled_from([True, True, False])
     good = st.builds(Done, seconds=st.just(0.0), changed=changed, usage=usage)
-    bad = st.builds(Done, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE))
+    waits = st.sampled_from([None, 0.0, 1.0, 50.0])
+    bad = st.builds(Done, seconds=st.just(0.0), outcome=st.sampled_from(TROUBLE), retry_after=waits)
     return st.one_of(good, good, good, bad)
 
 
@@ -366,10 +395,11 @@ class Chance:
     def __call__(self, default: Done | Said) -> Done | Said:
         chance, seconds = self._random, float(self._random.randint(0, 20))
         trouble = chance.choice(TROUBLE) if chance.random() < 0.04 else Outcome.SUCCESS
+        waits = {"retry_after": chance.choice([None, 0.0, 20.0, 100.0])}
         if isinstance(default, Done):
             changed = chance.random() < 0.8
             usage = {"usd": chance.randint(0, 2), "input_tokens": 40}
-            return Done(outcome=trouble, seconds=seconds, changed=changed, usage=usage)
+            return Done(outcome=trouble, seconds=seconds, changed=changed, usage=usage, **waits)
         blamed = [
             finding(t, chance.choice(["critical", "minor"])) for t in self._tasks if chance.random() < 0.2
         ]
@@ -380,6 +410,7 @@ class Chance:
             score=score,
             findings=tuple(blamed),
             passed=chance.random() < 0.8,
+            **waits,
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 from build import gate, plan, task
 
 from orchharness.core import graph
+from orchharness.core.outages import Outages
 from orchharness.core.plan import EMPTY, Retry, group_node, is_template, reads_of
 from orchharness.core.scheduling import Scheduler, Ticket, backoff
 from orchharness.errors import OrchError
@@ -25,7 +26,7 @@ def taken(queue: Scheduler) -> list[str]:
 
 
 def test_refinement_and_judgements_go_before_new_tasks():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     for one in (
         ticket("new", tail=-99.0),
         ticket("again", rank=0, turn=2),
@@ -37,7 +38,7 @@ def test_refinement_and_judgements_go_before_new_tasks():
 
 
 def test_of_one_name_the_last_ticket_counts():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     queue.offer(ticket("A", turn=1, order=1))
     queue.offer(ticket("A", turn=2, order=3))
     queue.offer(ticket("B", turn=3, order=2))
@@ -46,7 +47,7 @@ def test_of_one_name_the_last_ticket_counts():
 
 
 def test_a_withdrawn_ticket_is_not_given_out_and_keeps_nobody_busy():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     queue.offer(ticket("A"))
     queue.offer(ticket("B", turn=2), not_before=5)
     queue.withdraw("A")
@@ -59,7 +60,7 @@ def test_a_withdrawn_ticket_is_not_given_out_and_keeps_nobody_busy():
 
 
 def test_a_withdrawn_head_does_not_hide_what_stands_behind_it():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     queue.offer(ticket("A", order=1))
     queue.offer(ticket("B", order=2, turn=2))
     queue.offer(ticket("C", order=3, turn=3, track=("p", "other")))
@@ -69,7 +70,7 @@ def test_a_withdrawn_head_does_not_hide_what_stands_behind_it():
 
 
 def test_delayed_work_that_was_withdrawn_does_not_come_back():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     queue.offer(ticket("A"), not_before=5)
     queue.offer(ticket("B", turn=2), not_before=9)
     queue.withdraw("A")
@@ -84,7 +85,7 @@ def test_delayed_work_that_was_withdrawn_does_not_come_back():
 
 
 def test_work_behind_other_obstacles_is_found_past_blocked_lanes():
-    queue = Scheduler({"db": 1, "gpu": 0})
+    queue = Scheduler({"db": 1, "gpu": 0}, Outages(60.0))
     queue.offer(ticket("first", resources={"db": 1}))
     assert taken(queue) == ["first"]
     queue.offer(ticket("A", turn=2, order=1, resources={"db": 1}))
@@ -103,7 +104,7 @@ def test_work_behind_other_obstacles_is_found_past_blocked_lanes():
 
 
 def test_a_lane_whose_tickets_were_all_withdrawn_while_it_was_blocked_is_gone():
-    queue = Scheduler({"db": 1})
+    queue = Scheduler({"db": 1}, Outages(60.0))
     queue.offer(ticket("first", resources={"db": 1}))
     queue.offer(ticket("A", turn=2, order=1, resources={"db": 1}))
 
@@ -118,7 +119,7 @@ def test_a_lane_whose_tickets_were_all_withdrawn_while_it_was_blocked_is_gone():
 
 
 def test_what_is_left_of_work_that_ran_alone_is_not_lost():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     queue.run_alone(frozenset({"F", "G"}))
     queue.offer(ticket("G/one", item="G", critic="one"))
     queue.offer(ticket("G/two", turn=2, item="G", critic="two"))
@@ -130,7 +131,7 @@ def test_what_is_left_of_work_that_ran_alone_is_not_lost():
 
 
 def test_a_better_ticket_in_the_same_lane_comes_first():
-    queue = Scheduler({})
+    queue = Scheduler({}, Outages(60.0))
     for turn, name in enumerate(["D", "C", "B", "A"]):
         queue.offer(ticket(name, turn=turn, order=10 - turn))
 

@@ -18,8 +18,9 @@ from orchharness.core import graph
 from orchharness.core.acts import Outcome
 from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
+from orchharness.core.outages import who_works
 from orchharness.core.past import past_of, replay
-from orchharness.core.plan import Agent, Check, CheckKind, Plan
+from orchharness.core.plan import Agent, Check, CheckKind, Plan, gate_of
 from orchharness.core.resuming import Resumption, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
@@ -456,9 +457,10 @@ def test_from_every_prefix_the_same_run_goes_on(whole: Plan, seed: int) -> None:
         for event in prefix:
             before.apply(event)
         cancelled = [e for e in prefix if getattr(e, "outcome", None) is Outcome.CANCELLED]
+        impatient = [e for e in prefix if isinstance(e, ev.PatienceEnded)]  # a resume waits anew
         again = Told.after(prefix, whole, first.script)
 
-        if not cancelled:
+        if not cancelled and not impatient:
             assert again.found.dropped == {}
             assert again.found.again == ()
             assert _standing(again.run) == _standing(before)
@@ -505,7 +507,7 @@ def _reached(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, 
     """What follows from a change: dependents, and members of gates whose verdicts do not count."""
     waiting = graph.dependents(whole, [*whole.tasks, *whole.gates])[0]
     again = {a.partition(".")[0] for a in drive.found.again}
-    found = set(redo) | {a.partition(".")[0] for a in void} | again
+    found = set(redo) | {a.partition(".")[0] for a in void} | again | _waited_for_anew(whole, drive)
     todo = list(found)
     while todo:
         at = todo.pop()
@@ -518,6 +520,15 @@ def _reached(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, 
         todo += later - found
         found |= later
     return found
+
+
+def _waited_for_anew(whole: Plan, drive: Session) -> set[str]:
+    """What failed since a kind took no work for too long."""
+    gone = {e.engine for e in drive.events if isinstance(e, ev.PatienceEnded)}
+    menders = [g.mender.id for g in whole.gates.values() if g.mender is not None]
+    found = {gate_of(w) for w in (*whole.tasks, *menders) if who_works(whole, w).engine in gone}
+    judges = [(g.id, c) for g in whole.gates.values() for c in g.critics]
+    return found | {g for g, c in judges if who_works(whole, g, c).engine in gone}
 
 
 # ---- what a journal tells -----------------------------------------------------------------------

@@ -2,8 +2,10 @@ import json
 import subprocess
 import sys
 
+from orchharness.agents.result import finished
+
 CONFTEST = """
-from orchharness import Evaluation, Kind, hookimpl
+from orchharness import EngineTroubleError, Evaluation, Kind, hookimpl
 import helper
 
 @hookimpl
@@ -12,6 +14,8 @@ def orchharness_agent_kinds():
 
 @hookimpl
 def orchharness_critic(request):
+    if request.options.get("limited"):
+        raise EngineTroubleError("429 later", "limited", 12)
     if request.options.get("bug"):
         raise RuntimeError("a bug")
     score = request.options.get("score", helper.SCORE)
@@ -45,6 +49,14 @@ def test_a_critic_of_a_conftest_is_asked(judgements):
     done = judgements.act(judgements.request("strict", criteria=("clarity",)), conftest(judgements))
 
     assert done.evaluation == {"criteria": {"clarity": {"score": 0.5}}, "findings": []}
+
+
+def test_a_critic_whose_engine_takes_no_work_says_so_as_an_agent_does(judgements):
+    done = judgements.act(judgements.request("strict", options={"limited": True}), conftest(judgements))
+    found = finished(str(judgements.folder), done.status)
+
+    assert (done.status, done.stderr, done.evaluation) == (1, "429 later\n", None)
+    assert (found.trouble, found.retry_after, found.detail) == ("limited", 12, "429 later")
 
 
 def test_what_is_wrong_with_the_critic_is_one_line_and_a_bug_is_a_traceback(judgements):

@@ -327,3 +327,15 @@ def test_any_status_comes_back(tmp_path_factory, reason, outputs):
 
     assert items(path)["B"].get("reason", "") == reason
     assert items(path)["B"].get("outputs", {}) == outputs
+
+
+def test_who_takes_no_work_stands_at_the_top_until_it_does(tmp_path):
+    state = StateFile(tmp_path / "s.yaml", small_plan(), "r1")
+    state.parked = "claude takes no work until 14:05:00 UTC (rate limit: a: b)"
+    state.flush(1.0)
+    shown = yaml.safe_load(state.path.read_text())
+    state.parked = ""
+
+    assert shown["parked"] == "claude takes no work until 14:05:00 UTC (rate limit: a: b)"
+    assert state.flush(2.0)
+    assert "parked" not in yaml.safe_load(state.path.read_text())

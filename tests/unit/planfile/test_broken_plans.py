@@ -711,6 +711,17 @@ tasks: {a: {run: x}}
             "2:43: 'gpu': 0 is out of range: at least 1, at most 1000000000",
         ],
     ),
+    "outage": (
+        """\
+orchharness: 1
+limits: {outage: 6, rate_limit: 6h}
+tasks: {a: {run: x}}
+""",
+        [
+            "2:18: outage: 6: say the unit, e.g. 6s or 6m",
+            "2:21: unknown key 'rate_limit' in limits: write 'outage'",
+        ],
+    ),
     "resources": (
         """\
 orchharness: 1

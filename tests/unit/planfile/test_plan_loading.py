@@ -258,6 +258,13 @@ def test_lanes_in_the_foreground_stand_alone_and_many_names_are_shortened(read):
     assert [phase.id for phase in plan.phases] == ["a-rather-long-name-of-a-lane-0-and-3-more", "one", "last"]
 
 
+@pytest.mark.parametrize(("limits", "seconds"), [("", 21_600.0), ("limits: {outage: 90s}\n", 90.0)])
+def test_a_rate_limit_is_waited_for_as_long_as_the_plan_says(read, limits, seconds):
+    plan = read(f"{ONE}{limits}tasks: {{a: {{run: x}}}}\n")
+
+    assert plan.outage == seconds
+
+
 def test_a_task_with_everything(read, project):
     plan = read("""\
 orchharness: 1

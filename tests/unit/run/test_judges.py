@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from orchharness.core.plan import Command
-from orchharness.run.answers import masked, masked_values
 from orchharness.run.judges import module_files, with_imports, words_of
 from orchharness.workspace.staging import stage_artifacts
 from orchharness.workspace.store import Store
@@ -58,17 +55,6 @@ def test_imports_are_followed_beside_the_script_only(tmp_path: Path) -> None:
 
     assert {str(p.relative_to(tmp_path)) for p in found} == files.keys() - {"unused.py"}
     assert found[0] == tmp_path / "judge.py"
-
-
-@pytest.mark.parametrize(("text", "shown"), [("a s3 b s3", "a *** b ***"), ("", ""), (None, None)])
-def test_secrets_are_masked(text: str | None, shown: str | None) -> None:
-    assert masked(text, ("s3",)) == shown
-
-
-def test_secrets_are_masked_in_every_text_of_a_value() -> None:
-    value = {"a s3": [{"b": "s3"}, 3, None], "c": ("s3",)}
-
-    assert masked_values(value, ("s3",)) == {"a ***": [{"b": "***"}, 3, None], "c": ["***"]}
 
 
 def test_an_artifact_that_is_in_two_outputs_of_a_task_is_one_copy_at_its_path(tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""Records the plans of `plans/` that have a model, with the real client and the scripted model: no network.
+
+make agents
+python tests/agents/alone.py .venv/bin/python tests/agents/record.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from agent_clients import CLAUDE, ROOT, surroundings
+from model_server import serving
+
+PLANS = ["plans/recorded-guide.plan.yaml"]
+
+
+def main() -> int:
+    """Record; the exit status of pytest."""
+    missing = CLAUDE.missing()
+    if missing:
+        print(missing, file=sys.stderr)  # noqa: T201
+        return 2
+    with tempfile.TemporaryDirectory() as scratch, serving() as server:
+        env = surroundings(CLAUDE, Path(scratch, "home"), server.url)
+        words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PLANS, "--orch-record"]
+        return subprocess.run(words, cwd=ROOT, env=env, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""What the pages on secrets and on the look ahead show is what happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_of_the_page_on_secrets_prints_what_it_says(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shown,) = blocks("secrets.md", "console")
+    command, *printed = shown.splitlines()
+    name, _, value = command.split()[1].partition("=")
+    monkeypatch.setenv(name, value)
+    (text,) = blocks("secrets.md", "yaml")
+    play.plan(text.removeprefix("orchharness: 1\n"))
+
+    play.run()
+
+    play.outcomes(failed=1)
+    for line in printed:
+        play.says(line)
+    holding = [p for p in play.state.rglob("*") if p.is_file() and value.encode() in p.read_bytes()]
+    assert holding == []
+
+
+def test_the_example_of_the_look_ahead_prints_what_it_says(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    (conftest,) = blocks("plugins.md", "python")
+    (text,) = blocks("plugins.md", "yaml")
+    (shown,) = blocks("plugins.md", "console")
+    pytester.makeconftest(conftest)
+    (pytester.path / "a.plan.yaml").write_text(text)
+
+    result = pytester.runpytest_subprocess(f"--orch-dir={tmp_path}/runs", timeout=28)
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([shown.splitlines()[1]])
