@@ -16,7 +16,7 @@ from orchharness.record import record
 from orchharness.report.gantt import gantt
 from orchharness.report.harmless import markdown as md
 from orchharness.report.history import History, ItemPast
-from orchharness.report.text import duration, mapping, moment, number, plural
+from orchharness.report.text import duration, line, mapping, moment, number, plural
 
 LIMIT = 1_000_000  # bytes: GitHub takes 1 MiB of all summaries of a step
 _ROWS = 200
@@ -134,9 +134,9 @@ def _head(run: PlanSummary) -> str:
     if money:
         lines.append(f"{money}.")
     lines += [f"{md(s.name.capitalize())}: {md(s.text)}." for s in run.history.spent[:_ROWS]]
-    replayed = run.history.header.get("replayed")
+    replayed = line(run.history.header.get("replayed"), 300)
     if replayed:
-        lines.append(f"No agent ran: {md(replayed)}.")
+        lines.append(f"{md(replayed[0].upper() + replayed[1:])}.")
     if run.history.run:
         lines.append(f"Run {md(run.history.run)}.")
     return "  \n".join(lines)  # two blanks: a new line each

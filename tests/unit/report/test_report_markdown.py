@@ -91,6 +91,14 @@ def test_a_run_that_passed_has_no_table_of_failures():
     assert "### What did not pass" not in text
 
 
+def test_a_replayed_run_says_that_no_agent_ran():
+    plan, records = feat_005()
+    records[0]["header"]["replayed"] = "replayed from recordings/a, no agent ran"
+
+    assert "\nReplayed from recordings/a, no agent ran.  \n" in summary([told(plan, records)], [])
+    assert "eplayed" not in summary([told(*feat_005())], [])
+
+
 def test_a_run_without_an_end_is_unfinished():
     text = summary([told(*feat_005(until=3000))], [])
 
