@@ -46,6 +46,7 @@ from orchharness.run.summary import (
     stop_lines,
 )
 from orchharness.run.surroundings import Surroundings, Turn, lock_root
+from orchharness.run.usage import Usage
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -91,7 +92,7 @@ class PlanRun:
         self._names: set[str] = set()  # of all acts whose results count
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
-        self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
+        self.usage: dict[str, Usage] = {}  # item -> what all its acts took
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
         self.acts = 0
         self.spent = 0.0  # seconds of the acts of this session
@@ -164,7 +165,7 @@ class PlanRun:
                 self._note_score(transition)
             if isinstance(event, ev.TaskFinished | ev.JudgementFinished):
                 item = item_of(event)
-                self.seconds[item] = self.seconds.get(item, 0.0) + event.seconds
+                self.usage.setdefault(item, Usage()).add(event.act, event.seconds, event.usage)
                 self.reused += 1
         if self.reasons:
             self._state.update(map(self.run.status, self.run.selected), self.view.state, self.began_at)
@@ -359,7 +360,7 @@ class PlanRun:
             return []
         start, _ = self._open.pop(result.act)
         item = wanted_of(start)
-        self.seconds[item] = self.seconds.get(item, 0.0) + result.seconds
+        self.usage.setdefault(item, Usage()).add(result.act, result.seconds, result.usage)
         self.acts += 1
         self._names.add(result.act)
         self.spent += result.seconds
