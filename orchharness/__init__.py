@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from orchharness.errors import EngineTroubleError, OrchError
     from orchharness.hookspecs import hookimpl
+    from orchharness.plugins import PluginHost
 
 __all__ = [
     "Client",
@@ -41,6 +42,7 @@ __all__ = [
     "LocalProcess",
     "Lost",
     "OrchError",
+    "PluginHost",
     "PollResult",
     "Preflight",
     "PreflightRequest",
@@ -63,6 +65,7 @@ _ELSEWHERE = {
     "LocalProcess": "orchharness.agents.local",
     "EngineTroubleError": "orchharness.errors",
     "OrchError": "orchharness.errors",
+    "PluginHost": "orchharness.plugins",
     "Trouble": "orchharness.agents.client_output",
     "amount": "orchharness.agents.client_output",
     "ask": "orchharness.agents.client_look",

@@ -31,7 +31,7 @@ def test_fill_answers_with_its_text_and_the_prompt(host, tmp_path):
         folder=str(tmp_path),
         cwd=str(tmp_path),
         prompt="Hello.",
-        options={"text": "You said: {prompt}"},
+        options={"text": "You said: {prompt}", "seconds": 0},
     )
     handle = host.spawn(request)
     while not isinstance(result := host.poll(handle), Finished):
