@@ -160,8 +160,8 @@ class AgentConformance(Life):
             assert not fault, f"of `{name}`: {fault}"
 
     @rule("exit_file")
-    def test_the_exit_file_decides(self, trial: Trial) -> None:
-        """An engine may say for a while that an act runs which is over, or forget it."""
+    def test_the_exit_status_is_kept_in_a_file(self, trial: Trial) -> None:
+        """It is there also when nobody watched the end."""
         for name in self.ending:
             request = trial.request(self.work(name))
             result = trial.end_of(trial.spawn(request))
@@ -173,6 +173,10 @@ class AgentConformance(Life):
             assert isinstance(result, Finished), f"`{name}` ends by itself, and poll says {result}"
             assert result.exit == int(text), f"`exit` says {int(text)}, and poll says {result.exit}"
             assert name != "quick" or text == "0\n", f"`{name}` ends with success, and its exit status is {text!r}"
+
+    @rule("exit_decides")
+    def test_the_exit_file_is_believed_more_than_the_engine(self, trial: Trial) -> None:
+        """An engine may say for a while that an act runs which is over, or forget it."""
         handle, request = self.running(trial)
         Path(request.folder, "exit").write_text("3\n")
 
@@ -187,6 +191,10 @@ class AgentConformance(Life):
         result = trial.end_of(handle)
         told = trial.elsewhere("poll", handle)["poll"]
         assert told == json.loads(json.dumps(plain(result))), f"poll says {result} here and {told} in another process"
+
+    @rule("takeover")
+    def test_another_process_can_watch_and_cancel_it(self, trial: Trial) -> None:
+        """The session that spawned it may be gone."""
         running, _ = self.running(trial)
         told = trial.elsewhere("poll", running)["poll"]
 

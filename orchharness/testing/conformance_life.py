@@ -12,6 +12,7 @@ from orchharness.testing.processes import Process, alive, leaves, look, marked, 
 from orchharness.testing.rules import Conformance, rule
 from orchharness.testing.trial import Trial, Work, handle_of, plain, word_of
 
+_UNMARKED = "nothing that runs carries the act's marker variable: let LocalProcess start it"
 _OVERRIDE = "switch the rule off with a reason where the engine is no process of this machine"
 
 
@@ -46,6 +47,19 @@ class Life(Conformance):
 
     def at_work(self, trial: Trial, handle: Handle, request: SpawnRequest) -> None:
         """Return as soon as an act of `slow` is at its work: poll says so, and its child is there."""
+        self._runs(trial, handle)
+        if "tree" not in self.unsupported:
+            trial.until(
+                lambda: len({p.session for p in self.processes(request)}) > 1,
+                lambda: (
+                    "`slow` must have a child in a session of its own (Popen(…, start_new_session=True)), so that it is seen "
+                    f"that this is ended too; found are {self.processes(request)}; switch 'tree' off where there is none"
+                    if self.processes(request)
+                    else f"{_UNMARKED}, or switch 'tree' off with a reason"
+                ),
+            )
+
+    def _runs(self, trial: Trial, handle: Handle) -> None:
         asked: list[Any] = []
 
         def runs() -> bool:
@@ -55,15 +69,6 @@ class Life(Conformance):
             return isinstance(asked[0], Running)
 
         trial.until(runs, lambda: f"it does not begin to run: poll says {asked[0]}")
-        if "tree" not in self.unsupported:
-            trial.until(
-                lambda: len({p.session for p in self.processes(request)}) > 1,
-                lambda: (
-                    "`slow` must have a child in a session of its own (Popen(…, start_new_session=True)), so that it is seen "
-                    f"that this is ended too; found with the act's marker: {self.processes(request) or 'nothing'}; "
-                    "let LocalProcess start what your plugin starts, or switch the rule 'tree' off with a reason"
-                ),
-            )
 
     # ---- how it is started --------------------------------------------------------------------------------------
 
@@ -87,7 +92,12 @@ class Life(Conformance):
         told = trial.elsewhere("spawn", request)["handle"]
         assert told == plain(handle), f"asked by another process: {told['data']}, and before {handle.data}"
         started = roots(self.processes(request))
+
         assert len(started) <= 1, f"asked with the same key again, it was started again: {started}"
+
+    @rule("idempotent_late")
+    def test_asked_again_when_it_is_over_it_is_not_started_again(self, trial: Trial) -> None:
+        """Nobody may know yet that it is over."""
         ended = trial.request(self.work("quick"))
         first = trial.spawn(ended)
         result = trial.end_of(first)
@@ -98,12 +108,19 @@ class Life(Conformance):
     @rule("marker")
     def test_all_that_runs_for_an_act_carries_its_marker(self, trial: Trial) -> None:
         """By a variable whose name is the act's own, processes are found that left every group."""
-        _, request = self.running(trial)
-        found = marked(request.key)
+        request = trial.request(self.work("slow"))
+        self._runs(trial, trial.spawn(request))
+        trial.until(lambda: marked(request.key), lambda: _UNMARKED)
+        bare: list[int] = []
 
-        assert found, "nothing that runs carries the act's marker variable: let LocalProcess start it"
-        missing = [p.pid for p in found if not any(name.startswith("ORCH_ACT_") for name in p.environ)]
-        assert not missing, f"processes without the marker variable: {missing}; do not clear the environment"
+        def is_marked() -> bool:
+            bare[:] = [p.pid for p in marked(request.key) if not _has_marker(p)]
+            return not bare
+
+        found = trial.until(
+            is_marked, lambda: f"processes without the marker variable: {bare}; do not clear the environment"
+        )
+        assert found
 
     @rule("env")
     def test_the_environment_reaches_the_work(self, trial: Trial) -> None:
@@ -171,15 +188,17 @@ class Life(Conformance):
     def test_a_handle_of_another_machine_is_unknown_and_not_touched(self, trial: Trial) -> None:
         """An engine that cannot be asked has not failed: nothing is lost, and nothing is killed."""
         handle, request = self.running(trial)
+        known = self.processes(request)
         away = self.of_another_machine(handle)
         result = trial.poll(away)
         assert isinstance(result, Unknown), f"the engine cannot be asked from here, and poll says {result}"
-        with suppress(Exception):
-            said = trial.within("orchharness_cancel", lambda: trial.host.cancel(away))
-            assert not said, "what cannot be reached from here cannot be ended from here: cancel must say False"
+        said = False
+        with suppress(Exception):  # to raise is to say that it cannot be ended, too
+            said = trial.host.cancel(away)
 
-        assert "tree" in self.unsupported or self.processes(request), "the handle is another one's, and its act was ended"
-        assert isinstance(trial.poll(handle), Running), "the handle is another one's, and its act was ended"
+        assert not said, "what cannot be reached from here cannot be ended from here, and cancel says that it was"
+        assert alive(known) == known, "the handle is another machine's, and an act of this one was ended"
+        assert isinstance(trial.poll(handle), Running), "the handle is another machine's, and an act of this one was ended"
 
     def of_another_machine(self, handle: Handle) -> Handle:
         """The same handle, as if the act ran where the engine cannot be asked; for a subclass to say how."""
@@ -267,6 +286,10 @@ class Life(Conformance):
         again = trial.poll(handle)
 
         assert plain(again) == plain(result), f"poll said {result}, and after it was cancelled {again}"
+
+
+def _has_marker(process: Process) -> bool:
+    return any(name.startswith("ORCH_ACT_") for name in process.environ)
 
 
 def _damaged(handle: Handle, pid: int) -> list[Any]:

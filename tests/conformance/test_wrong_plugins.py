@@ -32,8 +32,8 @@ def orchharness_poll(handle):
     result = LocalProcess.poll(handle)
     if isinstance(result, Finished) and handle.data["key"] in STARTED:
         return Lost("forgotten")
-    STARTED[handle.data["key"]] = isinstance(result, Finished) or STARTED.pop(handle.data["key"], 0)
-    STARTED[handle.data["key"]] or STARTED.pop(handle.data["key"])
+    if isinstance(result, Finished):
+        STARTED[handle.data["key"]] = result
     return result
 """,
         "and asked again it says Lost",
@@ -193,7 +193,7 @@ def orchharness_poll(handle):
         "the file `exit` in request.folder holds ''",
     ),
     (
-        "exit_file",
+        "exit_decides",
         """
 @hookimpl
 def orchharness_poll(handle):
@@ -220,17 +220,21 @@ def orchharness_poll(handle):
     (
         "survives",
         """
+from orchharness.agents.command import environment
+
 @hookimpl
 def orchharness_spawn(request):
     program = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
-    handle = start(request, args=(sys.executable, "-c", program, *words(request)))
+    handle = start(request, env=environment(request), args=(sys.executable, "-c", program, *words(request)))
     while b"fake_client" not in Path(f"/proc/{handle.data['pid']}/cmdline").read_bytes().split(b"sys.argv")[0]:
         time.sleep(0.01)
     return handle
 
 @hookimpl
 def orchharness_poll(handle):
-    return Running() if Path(f"/proc/{handle.data['pid']}").exists() else Lost("gone")
+    with contextlib.suppress(OSError):
+        return Running() if Path(f"/proc/{handle.data['pid']}/cmdline").read_bytes() else Lost("a zombie")
+    return Lost("gone")
 """,
         "`slow` runs until it is cancelled, and poll says Lost",
     ),
@@ -258,10 +262,54 @@ def orchharness_spawn(request):
         "asked with the same key again, it was started again",
     ),
     (
+        "idempotent_late",
+        """
+@hookimpl
+def orchharness_spawn(request):
+    if Path(request.folder, "exit").exists():
+        for name in ("exit", "pid", "handle.json"):
+            Path(request.folder, name).unlink()
+    return LocalProcess.spawn(request, words(request))
+""",
+        "asked again when it is over, there is another handle",
+    ),
+    (
+        "takeover",
+        """
+@hookimpl
+def orchharness_cancel(handle):
+    return handle.data["key"] in STARTED and LocalProcess.cancel(handle)
+
+@hookimpl
+def orchharness_spawn(request):
+    STARTED[request.key] = 1
+    return LocalProcess.spawn(request, words(request))
+""",
+        "another process cannot cancel it",
+    ),
+    (
+        "other_machine",
+        """
+@hookimpl
+def orchharness_cancel(handle):
+    return LocalProcess.cancel(handle) or True
+""",
+        "and cancel says that it was",
+    ),
+    (
         "marker",
         "@hookimpl\ndef orchharness_spawn(request): return start(request)\n"
         "@hookimpl\ndef orchharness_poll(handle): return Running()\n",
         "nothing that runs carries the act's marker variable",
+    ),
+    (
+        "marker",
+        """
+@hookimpl
+def orchharness_spawn(request):
+    return LocalProcess.spawn(request, ("/bin/sh", "-c", 'env -i "$@"; exit $?', "sh", *words(request)))
+""",
+        "do not clear the environment",
     ),
     (
         "env",
@@ -314,7 +362,7 @@ def orchharness_cancel(handle):
     LocalProcess.end(s.pid for s in LocalProcess.sweep([handle.data["key"]]))
     return False
 """,
-        "the handle is another one's, and its act was ended",
+        "the handle is another machine's, and an act of this one was ended",
     ),
     (
         "restart",

@@ -32,9 +32,12 @@ def words(request):
 
 def start(request, **more):
     """As somebody would write it who does not know LocalProcess."""
-    given = {"cwd": request.cwd, "env": {**os.environ, **request.env}, "stdin": subprocess.DEVNULL}
-    logs = [Path(request.folder, f"{name}.log").open("ab") for name in ("stdout", "stderr")]
-    process = subprocess.Popen(words(request), **{**given, "stdout": logs[0], "stderr": logs[1], **more})
+    given = {"args": words(request), "cwd": request.cwd, "env": {**os.environ, **request.env}}
+    logs = [Path(request.folder, f"{name}.log") for name in ("stdout", "stderr")]
+    with logs[0].open("ab") as out, logs[1].open("ab") as err:
+        process = subprocess.Popen(
+            **{**given, "stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **more}
+        )
     STARTED[process.pid] = process
     return Handle(kind=request.kind, data={"pid": process.pid, "folder": request.folder, "key": request.key})
 
