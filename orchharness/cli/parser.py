@@ -111,7 +111,9 @@ def _new_plugin(commands: Any) -> None:
     )
     parser.set_defaults(command=_later("new_plugin"))
     parser.add_argument("name", metavar="NAME", help="of the kind; the package is orchharness-NAME")
-    parser.add_argument("--folder", default=".", metavar="FOLDER", help="where the package's folder is made (.)")
+    parser.add_argument(
+        "--folder", default=".", metavar="FOLDER", help="where the package's folder is made (.)"
+    )
 
 
 def _runs(commands: Any) -> None:

@@ -73,7 +73,9 @@ class AgentConformance(Life):
         )
         found: Preflight = trial.within("orchharness_preflight", lambda: trial.host.preflight(request))
         texts = (found.missing, found.fault, found.version, *found.warnings)
-        assert isinstance(found.warnings, tuple | list), f"`warnings` are not several texts: {found.warnings!r}"
+        assert isinstance(found.warnings, tuple | list), (
+            f"`warnings` are not several texts: {found.warnings!r}"
+        )
         assert all(isinstance(text, str) for text in texts), f"not all of it is text: {found}"
         return found
 
@@ -96,7 +98,9 @@ class AgentConformance(Life):
     def test_the_prompt_reaches_the_work(self, trial: Trial) -> None:
         """All of it: nothing is cut off where a line ends."""
         request = trial.request(self.work("quick"))
-        assert request.prompt is not None, "`quick` has no prompt; switch the rule off where the kind takes none"
+        assert request.prompt is not None, (
+            "`quick` has no prompt; switch the rule off where the kind takes none"
+        )
         result = trial.end_of(trial.spawn(request))
         heard = self.heard(request.folder, request.cwd, result)
 
@@ -117,14 +121,18 @@ class AgentConformance(Life):
         """`orchharness logs` shows these files, and their growth is the sign of life."""
         request = trial.request(self.work("quick"))
         trial.end_of(trial.spawn(request))
-        logs = [p for p in (Path(request.folder, f"{name}.log") for name in ("stdout", "stderr")) if p.exists()]
+        logs = [
+            p for p in (Path(request.folder, f"{name}.log") for name in ("stdout", "stderr")) if p.exists()
+        ]
 
         assert any(log.stat().st_size for log in logs), (
             "neither stdout.log nor stderr.log in request.folder holds anything: let what the client prints go there"
         )
         for log in logs:
             mode = log.stat().st_mode & 0o777
-            assert not mode & 0o077, f"{log.name} can be read by others (mode {mode:o}): it must have mode 600"
+            assert not mode & 0o077, (
+                f"{log.name} can be read by others (mode {mode:o}): it must have mode 600"
+            )
 
     # ---- how it ends -------------------------------------------------------------------------------------------
 
@@ -147,7 +155,9 @@ class AgentConformance(Life):
 
         assert isinstance(result, Finished), f"`failing` ends by itself, and poll says {result}"
         assert not result.ok, f"`failing` ends without success, and poll says {result}"
-        assert result.detail.strip(), f"`detail` is empty: say in a sentence what went wrong, not only {result}"
+        assert result.detail.strip(), (
+            f"`detail` is empty: say in a sentence what went wrong, not only {result}"
+        )
 
     @rule("answer")
     def test_what_a_finished_act_says_is_of_the_types_that_are_promised(self, trial: Trial) -> None:
@@ -172,7 +182,9 @@ class AgentConformance(Life):
             )
             assert isinstance(result, Finished), f"`{name}` ends by itself, and poll says {result}"
             assert result.exit == int(text), f"`exit` says {int(text)}, and poll says {result.exit}"
-            assert name != "quick" or text == "0\n", f"`{name}` ends with success, and its exit status is {text!r}"
+            assert name != "quick" or text == "0\n", (
+                f"`{name}` ends with success, and its exit status is {text!r}"
+            )
 
     @rule("exit_decides")
     def test_the_exit_file_is_believed_more_than_the_engine(self, trial: Trial) -> None:
@@ -190,7 +202,9 @@ class AgentConformance(Life):
         handle = trial.spawn(trial.request(self.work("quick")))
         result = trial.end_of(handle)
         told = trial.elsewhere("poll", handle)["poll"]
-        assert told == json.loads(json.dumps(plain(result))), f"poll says {result} here and {told} in another process"
+        assert told == json.loads(json.dumps(plain(result))), (
+            f"poll says {result} here and {told} in another process"
+        )
 
     @rule("takeover")
     def test_another_process_can_watch_and_cancel_it(self, trial: Trial) -> None:
@@ -242,5 +256,3 @@ def _usage_fault(usage: Any) -> str:
 def _number_fault(name: str, value: Any) -> str:
     good = type(value) in {int, float} and math.isfinite(value) and value >= 0
     return "" if good else f"`{name}` is no number of 0 or more: {value!r:.80}"
-
-

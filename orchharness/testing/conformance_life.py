@@ -88,7 +88,9 @@ class Life(Conformance):
         """After a crash nobody knows whether an act was started: it is asked for again, with the same key."""
         handle, request = self.running(trial)
         again = trial.spawn(request)
-        assert plain(again) == plain(handle), f"asked again with the same key: {again.data}, and before {handle.data}"
+        assert plain(again) == plain(handle), (
+            f"asked again with the same key: {again.data}, and before {handle.data}"
+        )
         told = trial.elsewhere("spawn", request)["handle"]
         assert told == plain(handle), f"asked by another process: {told['data']}, and before {handle.data}"
         started = roots(self.processes(request))
@@ -102,8 +104,12 @@ class Life(Conformance):
         first = trial.spawn(ended)
         result = trial.end_of(first)
 
-        assert plain(trial.spawn(ended)) == plain(first), "asked again when it is over, there is another handle"
-        assert plain(trial.end_of(first)) == plain(result), "asked again when it is over, its end is another one"
+        assert plain(trial.spawn(ended)) == plain(first), (
+            "asked again when it is over, there is another handle"
+        )
+        assert plain(trial.end_of(first)) == plain(result), (
+            "asked again when it is over, its end is another one"
+        )
 
     @rule("marker")
     def test_all_that_runs_for_an_act_carries_its_marker(self, trial: Trial) -> None:
@@ -130,7 +136,9 @@ class Life(Conformance):
         wanted["CONFORMANCE"] = word_of(request.key)
         found = trial.until(
             lambda: any(wanted.items() <= p.environ.items() for p in leaves(self.processes(request))),
-            lambda: f"no process that works for it has all of request.env ({', '.join(sorted(wanted))}): pass it on",
+            lambda: (
+                f"no process that works for it has all of request.env ({', '.join(sorted(wanted))}): pass it on"
+            ),
         )
 
         assert found
@@ -166,8 +174,12 @@ class Life(Conformance):
             os.close(ours)
             os.close(terminal)
 
-        assert not held, f"what runs for the act holds {' and '.join(sorted(held))}: give it a file or /dev/null"
-        assert not any(p.terminal for p in found), "what runs for the act has a terminal: start it in a new session"
+        assert not held, (
+            f"what runs for the act holds {' and '.join(sorted(held))}: give it a file or /dev/null"
+        )
+        assert not any(p.terminal for p in found), (
+            "what runs for the act has a terminal: start it in a new session"
+        )
 
     # ---- how it is found again ------------------------------------------------------------------------------------
 
@@ -196,9 +208,13 @@ class Life(Conformance):
         with suppress(Exception):  # to raise is to say that it cannot be ended, too
             said = trial.host.cancel(away)
 
-        assert not said, "what cannot be reached from here cannot be ended from here, and cancel says that it was"
+        assert not said, (
+            "what cannot be reached from here cannot be ended from here, and cancel says that it was"
+        )
         assert alive(known) == known, "the handle is another machine's, and an act of this one was ended"
-        assert isinstance(trial.poll(handle), Running), "the handle is another machine's, and an act of this one was ended"
+        assert isinstance(trial.poll(handle), Running), (
+            "the handle is another machine's, and an act of this one was ended"
+        )
 
     def of_another_machine(self, handle: Handle) -> Handle:
         """The same handle, as if the act ran where the engine cannot be asked; for a subclass to say how."""
@@ -207,14 +223,18 @@ class Life(Conformance):
             "override `of_another_machine(handle)`: return the handle of an engine that does not answer, or switch the rule "
             "off with a reason"
         )
-        return Handle(kind=handle.kind, data={**data, "host": f"not-{data['host']}", "boot": f"not-{data['boot']}"})
+        return Handle(
+            kind=handle.kind, data={**data, "host": f"not-{data['host']}", "boot": f"not-{data['boot']}"}
+        )
 
     @rule("restart")
     def test_an_act_from_before_the_machine_was_restarted_is_lost(self, trial: Trial) -> None:
         """Its number may be another process's by now."""
         handle, request = self.running(trial)
         data = dict(handle.data)
-        assert "boot" in data, f"the handle does not say which start of the machine it is of (`boot`): {_OVERRIDE}"
+        assert "boot" in data, (
+            f"the handle does not say which start of the machine it is of (`boot`): {_OVERRIDE}"
+        )
         old = Handle(kind=handle.kind, data={**data, "boot": f"not-{data['boot']}"})
         result = trial.poll(old)
         assert isinstance(result, Lost), f"the machine was restarted, and poll says {result}"
@@ -264,7 +284,9 @@ class Life(Conformance):
         assert trial.cancel(handle), f"it is not ended within {self.limit:g} s"
         left = alive(known) or self.processes(request)
 
-        assert not left, f"cancel says that nothing is left, and there is {left}; LocalProcess.cancel finds all"
+        assert not left, (
+            f"cancel says that nothing is left, and there is {left}; LocalProcess.cancel finds all"
+        )
 
     @rule("cancel_early")
     def test_an_act_can_be_cancelled_the_moment_it_is_spawned(self, trial: Trial) -> None:
@@ -300,5 +322,3 @@ def _damaged(handle: Handle, pid: int) -> list[Any]:
     variants += [{n: v for n, v in data.items() if n != name} for name in data]
     variants += [{**data, name: None} for name in data]
     return [plain(Handle(kind=handle.kind, data=variant)) for variant in variants]
-
-

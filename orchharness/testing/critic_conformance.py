@@ -72,10 +72,12 @@ class CriticConformance(Conformance):
             return  # it only holds or does not hold
         for name in self.criteria:
             given = found["criteria"].get(name)
-            score = given.get("score") if isinstance(given, dict) else given
+            score: Any = given.get("score") if isinstance(given, dict) else given
             good = type(score) in {int, float} and math.isfinite(score) and 0 <= score <= 1
 
-            assert good, f"criterion {name!r} has no score from 0 to 1, but {score!r:.80}: give one for each of request.criteria"
+            assert good, (
+                f"criterion {name!r} has no score from 0 to 1, but {score!r:.80}: give one for each of request.criteria"
+            )
 
     @rule("findings")
     def test_findings_say_what_is_wrong_and_of_which_task(self, trial: Trial) -> None:
@@ -89,8 +91,12 @@ class CriticConformance(Conformance):
             assert isinstance(what, str), f"a finding does not say `what`: {finding!r:.200}"
             assert what.strip(), f"a finding does not say `what`: {finding!r:.200}"
             severity = finding.get("severity")
-            assert severity in _SEVERITIES, f"a finding has severity {severity!r}, not {', '.join(_SEVERITIES)}"
-            assert task is None or task in tasks, f"a finding is about task {task!r}; judged are {sorted(tasks)}"
+            assert severity in _SEVERITIES, (
+                f"a finding has severity {severity!r}, not {', '.join(_SEVERITIES)}"
+            )
+            assert task is None or task in tasks, (
+                f"a finding is about task {task!r}; judged are {sorted(tasks)}"
+            )
 
     @rule("artifacts")
     def test_what_is_judged_is_not_changed(self, trial: Trial) -> None:
@@ -99,7 +105,9 @@ class CriticConformance(Conformance):
         before = _digests(request)
         trial.elsewhere("critic", request)
 
-        assert _digests(request) == before, "it changed, added or removed a file beside the artifacts that it judges"
+        assert _digests(request) == before, (
+            "it changed, added or removed a file beside the artifacts that it judges"
+        )
 
 
 def _digests(request: CriticRequest) -> dict[str, str]:

@@ -63,12 +63,14 @@ class Conformance:
     role: ClassVar[str] = "agent"
 
     def __init_subclass__(cls) -> None:
-        rules = {getattr(value, "rule", None) for base in cls.__mro__ for value in vars(base).values()} - {None}
+        rules = {getattr(value, "rule", None) for base in cls.__mro__ for value in vars(base).values()} - {
+            None
+        }
         for name, reason in cls.unsupported.items():
             if name not in rules:
                 msg = f"{cls.__name__}.unsupported: there is no rule {name!r}; there are: {', '.join(sorted(map(str, rules)))}"
                 raise OrchError(msg)
-            if not isinstance(reason, str) or not reason.strip():
+            if not str(reason or "").strip():
                 msg = f"{cls.__name__}.unsupported: {name!r} needs a reason, as a text: it is shown with the skip"
                 raise OrchError(msg)
 
@@ -128,7 +130,9 @@ class Conformance:
             raise AssertionError(msg) from None
 
         for before, after in ((alone.kinds, trial.host.kinds), (alone.critic_kinds, trial.host.critic_kinds)):
-            assert all(after.get(name) == kind for name, kind in before.items()), "it replaces a built-in kind"
+            assert all(after.get(name) == kind for name, kind in before.items()), (
+                "it replaces a built-in kind"
+            )
 
     @rule("options")
     def test_unknown_options_are_refused_and_the_others_have_a_schema(self, trial: Trial) -> None:
@@ -146,7 +150,9 @@ class Conformance:
         schema = model.model_json_schema()
 
         json.dumps(schema, allow_nan=False)
-        assert schema.get("type") == "object", f"the options of a kind are an object, not {schema.get('type')!r}"
+        assert schema.get("type") == "object", (
+            f"the options of a kind are an object, not {schema.get('type')!r}"
+        )
         try:
             model.model_validate({**given, _ODD: 1})
         except ValidationError:

@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -195,11 +197,9 @@ class Trial:
 
     def close(self) -> None:
         """End what is left of the acts."""
-        from contextlib import suppress
-
         for handle in self._handles:
             with suppress(Exception):
-                self.within("orchharness_cancel", lambda handle=handle: self.host.cancel(handle))
+                self.within("orchharness_cancel", partial(self.host.cancel, handle))
         LocalProcess.end(s.pid for s in LocalProcess.sweep([r.key for r in self._requests]))
 
 

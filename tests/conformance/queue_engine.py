@@ -8,7 +8,17 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from orchharness import Finished, Handle, Kind, OrchError, PollResult, Running, SpawnRequest, Unknown, hookimpl
+from orchharness import (
+    Finished,
+    Handle,
+    Kind,
+    OrchError,
+    PollResult,
+    Running,
+    SpawnRequest,
+    Unknown,
+    hookimpl,
+)
 
 
 def _options():

@@ -20,10 +20,8 @@ class TestQueue(AgentConformance):
     plugin = queue_engine
     kind = "queue"
     absent = Work(options={"queue": "/nowhere"})
-    unsupported = {
-        **dict.fromkeys(
-            ("cwd", "env", "killed", "marker", "restart", "stdio", "tree"), _PROCESS
-        ),
+    unsupported = {  # noqa: RUF012 - as a plugin author writes it
+        **dict.fromkeys(("cwd", "env", "killed", "marker", "restart", "stdio", "tree"), _PROCESS),
         **dict.fromkeys(("exit_decides", "exit_file", "logs"), "the queue keeps the ends of its jobs itself"),
     }
 
@@ -65,8 +63,14 @@ def test_rules_that_are_switched_off_are_skips_with_their_reasons(pytester: pyte
 @pytest.mark.parametrize(
     ("unsupported", "says"),
     [
-        ({"exitfile": "none"}, r"Wrong.unsupported: there is no rule 'exitfile'; there are: absent, answer, cancel"),
-        ({"exit_file": " "}, r"Wrong.unsupported: 'exit_file' needs a reason, as a text: it is shown with the skip"),
+        (
+            {"exitfile": "none"},
+            r"Wrong.unsupported: there is no rule 'exitfile'; there are: absent, answer, cancel",
+        ),
+        (
+            {"exit_file": " "},
+            r"Wrong.unsupported: 'exit_file' needs a reason, as a text: it is shown with the skip",
+        ),
     ],
 )
 def test_what_is_switched_off_is_a_rule_and_has_a_reason(unsupported: dict[str, str], says: str):

@@ -23,7 +23,11 @@ def orchharness_poll(handle):
 """,
         "orchharness_poll has not returned after 3 s",
     ),
-    ("success", "@hookimpl\ndef orchharness_poll(handle): return Running()\n", "the act is not over after 3 s"),
+    (
+        "success",
+        "@hookimpl\ndef orchharness_poll(handle): return Running()\n",
+        "the act is not over after 3 s",
+    ),
     (
         "success",
         """

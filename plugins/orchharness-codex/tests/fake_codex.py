@@ -4,6 +4,7 @@
 `--play=slow` runs until it is ended and has a child in a session of its own, `--play=failing` ends without success.
 """
 
+# ruff: noqa: T201 - to print is what it is for
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ WORDS = sys.argv[1:]
 
 def say(**event):
     print(json.dumps(event), flush=True)
+
 
 def wait():
     subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF012 - as a plugin author writes it
 import orchharness_example
 
 from orchharness.testing import AgentConformance, CriticConformance, Work

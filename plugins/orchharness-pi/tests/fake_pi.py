@@ -4,6 +4,7 @@
 `--play=slow` runs until it is ended and has a child in a session of its own, `--play=failing` ends without success.
 """
 
+# ruff: noqa: T201 - to print is what it is for
 import json
 import signal
 import subprocess
