@@ -1,7 +1,8 @@
 """`AgentConformance`: what every agent kind must keep to, as tests. Subclass it in a file of tests, and run pytest.
 
 Each rule has a name, which its failure says and by which it can be switched off: an engine that is no process of this
-machine cannot keep to those about processes. What happens while an act runs is in `conformance_life`.
+machine cannot keep to those about processes. What happens while an act runs is in `conformance_life`, how it is found again in
+`conformance_found`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from orchharness import Finished, Lost, OrchError, Preflight, PreflightRequest, Queued, Running
-from orchharness.testing.conformance_life import Life
+from orchharness.testing.conformance_found import Found
 from orchharness.testing.rules import rule, skip
 from orchharness.testing.trial import Trial, plain, word_of
 
 _COUNTS = ("input_tokens", "output_tokens")
 
 
-class AgentConformance(Life):
-    """The rules for an agent kind. A subclass says `plugin`, `kind`, and what acts of it are to do:
+class AgentConformance(Found):
+    """The rules for an agent kind. A subclass says `plugin`, `kind`, and what acts of it are to do.
 
     `quick` ends by itself, with success, and repeats its prompt in its answer, its output or a file of its working
     directory. `slow` runs until it is cancelled, and has a child in a session of its own. `failing` ends without success.

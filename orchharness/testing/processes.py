@@ -42,6 +42,12 @@ def marked(key: str) -> list[Process]:
     return [found for survivor in LocalProcess.sweep([key]) if (found := look(survivor.pid)) is not None]
 
 
+def everybody() -> list[Process]:
+    """All living processes of this machine, as far as they can be seen."""
+    pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - names, not paths
+    return [found for pid in pids if (found := look(pid)) is not None]
+
+
 def look(pid: int) -> Process | None:
     """The process; None when it is gone, or dead and only not reaped yet."""
     try:

@@ -31,6 +31,11 @@ def rule(name: str) -> Callable[[Callable[[Any, Trial], None]], Any]:
             except AssertionError as error:
                 error.args = (f"rule {name!r}: {error}",)
                 raise
+            except SkipTest:
+                raise
+            except Exception as error:
+                msg = f"rule {name!r}: the plugin raised {type(error).__name__}: {error}"
+                raise AssertionError(msg) from error
             finally:
                 trial.close()
 

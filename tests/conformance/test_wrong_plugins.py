@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from honest import Honest, end_all_of, rules_of
+from honest import Honest, rules_of
 
 from orchharness.testing import CriticConformance, Work
+from orchharness.testing.processes import everybody
 
 # Rule, what is changed, and what the failure says.
 WRONG = [
@@ -430,14 +431,14 @@ def test_a_wrong_plugin_breaks_the_rule_that_is_meant(
     suite.use(package)
     folder = tmp_path / "trial"
     folder.mkdir()
-    try:
-        with pytest.raises(AssertionError) as failure:
-            getattr(suite, rules_of(Honest)[rule])(folder)
-    finally:
-        end_all_of(folder)
 
+    with pytest.raises(AssertionError) as failure:
+        getattr(suite, rules_of(Honest)[rule])(folder)
     assert str(failure.value).startswith(f"rule '{rule}': ")
     assert says in str(failure.value)
+    assert [
+        p for p in everybody() if str(folder) in (p.cwd, p.environ.get("ORCH_RESULT", "")[: len(str(folder))])
+    ] == []
 
 
 def test_there_is_a_wrong_plugin_for_every_rule():
