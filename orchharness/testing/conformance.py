@@ -178,8 +178,8 @@ class AgentConformance(Found):
             result = trial.end_of(trial.spawn(request))
             text = _text(Path(request.folder, "exit"))
             assert text.endswith("\n"), (
-                f"`{name}` is over, and the file `exit` in request.folder holds {text!r}: its exit status and a line end must "
-                "be written there by what waits for the client, not by the plugin"
+                f"`{name}` is over, and the file `exit` in request.folder holds {text!r}: its exit status belongs there, "
+                "with a line end, also when nobody watches; LocalProcess sees to that"
             )
             assert isinstance(result, Finished), f"`{name}` ends by itself, and poll says {result}"
             assert result.exit == int(text), f"`exit` says {int(text)}, and poll says {result.exit}"

@@ -16,11 +16,11 @@ def test_what_it_writes_passes_its_tests_and_runs_a_plan(tmp_path: Path):
     folder = write_plugin("two-words", tmp_path)
 
     env = install(folder, tmp_path / "site")
-    rules = "a_plan_uses_it or offered_once or prompt_reaches or runs_and_then"
-    status, text = run_tests(folder, env, "-k", rules)
+    # The other rules are tested one by one in `test_honest_plugin`.
+    status, text = run_tests(folder, env, "-k", "a_plan_uses_it or offered_once")
 
     assert status == 0, text
-    assert "4 passed" in text
+    assert "2 passed" in text
 
 
 def test_nothing_of_the_templates_is_left(tmp_path: Path):

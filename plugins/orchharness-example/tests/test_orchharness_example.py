@@ -7,8 +7,7 @@ import pytest
 from orchharness_example.options import Fill, WordList
 from pydantic import ValidationError
 
-from orchharness import CriticRequest, Finished, SpawnRequest
-from orchharness.plugins import PluginHost
+from orchharness import CriticRequest, Finished, PluginHost, SpawnRequest
 
 
 @pytest.fixture
