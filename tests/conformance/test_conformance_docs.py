@@ -8,12 +8,13 @@ from pathlib import Path
 
 import orchharness_example
 import pytest
-from honest import rules_of
-from packages import install, run_tests
+from honest import Honest, rules_of
+from packages import install
 
 from orchharness.cli import main
 from orchharness.cli.new_plugin import write_plugin
 from orchharness.testing import AgentConformance, CriticConformance, run_plan
+from orchharness.testing.trial import Trial
 
 PAGE = (Path(__file__).parents[2] / "docs/conformance.md").read_text()
 
@@ -42,24 +43,27 @@ def test_the_command_prints_what_is_shown(
         assert part in written
 
 
-def test_the_answer_is_read_as_it_is_shown(tmp_path: Path):
-    folder = write_plugin("hermes", tmp_path)
-    module, fake = folder / "orchharness_hermes/__init__.py", folder / "tests/fake_client.py"
+def test_the_answer_is_read_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = write_plugin("herald", tmp_path)
+    module, fake = folder / "orchharness_herald/__init__.py", folder / "tests/fake_client.py"
     module.write_text(f"{module.read_text()}\n\n{POLL}")
     said = 'print(json.dumps({"answer": prompt, "session": "s-1", "usd": 0.5}))'
-    fake.write_text(
-        f"import json\n{fake.read_text()}".replace('print("I was told:", prompt, flush=True)', said)
-    )
-    tests = folder / "tests/test_orchharness_hermes.py"
-    tests.write_text(
-        f"{tests.read_text()}    assert played.journal('TaskFinished')[0]['usage'] == {{'usd': 0.5}}\n"
-    )
-    status, text = run_tests(
-        folder, install(folder, tmp_path / "site"), "-k", "plan_uses or types"
-    )
+    text = fake.read_text().replace('print("I was told:", prompt, flush=True)', said)
+    fake.write_text(f"import json\n{text}")
+    monkeypatch.syspath_prepend(folder)
+    suite = type("Suite", (Honest,), {"plugin": "orchharness_herald", "kind": "herald"})()
+    suite.use(folder)
+    suite.test_what_a_finished_act_says_is_of_the_types_that_are_promised(tmp_path)
+    trial = Trial(suite, tmp_path / "by-hand")
+    trial.folder.mkdir()
 
-    assert status == 0, text
-    assert "2 passed" in text
+    result = trial.end_of(trial.spawn(trial.request(suite.quick)))
+    assert (result.ok, result.session, dict(result.usage)) == (True, "s-1", {"usd": 0.5})
+    assert result.answer.startswith("Do the work.")
+    fake.write_text('print("no JSON")')
+    result = trial.end_of(trial.spawn(trial.request(suite.quick)))
+    assert not result.ok
+    assert result.detail.startswith("what it printed cannot be read: ")
 
 
 def test_its_plan_runs_with_the_kind(tmp_path: Path):
