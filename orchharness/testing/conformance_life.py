@@ -108,8 +108,10 @@ class Life(Conformance):
     def test_all_that_runs_for_an_act_carries_its_marker(self, trial: Trial) -> None:
         """By a variable whose name is the act's own, processes are found that left every group."""
         request = trial.request(self.work("slow"))
-        self._runs(trial, trial.spawn(request))
+        handle = trial.spawn(request)
+        self._runs(trial, handle)
         trial.until(lambda: marked(request.key), lambda: _UNMARKED, _AT_ONCE)
+        self.at_work(trial, handle, request)  # by now the client itself runs, not only who starts it
         bare: list[int] = []
 
         def is_marked() -> bool:
