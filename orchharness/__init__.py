@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from orchharness.core.section import Section, Table, Text, Verbatim
     from orchharness.errors import EngineTroubleError, OrchError
     from orchharness.hookspecs import hookimpl
+    from orchharness.plugins import PluginHost
 
 __all__ = [
     "Client",
@@ -42,6 +43,7 @@ __all__ = [
     "LocalProcess",
     "Lost",
     "OrchError",
+    "PluginHost",
     "PollResult",
     "Preflight",
     "PreflightRequest",
@@ -68,6 +70,7 @@ _ELSEWHERE = {
     "LocalProcess": "orchharness.agents.local",
     "EngineTroubleError": "orchharness.errors",
     "OrchError": "orchharness.errors",
+    "PluginHost": "orchharness.plugins",
     "Section": "orchharness.core.section",
     "Table": "orchharness.core.section",
     "Text": "orchharness.core.section",

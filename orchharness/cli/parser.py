@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         _simulate,
         _import,
         _schema,
+        _new_plugin,
         _runs,
         _status,
         _decide,
@@ -101,6 +102,20 @@ def _import(commands: Any) -> None:
 def _schema(commands: Any) -> None:
     parser = _bare(commands, "schema", "print the JSON Schema of plans, for editors")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it there")
+
+
+def _new_plugin(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "new-plugin",
+        help="write a package with an agent kind, and the tests that every kind must pass",
+        description="Write a package with an agent kind, and the tests that every kind must pass.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_later("new_plugin"))
+    parser.add_argument("name", metavar="NAME", help="of the kind; the package is orchharness-NAME")
+    parser.add_argument(
+        "--folder", default=".", metavar="FOLDER", help="where the package's folder is made (.)"
+    )
 
 
 def _runs(commands: Any) -> None:

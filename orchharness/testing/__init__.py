@@ -1,4 +1,4 @@
-"""For those who test their plans: agents and critics of kind `scripted`, and functions that run a plan.
+"""For those who test plans and plugins: kind `scripted`, functions that run a plan, and the conformance suites.
 
 An ordinary plugin, on the public API alone. Nobody gets it without asking: `from orchharness.testing import *` in a
 `conftest.py` that pytest loads at its start brings the hooks, and only these. Judgements have processes of their
@@ -22,10 +22,13 @@ from orchharness import (
 )
 
 if TYPE_CHECKING:
+    from orchharness.testing.conformance import AgentConformance as AgentConformance
+    from orchharness.testing.critic_conformance import CriticConformance as CriticConformance
     from orchharness.testing.session import Played as Played
     from orchharness.testing.session import Session as Session
     from orchharness.testing.session import run_plan as run_plan
     from orchharness.testing.session import start_plan as start_plan
+    from orchharness.testing.trial import Work as Work
 
 __all__ = [
     "orchharness_agent_kinds",
@@ -34,7 +37,15 @@ __all__ = [
     "orchharness_poll",
     "orchharness_spawn",
 ]
-_SESSION = ("Played", "Session", "run_plan", "start_plan")
+_ELSEWHERE = {
+    "AgentConformance": "conformance",
+    "CriticConformance": "critic_conformance",
+    "Played": "session",
+    "Session": "session",
+    "Work": "trial",
+    "run_plan": "session",
+    "start_plan": "session",
+}
 
 
 def _agent_options() -> type[Any]:
@@ -93,9 +104,9 @@ def orchharness_critic(request: CriticRequest) -> Evaluation:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _SESSION:
+    if name not in _ELSEWHERE:
         msg = f"module 'orchharness.testing' has no attribute {name!r}"
         raise AttributeError(msg)
-    from orchharness.testing import session
+    from importlib import import_module
 
-    return getattr(session, name)
+    return getattr(import_module(f"orchharness.testing.{_ELSEWHERE[name]}"), name)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from orchharness import Finished, Handle, LocalProcess, PollResult
+from orchharness import Finished, Handle, LocalProcess, PollResult, Running
 from orchharness_acp.results import amount_of, read_result, text_of
 
 _POLITE = 0.9  # seconds in which the supervisor ends everything by itself
@@ -46,8 +46,11 @@ def with_result(handle: Handle, polled: PollResult) -> PollResult:
 
 
 def ask_to_end(handle: Handle) -> None:
-    """Let the supervisor cancel the turn and end its agent, for as long as that takes a moment only."""
-    if _signal_supervisor(handle):
+    """Let the supervisor cancel the turn and end its agent, for as long as that takes a moment only.
+
+    Only where the act runs here: a handle of another machine, or from before a restart, is none of ours to end.
+    """
+    if isinstance(LocalProcess.poll(handle), Running) and _signal_supervisor(handle):
         until = time.monotonic() + _POLITE
         while time.monotonic() < until and LocalProcess.sweep([handle.data["key"]]):
             time.sleep(0.02)

@@ -22,6 +22,8 @@ from orchharness import (
     hookimpl,
 )
 
+_PROGRAM = "import sys, time; time.sleep(float(sys.argv[2])); print(sys.argv[1])"
+
 
 def _options(name: str) -> type[Any]:
     from orchharness_example import options  # imports pydantic, so only when a plan uses the kind
@@ -48,7 +50,8 @@ def orchharness_preflight(request: PreflightRequest) -> Preflight:
 @hookimpl
 def orchharness_spawn(request: SpawnRequest) -> Handle:
     text = request.options["text"].replace("{prompt}", request.prompt or "")
-    return LocalProcess.spawn(request, (sys.executable, "-c", "import sys; print(sys.argv[1])", text))
+    seconds = str(request.options["seconds"])
+    return LocalProcess.spawn(request, (sys.executable, "-c", _PROGRAM, text, seconds))
 
 
 @hookimpl

@@ -9,6 +9,7 @@ class Fill(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field(description="what to answer; {prompt} stands for the task's prompt")
+    seconds: float = Field(0.0, ge=0, description="how long to think about it")
 
 
 class WordList(BaseModel):

@@ -7,8 +7,7 @@ import pytest
 from orchharness_example.options import Fill, WordList
 from pydantic import ValidationError
 
-from orchharness import CriticRequest, Finished, SpawnRequest
-from orchharness.plugins import PluginHost
+from orchharness import CriticRequest, Finished, PluginHost, SpawnRequest
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def test_fill_answers_with_its_text_and_the_prompt(host, tmp_path):
         folder=str(tmp_path),
         cwd=str(tmp_path),
         prompt="Hello.",
-        options={"text": "You said: {prompt}"},
+        options={"text": "You said: {prompt}", "seconds": 0},
     )
     handle = host.spawn(request)
     while not isinstance(result := host.poll(handle), Finished):
