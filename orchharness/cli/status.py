@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchharness.cli.alive import Agent, Life
-from orchharness.cli.output import last_line
-from orchharness.cli.picture import WAITING, Act, Item
 from orchharness.cli.project import chosen_run, project_of, repeated
 from orchharness.cli.standing import Standing
 from orchharness.cli.table import columns, cut, table
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
+from orchharness.live.output import last_line
+from orchharness.live.picture import WAITING, Act, Item
 from orchharness.report.text import duration, line, plural
 from orchharness.run.commands import decide_command, shown
 from orchharness.run.questions import open_questions
