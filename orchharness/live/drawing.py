@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 NARROW = 60  # columns below which a row is its name, its time and what it said
 _NAME, _TRACK, _NAME_NARROW = 30, 16, 18  # columns at most
 _STYLES = {"refining": "yellow", "paused": "yellow", "ready": "dim", "judging": "magenta"}
-_WAITS = 3  # items that one line names
 
 
 def drawn(scenes: Iterable[Scene], width: int, height: int, *, color: bool) -> list[str]:
@@ -67,7 +66,7 @@ def _fitted(lines: Sequence[tuple[int, Text]], height: int) -> Iterator[Text]:
 
 def _texts(scene: Scene, width: int) -> list[tuple[int, Text]]:
     """Each line and its rank: 0 is dropped last."""
-    found = [(0, _head(scene, width))]
+    found = [(0, text) for text in _head(scene, width)]
     found += [(1, _note(note)) for note in scene.notes]
     names = [short_name(row) for row in scene.rows]
     columns = _Columns(scene, names, width)
@@ -76,23 +75,27 @@ def _texts(scene: Scene, width: int) -> list[tuple[int, Text]]:
     return found
 
 
-def _head(scene: Scene, width: int) -> Text:
+def _head(scene: Scene, width: int) -> Iterator[Text]:
+    """How the run stands as a whole, on as many lines as it takes."""
     from rich.text import Text
 
     limit = f" of {scene.limit}" if scene.limit else ""
     trouble = f", {scene.troubled} failed" if scene.troubled else ""
-    short = width < NARROW
     words = [
         f"{scene.agents}{limit} agents",
         f"{scene.passed}/{scene.items} passed{trouble}",
         money(scene),
-        f"{scene.tokens:,} tokens" if scene.tokens and not short else "",
+        f"{scene.tokens:,} tokens" if scene.tokens else "",
         left_text(scene.left),
     ]
-    text = Text(f"{scene.plan} ", style="bold")
-    text.append(span(scene.seconds), style="bold")
-    text.append("".join(f"  {word}" for word in words if word), style="not bold")
-    return text
+    text = Text("── ", style="dim")
+    text.append(f"{scene.plan} {span(scene.seconds)}", style="not dim bold")
+    for word in filter(None, words):
+        if text.cell_len + 2 + len(word) > width:
+            yield text
+            text = Text("  ")
+        text.append(f"  {word}", style="not dim")
+    yield text
 
 
 def _note(note: str) -> Text:
@@ -133,14 +136,14 @@ def _row(row: Row, label: str, columns: _Columns) -> Text:
     text.append_text(_cell(span(row.seconds), columns.time, "", right=True))
     if columns.score:
         text.append_text(_cell(row.score, columns.score, ""))
-    text.append(row.said or ("" if row.state == "ready" else "no output yet"), style="dim")
+    text.append(row.said or "no output yet", style="dim")
     return text
 
 
 def _waiting(lane: Lane, label: str, columns: _Columns) -> Text:
     text = _labelled(label, columns)
-    named = [f"{name} for {why}" if why else name for name, why in lane.waits[:_WAITS]]
-    more = f" and {len(lane.waits) - _WAITS} more" if len(lane.waits) > _WAITS else ""
+    named = [f"{name} for {why}" if why else name for name, why in lane.waits]
+    more = f" and {lane.waiting - len(named)} more" if lane.waiting > len(named) else ""
     text.append(f"waits: {', '.join(named)}{more}", style="dim")
     return text
 

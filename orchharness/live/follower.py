@@ -41,6 +41,8 @@ class Follower:
         self._lengths: Mapping[str, float] | None = None
         self._usd_limit: float | None = None
         self._redactor: Redactor | None = None
+        self._scene: Scene | None = None
+        self._seen: tuple[dict[str, str], int] = ({}, 0)
         self._said: dict[str, tuple[Any, str]] = {}  # act -> what its logs looked like, their last line
 
     @property
@@ -49,24 +51,31 @@ class Follower:
         return self.picture.state is not None
 
     def look(self, now: float) -> Scene:
-        """The run as it stands now."""
-        self._catch_up()
-        return scene_of(
-            self.picture,
-            self._outlook,
-            now,
-            said={act.name: self._last(act.name) for act in self.picture.open[:_MOST]},
-            lengths=self._earlier(),
-            usd_limit=self._usd_limit,
-        )
+        """The run as it stands now. Where nothing happened within the same second it is the scene of before."""
+        new = self._catch_up()
+        said = {act.name: self._last(act.name) for act in self.picture.open[:_MOST]}
+        if self._scene is None or new or self._seen != (said, int(now)):
+            self._seen = (said, int(now))
+            self._scene = scene_of(
+                self.picture,
+                self._outlook,
+                now,
+                said=said,
+                lengths=self._earlier(),
+                usd_limit=self._usd_limit,
+            )
+        return self._scene
 
     # ---- the journal -----------------------------------------------------------------------------
 
-    def _catch_up(self) -> None:
-        for entry in self._new_records():
+    def _catch_up(self) -> bool:
+        """Whether something happened."""
+        new = self._new_records()
+        for entry in new:
             add(self.picture, entry)
             if entry.get("event") in _BEGINNINGS:
                 self._session()
+        return bool(new)
 
     def _new_records(self) -> list[dict[str, Any]]:
         """The records that were appended since the last look; the writer checks them, who resumes checks them again."""

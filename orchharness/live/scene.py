@@ -13,14 +13,15 @@ from orchharness.live.picture import Act, Item, Picture
 from orchharness.record import record
 from orchharness.report.text import duration, line
 
-_AT_WORK = frozenset({"running", "judging", "refining", "ready", "paused"})
+_AT_WORK = frozenset({"running", "judging", "refining", "paused"})
 _NAMED = 8  # acts that one plain line names
+_WAITS = 3  # items of a track that are named with what they wait for
 _MINUTE, _HOUR = 60, 3600
 
 
 @record
 class Row:
-    """One act at work, or an item that is at work without one (a retry that is due, a gate that is refined)."""
+    """One act at work, or an item that is at work without one (a gate that is refined, or asks a person)."""
 
     name: str
     state: str
@@ -32,10 +33,11 @@ class Row:
 
 @record
 class Lane:
-    """A track: what is at work in it, and what waits, each with what it waits for."""
+    """A track: what is at work in it, how many items wait, and of the first of them what for."""
 
     track: str
     rows: tuple[Row, ...] = ()
+    waiting: int = 0
     waits: tuple[tuple[str, str], ...] = ()
 
 
@@ -62,7 +64,7 @@ class Scene:
     @property
     def waiting(self) -> int:
         """How many items wait."""
-        return sum(len(lane.waits) for lane in self.lanes)
+        return sum(lane.waiting for lane in self.lanes)
 
     @property
     def rows(self) -> Iterator[Row]:
@@ -113,7 +115,7 @@ def scene_of(
 
 
 def _lanes(picture: Picture, outlook: Outlook, now: float, said: Mapping[str, str]) -> Iterator[Lane]:
-    """The tracks with something undecided, in plan order; of phases that only wait, just the first."""
+    """The tracks with something undecided, in plan order."""
     tracks: dict[tuple[str, str], list[Item]] = {}
     for item in picture.items.values():
         if item.state not in OVER or item.open:
@@ -121,13 +123,10 @@ def _lanes(picture: Picture, outlook: Outlook, now: float, said: Mapping[str, st
     several = len({phase for phase, _ in tracks}) > 1
     for (phase, track), found in tracks.items():
         rows = [row for item in found for row in _rows(picture, outlook, item, now, said)]
-        waits = [
-            (line(i.id), _waits_for(picture, outlook, i))
-            for i in found
-            if i.state not in _AT_WORK and not i.open
-        ]
+        waiting = [i for i in found if i.state not in _AT_WORK and not i.open]
+        waits = tuple((line(i.id), _waits_for(picture, outlook, i)) for i in waiting[:_WAITS])
         name = f"{phase}/{track}" if several and track != phase else track
-        yield Lane(track=line(name), rows=tuple(rows), waits=tuple(waits))
+        yield Lane(track=line(name), rows=tuple(rows), waiting=len(waiting), waits=waits)
 
 
 def _rows(
@@ -173,6 +172,8 @@ def _score(picture: Picture, outlook: Outlook, item: Item) -> str:
 
 
 def _waits_for(picture: Picture, outlook: Outlook, item: Item) -> str:
+    if item.state == "ready":
+        return "another try" if item.acts else "its turn"
     blocker = outlook.blocker(picture, item.id)
     return "" if blocker is None else f"{line(blocker.id)} ({blocker.state})"
 
