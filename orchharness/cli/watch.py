@@ -6,6 +6,7 @@ Only looks: come and go as you like, any number at once. The run notices nothing
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import select
 import signal
@@ -23,6 +24,7 @@ from orchharness.run.directory import RunDirectory
 
 _PAUSE = 0.25  # seconds between two looks
 _ASK = 1.0  # seconds between two looks for its orchestrator
+_ENDING = 5.0  # seconds in which an orchestrator is waited for whose run is over
 
 
 def watch(asked: argparse.Namespace) -> int:
@@ -47,19 +49,19 @@ def watch(asked: argparse.Namespace) -> int:
 def _watched(run: RunDirectory) -> bool:
     """Show it; whether who watches has seen enough before its end."""
     follower, region = Follower(run), Region(sys.stdout.fileno())
-    alive, asked_at = True, 0.0
+    alive, asked_at, until = True, 0.0, math.inf
     try:
         with _keys() as key:
-            while alive:
-                if time.monotonic() - asked_at >= _ASK:
+            while alive and time.monotonic() < until:
+                if time.monotonic() - asked_at >= _ASK or follower.over:
                     alive, asked_at = orchestrator_of(run) is not None, time.monotonic()
                 _draw(follower, region)
-                if follower.over or not alive:
-                    return False
-                if key(_PAUSE) in {"q", "Q"}:
-                    return True
+                if follower.over and until == math.inf:
+                    until = time.monotonic() + _ENDING  # it writes its report, and is gone then
+                if alive and key(_PAUSE) in {"q", "Q"}:
+                    return not follower.over
     except KeyboardInterrupt:
-        return True
+        return not follower.over
     finally:
         region.clear()
     return False

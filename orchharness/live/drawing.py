@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchharness.live.scene import Lane, Row, Scene, left_text, money, short_name, span
-from orchharness.report.text import plural
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,8 +59,9 @@ def _fitted(lines: Sequence[tuple[int, Text]], height: int) -> Iterator[Text]:
     room = max(1, height - 1) if height > 1 else 1
     ranked = sorted(range(len(lines)), key=lambda n: (lines[n][0], n))[:room]
     yield from (lines[n][1] for n in sorted(ranked))
+    left = len(lines) - room
     if height > 1:
-        yield Text(f"and {plural(len(lines) - room, 'line')} more", style="dim")
+        yield Text(f"and {left:,} more line{'s' if left > 1 else ''}", style="dim")
 
 
 def _texts(scene: Scene, width: int) -> list[tuple[int, Text]]:

@@ -4,6 +4,7 @@ Rules that hold here:
   * A thread looks at the runs' folders and draws; it shares nothing with the loop but the lock.
   * Whoever writes to the terminal (pytest's writer, `print` in a hook) finds the region gone: taking it away and the
     write are one step under the lock. What was written is on its way before the region is drawn again.
+  * What looks and draws is imported by the thread, once it has something to do: short sessions do not pay for it.
   * While somebody is asked something (`--orch-ask`, a debugger) nothing is drawn, and the streams are as they were.
   * When the view ends, for whatever reason, the screen is what it would be without it.
 """
@@ -19,13 +20,12 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
-from orchharness.live.follower import Follower
-from orchharness.live.region import Region
-from orchharness.live.scene import Scene, beat
-
 if TYPE_CHECKING:
     import pytest
 
+    from orchharness.live.follower import Follower
+    from orchharness.live.region import Region
+    from orchharness.live.scene import Scene
     from orchharness.pytest_plugin.terminal import Terminal
     from orchharness.run.directory import RunDirectory
 
@@ -62,6 +62,7 @@ class Showing:
         self._lock = threading.RLock()  # a signal's handler may write, too
         self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
+        self._begun: list[RunDirectory] = []  # runs that the thread has not taken up yet
         self._followed: list[Follower] = []
         self._region: Region | None = None
         self._fd = -1
@@ -97,7 +98,7 @@ class Showing:
         if mode is Mode.NONE:
             return
         with self._lock:
-            self._followed.append(Follower(directory))
+            self._begun.append(directory)
         if self._thread is None:
             self._begin(mode)
 
@@ -111,6 +112,8 @@ class Showing:
     def _begin(self, mode: Mode) -> None:
         self._wrote_at = time.monotonic()
         if mode is Mode.REGION:
+            from orchharness.live.region import Region
+
             self._fd = os.dup(1)  # pytest may put a file in its place while it captures
             self._region = Region(self._fd)
         self._streams = Streams(self._config.get_terminal_writer(), self._before_write)
@@ -178,13 +181,14 @@ class Showing:
                 self._terminal.note(f"the live view ended: {type(error).__name__}: {error}")
 
     def _scenes(self) -> list[Scene]:
+        """The runs that go on."""
+        from orchharness.live.follower import Follower
+
         with self._lock:
-            followed = list(self._followed)
-        scenes = [(one, one.look(time.time())) for one in followed]
-        over = [one for one, _ in scenes if one.over]
-        if over:
-            with self._lock:
-                self._followed = [one for one in self._followed if one not in over]
+            begun, self._begun = self._begun, []
+        self._followed += map(Follower, begun)
+        scenes = [(one, one.look(time.time())) for one in self._followed]
+        self._followed = [one for one in self._followed if not one.over]
         return [scene for one, scene in scenes if not one.over]
 
     def _draw(self) -> float:
@@ -210,6 +214,8 @@ class Showing:
         left = self._wrote_at + BEAT - time.monotonic()
         if left > 0 or self._away:
             return max(left, PAUSE)
+        from orchharness.live.scene import beat
+
         scenes = self._scenes()
         with self._lock:
             self._wrote_at = time.monotonic()

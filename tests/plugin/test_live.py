@@ -261,7 +261,7 @@ def test_a_window_of_three_lines_does_no_harm(start: Start, root: Path):
 
 def test_a_window_that_changes_its_size_is_drawn_anew(start: Start, root: Path):
     def ends(row: str) -> bool:
-        return "waits: fails for build" in row or row == "and 2 lines more"
+        return "waits: fails for build" in row or row == "and 2 more lines"
 
     screen = start()
     screen.until(lambda: screen.shows("guide begins") and screen.shows("build begins"))
