@@ -1,12 +1,13 @@
 r"""Lines below the cursor of a terminal that others write to: drawn, and taken away before anybody else writes.
 
-The cursor stays where the others left it, also in the middle of a line. So taking the region away is one sequence,
-"clear from the cursor to the end of the screen", whatever happened in between: lines that were wrapped by a narrower
-window, a window that was scrolled. Room is made first, by going down as many lines as are needed and up again, so
-that nothing scrolls between keeping the cursor's place and going back to it.
+The cursor stays where the others left it, also in the middle of a line. So taking the region away is to clear all
+that is below the cursor, whatever happened in between: lines that were wrapped by a narrower window, a window that was
+scrolled. Room is made first, by going down as many lines as are needed and up again, so that nothing scrolls between
+keeping the cursor's place and going back to it.
 
-The sequences are those of the VT100 and its successors: IND (ESC D), CUU (CSI n A), DECSC and DECRC (ESC 7, ESC 8),
-ED (CSI J), and DECAWM (CSI ? 7 l), so that a line wider than it seems is cut by the terminal.
+The sequences are those of the VT100 and its successors: IND (ESC D), CUU and CUF (CSI n A, CSI C), DECSC and DECRC
+(ESC 7, ESC 8), EL and ED (CSI K, CSI J), and DECAWM (CSI ? 7 l), so that a line wider than it seems is cut by the
+terminal. ED never with the cursor in the first column of the first line: tmux keeps what is cleared so as history.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_CLEAR = "\x1b[J"
 _DOWN, _KEEP, _BACK = "\x1bD", "\x1b7", "\x1b8"
+_CLEAR = f"\x1b[K{_KEEP}\x1b[C\x1b[J{_BACK}"
 _CUT, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 

@@ -328,10 +328,10 @@ def test_the_view_is_drawn_no_more_often_than_four_times_a_second(start: Start, 
     plan(root, "plan: show\ntasks:\n  one: {run: [sh, chatty.sh]}\n")
     screen = start()
     screen.until(lambda: region(screen))
-    begin, before = time.monotonic(), screen.bytes.count(b"\x1b7")
+    begin, before = time.monotonic(), screen.bytes.count(b"\x1b[?7l")
     while time.monotonic() - begin < 3:
         screen.read(0.05)
-    seconds, count = time.monotonic() - begin, screen.bytes.count(b"\x1b7") - before
+    seconds, count = time.monotonic() - begin, screen.bytes.count(b"\x1b[?7l") - before
 
     assert 3 <= count <= 4 * seconds + 1
 

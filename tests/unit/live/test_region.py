@@ -91,6 +91,22 @@ def test_colours_of_the_region_do_not_reach_what_is_written_after_it(fed: Fed):
     assert fed.screen.buffer[0][0].fg == "default"
 
 
+def test_a_screen_is_never_cleared_from_its_first_place(fed: Fed):
+    fed.region.draw(["first"])
+    fed.region.clear()
+    data = os.read(fed.ours, 65536)
+
+    assert data.count(b"J") == data.count(b"\x1b[C\x1b[J") == 2  # tmux would keep it as history
+
+
+def test_what_stands_beside_the_cursor_is_gone_as_well(fed: Fed):
+    fed.region.draw(["first"])
+    fed.write("\n")  # somebody typed a line: the cursor is in the region
+    fed.region.clear()
+
+    assert fed.lines == [""] * 6
+
+
 def test_nothing_is_written_where_nothing_is_shown(fed: Fed):
     fed.region.clear()
     fed.region.draw([])
