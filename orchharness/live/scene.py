@@ -11,7 +11,7 @@ from orchharness.core.status import OVER, SUCCESS
 from orchharness.live.outlook import Left, Outlook
 from orchharness.live.picture import Act, Item, Picture
 from orchharness.record import record
-from orchharness.report.text import duration, line
+from orchharness.report.text import duration, line, number
 
 _AT_WORK = frozenset({"running", "judging", "refining", "paused"})
 _NAMED = 8  # acts that one plain line names
@@ -104,7 +104,7 @@ def scene_of(
         troubled=sum(i.state in OVER and i.state not in {*SUCCESS, "skipped"} for i in items.values()),
         items=len(items),
         agents=len(picture.open),
-        limit=int(picture.header.get("parallel") or 0),
+        limit=int(number(picture.header.get("parallel")) or 0),
         usd=round(picture.usd, 4),
         tokens=picture.tokens,
         usd_limit=usd_limit,

@@ -232,6 +232,8 @@ class Streams:
 
     def __init__(self, writer: Any, around: Callable[[], Any]) -> None:
         self._writer, self._around = writer, around
+        self._others: Any = None  # another plugin's `write` of the writer
+        self._ours: Any = None
         self._before: dict[str, Any] = {}
 
     def replace(self) -> None:
@@ -242,14 +244,19 @@ class Streams:
             with around():
                 write(*args, **markup)
 
+        self._others, self._ours = vars(self._writer).get("write"), watched
         self._writer.write = watched
         for name in ("stdout", "stderr"):
             self._before[name] = getattr(sys, name)
             setattr(sys, name, _Stream(self._before[name], around))
 
     def restore(self) -> None:
-        """As it was before; what somebody else has put in a stream's place meanwhile stays."""
-        self._writer.__dict__.pop("write", None)
+        """As it was before; what somebody else has put in the place of one meanwhile stays."""
+        if self._ours is not None and vars(self._writer).get("write") is self._ours:
+            if self._others is None:
+                del self._writer.write
+            else:
+                self._writer.write = self._others
         for name, stream in self._before.items():
             if isinstance(getattr(sys, name), _Stream):
                 setattr(sys, name, stream)
