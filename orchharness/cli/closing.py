@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.cli.picture import picture_of
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.core.past import Started, item_of, replay
 from orchharness.core.status import GateState, TaskState
 from orchharness.errors import OrchError
 from orchharness.journal import Journal, StateFile
+from orchharness.live.picture import picture_of
 from orchharness.run.hidden import redactor_of
 from orchharness.run.scrub import scrub
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from orchharness.cli import UsageError
 from orchharness.cli.alive import Life, agent_of
-from orchharness.cli.output import Cleaner, chosen_log, opened
-from orchharness.cli.picture import Act, picture_of
 from orchharness.cli.project import chosen_run, project_of
 from orchharness.cli.standing import Standing
 from orchharness.errors import OrchError
 from orchharness.journal import read_journal
+from orchharness.live.output import Cleaner, chosen_log, opened
+from orchharness.live.picture import Act, picture_of
 from orchharness.redact import Redactor, Stream
 from orchharness.run.directory import RunDirectory
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from orchharness.cli.picture import Picture
 from orchharness.core.plan import group_node
 from orchharness.core.status import OVER
+from orchharness.live.picture import Picture
 from orchharness.record import field, record
 from orchharness.report.text import mapping
 from orchharness.run.directory import RunDirectory

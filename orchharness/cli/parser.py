@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         _new_plugin,
         _runs,
         _status,
+        _watch,
         _decide,
         _cancel,
         _logs,
@@ -131,6 +132,11 @@ def _status(commands: Any) -> None:
         "--all", action="store_true", help="every item, also what passed long ago and what waits"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _watch(commands: Any) -> None:
+    parser = _command(commands, "watch", "show what a run does now, until it ends or you type q")
+    _run(parser)
 
 
 def _decide(commands: Any) -> None:

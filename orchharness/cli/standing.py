@@ -10,13 +10,13 @@ from typing import Any
 
 from orchharness.cli.alive import Agent, Life, agent_of, orchestrator_of
 from orchharness.cli.outline import Outline, outline_of
-from orchharness.cli.picture import Picture, picture_of
 from orchharness.core.budget import tally
 from orchharness.core.events import from_record
 from orchharness.core.spent import Spent
 from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
+from orchharness.live.picture import Picture, picture_of
 from orchharness.redact import Redactor
 from orchharness.run.commands import resume_command
 from orchharness.run.directory import RunDirectory

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchharness.cli.alive import Agent, Life
-from orchharness.cli.output import last_line
-from orchharness.cli.picture import WAITING, Act, Item
 from orchharness.cli.project import chosen_run, project_of, repeated
 from orchharness.cli.standing import Standing
 from orchharness.cli.table import columns, cut, table
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
+from orchharness.live.output import last_line
+from orchharness.live.picture import WAITING, Act, Item
 from orchharness.report.text import duration, line, plural
 from orchharness.run.commands import decide_command, shown
+from orchharness.run.directory import RunDirectory
 from orchharness.run.questions import open_questions
 
 _AT_WORK = ("running", "judging", "refining", "ready")
@@ -46,19 +47,34 @@ def status(asked: argparse.Namespace) -> int:
         OrchError: its journal cannot be read.
     """
     run = chosen_run(project_of(asked), asked.run)
-    one = Standing(run, time.time())
-    if one.damage:
-        raise OrchError(one.damage)
     further = repeated(asked)
     if asked.json:
         import json
 
         from orchharness.cli.status_record import record_of
 
-        sys.stdout.write(json.dumps(record_of(one, further), indent=1) + "\n")
-        return 0
+        sys.stdout.write(json.dumps(record_of(_standing(run), further), indent=1) + "\n")
+    else:
+        tell(run, further, everything=asked.all)
+    return 0
+
+
+def _standing(run: RunDirectory) -> Standing:
+    one = Standing(run, time.time())
+    if one.damage:
+        raise OrchError(one.damage)
+    return one
+
+
+def tell(run: RunDirectory, further: str, *, everything: bool = False) -> None:
+    """Write how the run stands; `further` are options that the commands in it need as well.
+
+    Raises:
+        OrchError: its journal cannot be read.
+    """
+    one = _standing(run)
     sys.stdout.write("\n".join(_head(one)) + "\n")
-    for part in (_working(one), _decided(one, everything=asked.all), _blocked(one, everything=asked.all)):
+    for part in (_working(one), _decided(one, everything=everything), _blocked(one, everything=everything)):
         if part:
             sys.stdout.write(f"\n{part}")
     questions = _asked(one)
@@ -67,7 +83,6 @@ def status(asked: argparse.Namespace) -> int:
     following = list(_following(one, Path.cwd(), further))
     if following:
         sys.stdout.write("\n" + table([("", ""), *following]).lstrip("\n"))
-    return 0
 
 
 def _head(one: Standing) -> Iterator[str]:

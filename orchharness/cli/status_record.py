@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orchharness.cli.output import last_line
-from orchharness.cli.picture import WAITING, Act, Item
 from orchharness.cli.standing import Standing
+from orchharness.live.output import last_line
+from orchharness.live.picture import WAITING, Act, Item
 from orchharness.run.questions import open_questions
 
 

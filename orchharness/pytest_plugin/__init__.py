@@ -111,6 +111,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write a summary of the plans in Markdown (in GitHub Actions the step's page has one without it)",
     )
+    group.addoption(
+        "--orch-live",
+        choices=("auto", "off"),
+        default="auto",
+        help="show what runs below the output, on a terminal (auto), or never: then a line a minute at most",
+    )
     parser.addini("orch_plan_files", "globs of file names that are plans", type="args", default=DEFAULT_GLOBS)
     parser.addini("orch_dir", "where runs are kept", default="")
 

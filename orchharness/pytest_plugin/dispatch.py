@@ -19,6 +19,7 @@ from orchharness.errors import OrchError
 from orchharness.planfile import fragments_of
 from orchharness.pytest_plugin import SCHEDULER
 from orchharness.pytest_plugin.plans import plans_of
+from orchharness.pytest_plugin.showing import Showing
 from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Controller:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Run the workers, then end what is still open."""
-        with self.signals:
+        with self.signals, Showing(self._config, plans_of(self._config).terminal):
             try:
                 result = yield
             except BaseException as error:

@@ -25,6 +25,7 @@ from orchharness.errors import OrchError
 from orchharness.planfile import no_garbage
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, plans_of
+from orchharness.pytest_plugin.showing import Showing
 from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 from orchharness.pytest_plugin.telling import PlanItems, Teller
 from orchharness.run.act import ActResult
@@ -93,6 +94,7 @@ class LocalLoop:
         self.broken = ""
         self.prompt = _prompt(session.config)
         self.teller = Teller(session.config, self._watch_session)
+        self.showing = Showing(session.config, self.plans.terminal)
 
     def run(self) -> None:
         """Until every plan is over.
@@ -105,6 +107,7 @@ class LocalLoop:
         with ExitStack() as stack:
             stack.callback(self.runner.close)
             stack.enter_context(self.signals)
+            stack.enter_context(self.showing)
             stack.enter_context(supervised(sum(len(file.every) for file in self.waiting)))
             try:
                 self._until_over()
@@ -152,7 +155,8 @@ class LocalLoop:
                 for result in () if asks else self.runner.wait(patience):
                     self._take(result)
             if asks and self.prompt is not None:  # outside: Ctrl-C at the prompt is heard at once
-                self.prompt.ask(self.live.values())
+                with self.showing.away():
+                    self.prompt.ask(self.live.values())
 
     # ---- plans -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
     from orchharness.core.status import Transition
+    from orchharness.pytest_plugin.showing import Showing
     from orchharness.run.drive import PlanRun
 
 _MARKUP = {"passed": {"green": True}, "paused": {"yellow": True}, "interrupted": {"yellow": True}}
@@ -25,6 +26,7 @@ class Terminal:
         self._config = config
         self.runs: list[PlanRun] = []  # those that were begun
         self._notes: list[str] = []
+        self.showing: Showing | None = None  # the live view, while plans run
 
     @property
     def _reporter(self) -> Any:
@@ -80,10 +82,12 @@ class Terminal:
             self._line(f"{run.plan.id}: {run.going_on_with}")
         for item, reason in run.reasons.items():
             self._line(f"  {item} {line(reason)}")
+        if self.showing is not None and run.directory is not None:
+            self.showing.follow(run.directory)
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, yellow: bool = True) -> None:
         """Something happened that is about no item."""
-        self._line(text, yellow=True)
+        self._line(text, yellow=yellow)
 
     def moved(self, transition: Transition) -> None:
         """An item changed its state; what is no report of pytest's gets a line."""

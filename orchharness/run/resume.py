@@ -22,6 +22,7 @@ from orchharness import private
 from orchharness.core.definition import QUESTION, changes, definition_of
 from orchharness.core.events import DecisionTaken, JudgementStarted, TaskFinished, TaskStarted
 from orchharness.core.gating import CHECKS
+from orchharness.core.outlook import outlook_of
 from orchharness.core.past import item_of
 from orchharness.core.plan import OutputKind, Workspace
 from orchharness.core.resuming import Resumption
@@ -37,13 +38,15 @@ if TYPE_CHECKING:
     from orchharness.run.past import Earlier
 
 DEFINITION, GATE_INPUTS, BUDGETS = "definition.json", "gate-inputs.json", "budgets.json"
+OUTLOOK = "outlook.json"  # for those who watch the run
 _RUN = "run:"
 _SAID = "from:"
 
 
 def keep(session: Path, plan: Plan, frozen: FrozenInputs) -> None:
-    """Store what a later session compares with."""
+    """Store what a later session compares with, and what those need to know who only see the run's folder."""
     _write(session / DEFINITION, definition_of(plan))
+    _write(session / OUTLOOK, outlook_of(plan))
     if plan.gates:
         _write(session / GATE_INPUTS, frozen.to_record())
     terms = terms_of(plan)

@@ -70,6 +70,8 @@ class Picture:
         default_factory=dict
     )  # all there ever were and whose results were not dropped
     keys: list[str] = field(default_factory=list)  # of all acts there ever were
+    usd: float = 0.0  # what all acts that are over said they cost
+    tokens: int = 0  # the same, read and written
 
     @property
     def counts(self) -> dict[str, int]:
@@ -97,15 +99,20 @@ def picture_of(records: Iterable[Mapping[str, Any]]) -> Picture:
     """What the records tell."""
     picture = Picture()
     for entry in records:
-        at = number(entry.get("at"))
-        if at is not None:
-            picture.last = at
-            picture.began = at if picture.began is None else picture.began
-        _run_event(picture, entry)
-        _act_event(picture, entry)
-        for moved in entries(entry.get("then")):
-            _transition(picture, moved, resumed=entry.get("event") == "RunResumed")
+        add(picture, entry)
     return picture
+
+
+def add(picture: Picture, entry: Mapping[str, Any]) -> None:
+    """Bring the picture up to the next record."""
+    at = number(entry.get("at"))
+    if at is not None:
+        picture.last = at
+        picture.began = at if picture.began is None else picture.began
+    _run_event(picture, entry)
+    _act_event(picture, entry)
+    for moved in entries(entry.get("then")):
+        _transition(picture, moved, resumed=entry.get("event") == "RunResumed")
 
 
 def _run_event(picture: Picture, entry: Mapping[str, Any]) -> None:
@@ -160,8 +167,15 @@ def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:
             act.outcome = line(entry.get("outcome"), 40) or "over"
             act.detail = line(entry.get("detail"), 300)
             act.seconds = number(entry.get("seconds"))
+            _charge(picture, mapping(entry.get("usage")))
         case _:
             pass
+
+
+def _charge(picture: Picture, usage: Mapping[str, Any]) -> None:
+    usd, read, written = (number(usage.get(n)) or 0.0 for n in ("usd", "input_tokens", "output_tokens"))
+    picture.usd += usd
+    picture.tokens += int(read + written)
 
 
 def _transition(picture: Picture, moved: Mapping[str, Any], *, resumed: bool) -> None:

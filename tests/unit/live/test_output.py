@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchharness.cli.output import Cleaner, chosen_log, last_line
+from orchharness.live.output import Cleaner, chosen_log, last_line
 from orchharness.redact import Redactor
 
 NOISE = "one\x1b[31mred\x1b[0m\r\ntwo\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\rthree\x1b(B\x9b2J\x00\u202eend\n"
