@@ -95,6 +95,8 @@ class Client:
         result = LocalProcess.poll(handle)
         if not isinstance(result, Finished):
             return result
+        # Tools with a session of their own outlive their client. Nothing may write while the outputs are looked at.
+        LocalProcess.cancel(handle, grace=0)
         end = ended(handle.data["folder"], result.exit or 0)
         try:
             said = self.parse(end)

@@ -16,32 +16,27 @@ from orchharness.core.plan import EMPTY
 from orchharness.record import record
 
 LONGEST = 1 << 24  # bytes of a line that is read; a longer one is passed over
-_ERRORS = 1 << 12  # bytes at the end of stderr
+_ERRORS = 1000  # bytes at the end of stderr
 _SUMMARY = 200
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY}
 
 _REFUSED = frozenset({401, 403})
 _LIMITED = frozenset({429, 503, 529})
-_STATUS = re.compile(
-    r"(?:\bstatus(?: code)?:? |\bAPI Error: |\bHTTP (?:\d\.\d )?|^|\()([45]\d\d)\b", re.IGNORECASE
-)
-_NO_PAYMENT = re.compile(
-    r"insufficient_quota|exceeded your current quota|credit balance|billing", re.IGNORECASE
-)
-_NO_ENTRY = re.compile(
+# Compiled when a client failed, and not whenever a plan is read.
+_STATUS = r"(?:\bstatus(?: code)?:? |\bAPI Error: |\bHTTP (?:\d\.\d )?|^|\()([45]\d\d)\b"
+_NO_PAYMENT = r"insufficient_quota|exceeded your current quota|credit balance|billing"
+_NO_ENTRY = (
     r"not logged in|please run /login|invalid api key|invalid x-api-key|incorrect api key|authentication[ _]|"
-    r"failed to authenticate|unauthorized|oauth token|no api key|missing api key",
-    re.IGNORECASE,
+    r"failed to authenticate|unauthorized|oauth token|no api key|missing api key"
 )
-_LATER = re.compile(
-    r"overloaded|rate[ _-]limit|usage limit|too many requests|at capacity|hit your [\w ]*limit|limit reached",
-    re.IGNORECASE,
+_LATER = (
+    r"overloaded|rate[ _-]limit|usage limit|too many requests|at capacity|hit your [\w ]*limit|limit reached"
 )
-_EPOCH = re.compile(r"limit reached\|(\d{10})\b")
-_IN = re.compile(r"(?:again|after|resets?) in ((?:[\d.]+ ?[a-z]+,? ?(?:and )?)+)", re.IGNORECASE)
-_PART = re.compile(r"([\d.]+) ?(d|h|m(?!s)|s)", re.IGNORECASE)
-_CLOCK = re.compile(r"resets? (?:at )?(\d{1,2})(?::(\d\d))? ?([ap]m)? \(([A-Za-z_/+-]+\d*)\)", re.IGNORECASE)
+_EPOCH = r"limit reached\|(\d{10})\b"
+_IN = r"(?:again|after|resets?) in ((?:[\d.]+ ?[a-z]+,? ?(?:and )?)+)"
+_PART = r"([\d.]+) ?(d|h|m(?!s)|s)"
+_CLOCK = r"resets? (?:at )?(\d{1,2})(?::(\d\d))? ?([ap]m)? \(([A-Za-z_/+-]+\d*)\)"
 
 
 @record
@@ -68,10 +63,8 @@ class ClientEnd:
 
     @property
     def errors(self) -> str:
-        """The last line that says something on stderr; empty when there is none."""
-        text = _tail(f"{self.folder}/stderr.log").decode(errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1][:1000] if lines else ""
+        """What stands at the end of stderr, on one line; empty when nothing does."""
+        return one_line(_tail(f"{self.folder}/stderr.log").decode(errors="replace"), _ERRORS)
 
 
 class Trouble(NamedTuple):
@@ -93,28 +86,32 @@ def trouble_of(text: str, status: int | None = None, now: float = 0.0) -> Troubl
         `limited` for 429, 503, 529 and limits of use, `refused` for keys, log-ins and accounts; else neither.
     """
     if status is None:
-        named = _STATUS.search(text)
+        named = _search(_STATUS, text)
         status = int(named[1]) if named else None
-    if status in _REFUSED or _NO_PAYMENT.search(text):
+    if status in _REFUSED or _search(_NO_PAYMENT, text):
         return Trouble("refused")
-    if status in _LIMITED or (status is None and _LATER.search(text)):
+    if status in _LIMITED or (status is None and _search(_LATER, text)):
         return Trouble("limited", wait_of(text, now))
-    if status is None and _NO_ENTRY.search(text):
+    if status is None and _search(_NO_ENTRY, text):
         return Trouble("refused")
     return Trouble()
 
 
+def _search(pattern: str, text: str) -> re.Match[str] | None:
+    return re.search(pattern, text, re.IGNORECASE)
+
+
 def wait_of(text: str, now: float) -> float | None:
     """The seconds until a message says that work is taken again; None where it names no time."""
-    if found := _EPOCH.search(text):
+    if found := _search(_EPOCH, text):
         return max(0.0, int(found[1]) - now)
-    if found := _IN.search(text):
-        parts = _PART.findall(found[1])
+    if found := _search(_IN, text):
+        parts = re.findall(_PART, found[1], re.IGNORECASE)
         try:
             return sum(float(number) * _UNITS[unit.lower()] for number, unit in parts) if parts else None
         except ValueError:
             return None
-    if found := _CLOCK.search(text):
+    if found := _search(_CLOCK, text):
         return _until(found, now)
     return None
 
@@ -126,6 +123,8 @@ def _until(found: re.Match[str], now: float) -> float | None:
 
     hour, minute = int(found[1]), int(found[2] or 0)
     if found[3]:
+        if hour > 12:  # noqa: PLR2004 - what a clock shows
+            return None
         hour = hour % 12 + (12 if found[3].lower() == "pm" else 0)
     try:
         here = datetime.fromtimestamp(now, ZoneInfo(found[4]))

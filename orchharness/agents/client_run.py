@@ -132,4 +132,7 @@ def _write(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    try:
+        sys.exit(main(Path(sys.argv[1])))
+    except OSError as failure:  # it cannot be executed: a word that is too long, or no program any more
+        sys.exit(f"the client cannot be executed: {failure}")

@@ -114,7 +114,9 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
     )
     return Finding(
         outcome=Outcome.SUCCESS if evidence.ok else Outcome.EVIDENCE,
-        detail=evidence.detail or "\n".join(filter(None, [answer.detail, *evidence.warnings])),
+        detail="\n".join(
+            filter(None, [evidence.detail, answer.detail, *(() if evidence.detail else evidence.warnings)])
+        ),
         exit=answer.exit,
         outputs=evidence.outputs,
         changed=evidence.changed,
@@ -190,9 +192,15 @@ def _in_trouble(request: ActRequest, answer: Finished) -> Finding:
 
 
 def _with_tail(request: ActRequest, said: str) -> str:
-    """The message with the ends of what the act printed, on stdout and on stderr."""
+    """The message with the ends of what the act printed, on stdout and on stderr.
+
+    What a client prints is for programs, and its plugin has said what it means.
+    """
+    from orchharness.agents.client_run import SPEC
+
     redactor = redactor_of(request.hidden)
-    tails = (_tail(f"{request.folder}/{name}", redactor) for name in ("stdout.log", "stderr.log"))
+    logs = ("stderr.log",) if Path(request.folder, SPEC).exists() else ("stdout.log", "stderr.log")
+    tails = (_tail(f"{request.folder}/{name}", redactor) for name in logs)
     return "\n".join([said, *filter(None, tails)])
 
 

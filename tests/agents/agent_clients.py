@@ -50,7 +50,9 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
-    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
+    usage: tuple[int, int] | None = (200, 20)  # what is told of an act of two answers
+    resumes: bool = True  # whether a later act of its session knows the earlier one
+    endless: bool = False  # it asks again and again when the server fails: only a time limit ends it
     patience: float = 25  # seconds a session of one turn may take on a busy machine
 
     def __str__(self) -> str:
@@ -184,8 +186,9 @@ PI = Client(
     package=MORE / "@mariozechner/pi-coding-agent",
     agent="kind: pi, provider: loop, model: fake-1",
     denied="kind: pi, provider: loop, model: fake-1, allowed_tools: [read]",
-    words={"broken": "500", "cut": "", "denied": "output 'doc' (a.md): does not exist"},
+    words={"broken": "500", "cut": "terminated", "denied": "output 'doc' (a.md): does not exist"},
     prepare=_pi,
+    patience=60,
 )
 OPENCODE = Client(
     name="acp: opencode",
@@ -195,6 +198,8 @@ OPENCODE = Client(
     denied="kind: acp, command: opencode acp, permissions: deny",
     words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_opencode,
+    usage=(100, 10),  # of its last answer
+    endless=True,
     patience=60,
 )
 GEMINI = Client(
@@ -205,6 +210,9 @@ GEMINI = Client(
     denied="kind: acp, command: gemini --acp -m gemini-2.5-flash --skip-trust, permissions: deny",
     words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_gemini,
+    usage=None,
+    resumes=False,  # ended right after its answer, it has not kept the session
+    endless=True,
     patience=60,
 )
 

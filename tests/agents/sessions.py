@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from agent_clients import Client, surroundings
 from model_server import ModelServer, Request
@@ -59,7 +60,7 @@ class Project:
 
     def __post_init__(self) -> None:
         self.env = surroundings(self.client, self.folder.parent / "home", self.server.url)
-        self.env[MARK] = str(self.folder)
+        self.env |= {MARK: str(self.folder), "PYTHONFAULTHANDLER": "1"}
 
     def plan(
         self, prompt: str, *, agent: str = "", task: str = "", top: str = "", outputs: str = "doc: a.md"
@@ -90,7 +91,12 @@ class Project:
 
     def finish(self, session: subprocess.Popen[str], seconds: float | None = None) -> Ended:
         """Wait for the end of a session."""
-        status = session.wait(seconds or self.client.patience)
+        try:
+            status = session.wait(seconds or self.client.patience)
+        except subprocess.TimeoutExpired:
+            session.send_signal(signal.SIGABRT)  # and faulthandler tells where it stands
+            session.wait(5)
+            pytest.fail(f"the session did not end:\n{self._log(-1).read_text()}")
         ended = Ended(status=status, out=self._log(-1).read_text())
         self.ended.append(ended)
         return ended

@@ -15,6 +15,9 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("client", CLIENT
 WAITS = "[[bash:touch begun; until [ -e go ]; do sleep 0.1; done; echo text > a.md]]"
 
 
+LIMIT = "timeout: 15s"  # a client that asks again and again is ended by this
+
+
 def begun(project: Project) -> None:
     """Wait until the agent's tool call is under way."""
     wait_for((project.folder / "begun").exists, project.client.patience)
@@ -109,8 +112,10 @@ def test_refinement_goes_on_in_the_same_session(project: Project, client: Client
     assert project.text() == "line\nline\n"
     first, *_, last = project.turns()
     assert not first.says("iteration over", "assistant")
-    assert last.says("iteration over", "assistant"), "the second iteration does not know the first"
-    assert project.usage() == [client.usage] * 2, "tokens are those of the act, not of the session"
+    assert last.says("iteration over", "assistant") is client.resumes
+    assert project.usage() == ([client.usage] * 2 if client.usage else []), (
+        "tokens are those of the act, not of the session"
+    )
 
 
 def test_a_refused_key_stops_at_once_and_says_so(project: Project, client: Client) -> None:
@@ -131,30 +136,30 @@ def test_one_rate_limit_does_not_fail_a_run(project: Project, client: Client) ->
 
 
 def test_a_rate_limit_without_end_is_told_as_one(project: Project, client: Client) -> None:
-    project.plan("do [[fail:429]]", top="limits: {outage: 2s}")
+    project.plan("do [[fail:429]]", top="limits: {outage: 2s}", task=LIMIT if client.endless else "")
     ended = project.run()
 
     assert ended.status == 1, ended.out
-    assert "rate limit for 2s" in ended.line("note")
-    assert "429" in ended.line("note")
+    assert ("timed out" if client.endless else "rate limit for 2s") in ended.line("note")
+    assert project.left() == []
 
 
 def test_a_broken_server_fails_the_task_and_says_so(project: Project, client: Client) -> None:
-    project.plan("do [[fail:500]]")
+    project.plan("do [[fail:500]]", task=LIMIT if client.endless else "")
     ended = project.run()
 
     assert ended.status == 1, ended.out
-    assert client.words["broken"] in ended.line("note")
+    assert ("timed out" if client.endless else client.words["broken"]) in ended.line("note")
     assert project.facts()["state"] == "failed"
     assert project.left() == []
 
 
 def test_a_stream_that_breaks_off_fails_the_task_and_says_so(project: Project, client: Client) -> None:
-    project.plan("do [[fail:cut]]")
+    project.plan("do [[fail:cut]]", task=LIMIT if client.endless else "")
     ended = project.run()
 
     assert ended.status == 1, ended.out
-    assert client.words["cut"] in ended.line("note")
+    assert ("timed out" if client.endless else client.words["cut"]) in ended.line("note")
     assert project.facts()["state"] == "failed"
     assert project.left() == []
 

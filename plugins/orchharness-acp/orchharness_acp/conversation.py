@@ -9,7 +9,7 @@ from typing import Any
 from acp import PROTOCOL_VERSION
 
 from orchharness_acp.speaking import Agent
-from orchharness_acp.trouble import Failure
+from orchharness_acp.trouble import Failure, plain
 from orchharness_acp.turn import Turn
 
 _LOOK = 0.05  # seconds between two looks whether a replay is over
@@ -34,8 +34,8 @@ async def handshake(agent: Agent, limit: float) -> dict[str, Any]:
     info, able = said.get("agentInfo"), said.get("agentCapabilities")
     info = info if isinstance(info, dict) else {}
     return {
-        "name": str(info.get("name") or "")[:80],
-        "version": str(info.get("version") or "")[:80],
+        "name": plain(str(info.get("name") or ""))[:80],
+        "version": plain(str(info.get("version") or ""))[:80],
         "protocol": PROTOCOL_VERSION,
         "loads": isinstance(able, dict) and able.get("loadSession") is True,
     }
@@ -50,7 +50,7 @@ async def take_turn(agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[st
     options, limit = job["options"], job["options"]["call_timeout"]
     hello = await handshake(agent, limit)
     place = {"cwd": job["cwd"], "mcpServers": []}
-    session, said, remarks = await _session(agent, turn, job, loads=hello["loads"])
+    session, said, remarks = await _session(agent, turn, job, hello)
     if session is None:
         said = _object(await agent.call("session/new", place, limit), "session/new")
         session = said.get("sessionId")
@@ -68,19 +68,20 @@ async def take_turn(agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[st
 
 
 async def _session(
-    agent: Agent, turn: Turn, job: Mapping[str, Any], *, loads: bool
+    agent: Agent, turn: Turn, job: Mapping[str, Any], hello: Mapping[str, Any]
 ) -> tuple[str | None, Mapping[str, Any], list[str]]:
     """The session of the iteration before, if it can be had; the prompt holds the findings, so one can do without."""
     session = job["session"]
-    if not session or not loads:
+    if not session or not hello["loads"]:
         return None, {}, ["the agent loads no sessions: a new one was begun"] if session else []
-    turn.load(session)
+    # The protocol's cost is the session's; Claude's is that of its process.
+    turn.load(session, 0.0 if "claude" in hello["name"] else job["spent"])
     asked = {"sessionId": session, "cwd": job["cwd"], "mcpServers": []}
     method, limit = "session/load", job["options"]["call_timeout"]
     try:
         said = await agent.call(method, asked, limit)
     except Failure as failure:
-        if failure.trouble or not failure.detail.startswith(repr(method)):
+        if failure.trouble or not failure.answered:
             raise  # the agent did not answer, or its engine is the reason: another session would not help
         turn.forget()
         return None, {}, [f"{failure.detail}: a new session was begun"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchharness import OrchError, SpawnRequest
+from orchharness_acp.results import amount_of, read_result
 
 JOB = "acp.json"
 
@@ -28,10 +29,18 @@ def write_job(request: SpawnRequest) -> None:
         "cwd": request.cwd,
         "prompt": request.prompt,
         "session": request.session,
+        "spent": spent_before(request.folder, request.session) if request.session else 0.0,
         "timeout": request.timeout,
         "options": request.options,
     }
     keep(Path(request.folder, JOB), job)
+
+
+def spent_before(folder: str, session: str) -> float:
+    """Dollars that a session had cost when the acts before left it, from their results, which lie beside this act."""
+    found = (read_result(str(path)) for path in Path(folder).parent.iterdir() if path.is_dir())
+    costs = (amount_of(r, "spent") for r in found if r.get("session") == session)
+    return max((cost for cost in costs if cost is not None), default=0.0)
 
 
 def read_job(folder: str) -> Mapping[str, Any]:

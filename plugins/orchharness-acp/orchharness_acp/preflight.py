@@ -9,6 +9,7 @@ from typing import Any
 
 from orchharness import LocalProcess, Preflight, PreflightRequest
 from orchharness_acp.installing import how_to_install
+from orchharness_acp.trouble import plain
 
 _LIMIT = 20.0  # seconds for the handshake: a look has 30 s in all
 _START = 5.0  # seconds more, for the process that does it
@@ -63,4 +64,4 @@ def _greet(request: PreflightRequest, env: dict[str, str]) -> dict[str, Any]:
         said = json.loads(lines[-1])
         return said if isinstance(said, dict) else {}
     except (ValueError, IndexError):
-        return {"fault": f"it cannot be looked at: {' '.join(lines)[-400:]}"}
+        return {"fault": f"it cannot be looked at: {plain(' '.join(lines))[-400:]}"}

@@ -21,15 +21,16 @@ from typing import Any
 
 from orchharness import LocalProcess
 from orchharness_acp.conversation import handshake, take_turn
-from orchharness_acp.ending import RESULT, SURE
 from orchharness_acp.job import keep, read_job
 from orchharness_acp.permissions import rules_of
+from orchharness_acp.results import RESULT
 from orchharness_acp.speaking import Agent
 from orchharness_acp.trouble import Failure
 from orchharness_acp.turn import Turn
 
 _CANCELLING = 0.4  # seconds that an agent has to end its turn once it is told to
 _SOFT = 0.3  # seconds between SIGTERM and SIGKILL for what an agent leaves
+_SURE = 3.0  # seconds of SIGKILL after which something is left to whoever cancels the act
 _PAUSE = 0.02
 
 
@@ -43,7 +44,13 @@ def main(words: list[str]) -> int:
     job = read_job(folder)
     turn = Turn(rules_of(job["options"]["permissions"]), [job["cwd"], folder])
     result = asyncio.run(_supervise(job, turn))
-    ended = {**result, "key": job["key"], "session": turn.session or None, "usage": turn.usage}
+    ended = {
+        **result,
+        "key": job["key"],
+        "session": turn.session or None,
+        "usage": turn.usage,
+        "spent": turn.spent,
+    }
     keep(Path(folder, RESULT), ended)
     return 0 if result["ok"] else 1
 
@@ -55,22 +62,26 @@ async def _supervise(job: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
     try:
         agent = await Agent.start(job["options"]["command"], lambda p: turn.take(p, _now()), turn.permit)
         notes = await _until(stopping, agent, turn, job)
-        fault = turn.fault
-        denied = "".join(f"\nthe agent was denied {what}" for what in turn.denied)
-        said = "; ".join(filter(None, [fault, *notes])) + denied
-        return {"ok": not fault and not denied, "detail": said.strip(), "answer": turn.answer}
     except Failure as failure:
         return {
             "ok": False,
-            "detail": failure.detail,
+            "detail": _with_denied(failure.detail, turn),
             "trouble": failure.trouble,
             "retry_after": failure.retry_after,
             "answer": turn.answer,
         }
+    else:
+        fault = turn.fault
+        said = _with_denied("; ".join(filter(None, [fault, *notes])), turn)
+        return {"ok": not fault and not turn.denied, "detail": said, "answer": turn.answer}
     finally:
         if agent is not None:
             await agent.end()
         await _end_all(job["key"])
+
+
+def _with_denied(said: str, turn: Turn) -> str:
+    return "\n".join(filter(None, [said, *(f"the agent was denied {what}" for what in turn.denied)]))
 
 
 async def _until(stopping: asyncio.Event, agent: Agent, turn: Turn, job: Mapping[str, Any]) -> list[str]:
@@ -100,9 +111,10 @@ async def _end_all(key: str) -> None:
     spared = {os.getpid(), os.getppid()}
     hard = _now() + _SOFT
     told: set[int] = set()
-    while left := [s.pid for s in LocalProcess.sweep([key]) if s.pid not in spared]:
-        if _now() > hard + SURE:
-            return  # it cannot be killed; who cancels the act will see it
+    looks = 0
+    while looks < 2 and _now() < hard + _SURE:  # noqa: PLR2004 - one look can miss a process that is just being made
+        left = [s.pid for s in LocalProcess.sweep([key]) if s.pid not in spared]
+        looks = 0 if left else looks + 1
         if _now() >= hard:
             LocalProcess.end(left)
         else:

@@ -30,28 +30,41 @@ _UNITS = {"ms": 0.001, "milli": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hou
 
 
 class Failure(Exception):  # noqa: N818 - it is what became of the turn, not a fault of ours
-    """Why the turn did not succeed. `trouble` and `retry_after` are as in `orchharness.Finished`."""
+    """Why the turn did not succeed. `trouble` and `retry_after` are as in `orchharness.Finished`.
+
+    `answered`: the agent itself said so, and can be asked for something else.
+    """
 
     def __init__(
-        self, detail: str, trouble: Literal["", "limited", "refused"] = "", retry_after: float | None = None
+        self,
+        detail: str,
+        trouble: Literal["", "limited", "refused"] = "",
+        retry_after: float | None = None,
+        *,
+        answered: bool = False,
     ) -> None:
         super().__init__(detail)
-        self.detail, self.trouble, self.retry_after = detail, trouble, retry_after
+        self.detail, self.trouble, self.retry_after, self.answered = detail, trouble, retry_after, answered
+
+
+def plain(text: str) -> str:
+    """A text of the agent on one line, without what a terminal would take for orders."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def failure_of(method: str, code: Any, message: Any, data: Any, now: float) -> Failure:
     """The failure that a JSON-RPC error stands for. `now` is in seconds since 1970: some name a time of day."""
-    text = str(message)
+    text = plain(str(message))
     more = data if isinstance(data, str) or data is None else json.dumps(data, default=str)
-    if more and more not in text:
-        text = f"{text}: {more}"
+    if more and plain(more) not in text:
+        text = f"{text}: {plain(more)}"
     detail = f"{method!r} failed: {text[:_SHOWN]}"
     searched = f"{code} {text}"[:_SEARCHED]  # some put the status of HTTP there
     if _LIMITED.search(searched):
-        return Failure(detail, "limited", _retry_after(data, searched, now))
+        return Failure(detail, "limited", _retry_after(data, searched, now), answered=True)
     if _REFUSED.search(searched) or (code == _AUTH and _LOGIN.search(searched)):
-        return Failure(detail, "refused")
-    return Failure(detail)
+        return Failure(detail, "refused", answered=True)
+    return Failure(detail, answered=True)
 
 
 def _retry_after(data: Any, text: str, now: float) -> float | None:

@@ -35,22 +35,23 @@ class Turn:
         self._loaded = False
         self._tools = 0
         self._last: float | None = None
-        self._spent: dict[str, float] = {}  # currency -> cost of the session, as last told
-        self._before: dict[str, float] = {}
+        self.spent: float | None = None  # dollars that the session cost, as last told
+        self._before = 0.0  # the same, when the turn began
         self._usage: dict[str, int] = {}
 
-    def load(self, session: str) -> None:
-        """A session with a past is being loaded."""
-        self.session, self._loaded = session, True
+    def load(self, session: str, spent: float) -> None:
+        """A session with a past is being loaded, which had cost `spent` dollars when it was left."""
+        self.session, self._loaded, self._before = session, True, spent
 
     def forget(self) -> None:
         """It could not be loaded."""
-        self.session, self._loaded = "", False
+        self.session, self._loaded, self._before = "", False, 0.0
 
     def begin(self, session: str) -> None:
         """The prompt is about to be sent."""
         self.session, self._begun = session, True
-        self._before = dict(self._spent)
+        if self.spent is not None:
+            self._before = self.spent
 
     def is_quiet(self, since: float, now: float) -> bool:
         """Whether the past has been told, given when loading was answered."""
@@ -115,10 +116,10 @@ class Turn:
     def usage(self) -> dict[str, Any]:
         """`input_tokens` (cached ones too), `output_tokens` and `usd` of this turn: those that are known."""
         found: dict[str, Any] = dict(self._usage)
-        if "USD" in self._spent:
-            spent, before = self._spent["USD"], self._before.get("USD", 0.0)
-            # A cost is the session's; one that is lower than before is of an agent that counts anew.
-            found["usd"] = spent - before if spent >= before else spent
+        if self.spent is not None:
+            # A cost that is lower than before is of an agent that counts anew.
+            grown = self.spent - self._before if self.spent >= self._before else self.spent
+            found["usd"] = round(grown, 9)
         return found
 
     @property
@@ -149,9 +150,11 @@ class Turn:
             self._calls.setdefault(name, {}).update({n: update[n] for n in known if update.get(n)})
 
     def _take_cost(self, cost: Any) -> None:
-        amount = cost.get("amount") if isinstance(cost, dict) else None
+        if not isinstance(cost, dict) or cost.get("currency") != "USD":
+            return
+        amount = cost.get("amount")
         if isinstance(amount, int | float) and not isinstance(amount, bool) and 0 <= amount < float("inf"):
-            self._spent[str(cost.get("currency"))] = float(amount)
+            self.spent = float(amount)
 
 
 _STOPS = {

@@ -1,6 +1,7 @@
 """What the tests of this plugin share: an agent with a script, and acts of it by the hooks alone."""
 
 import json
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -31,7 +32,7 @@ class Acts:
             path.write_text(json.dumps(script or {}))
         model = orchharness_acp._options()
         given = {"command": [sys.executable, str(FAKE), str(path)], "call_timeout": 5, **options}
-        key = f"{self.count:032x}"[::-1]
+        key = secrets.token_hex(16)  # no other test's: processes are found, and ended, by it
         self.keys.append(key)
         return self.host.spawn(
             SpawnRequest(

@@ -106,6 +106,9 @@ def turn(number, session, prompt):  # noqa: C901 - a list of what a script can a
                 say(session, f"[{answers['call'].get('error', {}).get('code')}]")
             case "write":
                 Path(what[0]).write_text(what[1])
+            case "outputs":
+                for path in (value for name, value in os.environ.items() if name.startswith("ORCH_OUTPUT_")):
+                    Path(path).write_text(what)
             case "cost":
                 update(session, "usage_update", used=1, size=2, cost={"amount": what, "currency": "USD"})
             case "usage":
@@ -152,7 +155,7 @@ def handle(message):
         send({"id": number, **planned})
     elif method == "initialize":
         able = {"loadSession": bool(SCRIPT.get("loads"))}
-        info = {"name": "fake", "version": "1.2.3"}
+        info = {"name": SCRIPT.get("name", "fake"), "version": "1.2.3"}
         send({"id": number, "result": {"protocolVersion": 1, "agentCapabilities": able, "agentInfo": info}})
     elif method == "session/new":
         modes = {

@@ -61,6 +61,23 @@ def test_a_limit_that_loading_meets_is_told_and_no_new_session_is_begun(acts):
     assert (found.ok, found.trouble, found.retry_after) == (False, "limited", 3)
 
 
+def test_the_cost_of_a_session_before_is_known_from_its_acts_when_the_agent_does_not_tell_it(acts):
+    first = acts.run(
+        {"loads": True, "prompts": [[{"say": "a"}, {"cost": 0.5}], [{"say": "b"}, {"cost": 0.75}]]}
+    )
+    second = acts.run(session=first.session)
+
+    assert (first.usage, second.usage) == ({"usd": 0.5}, {"usd": 0.25})
+
+
+def test_an_agent_that_counts_by_the_process_has_its_cost_counted_so(acts):
+    script = {"loads": True, "name": "claude-agent", "prompt": [{"say": "a"}, {"cost": 0.5}]}
+    first = acts.run(script)
+    second = acts.run(session=first.session)
+
+    assert (first.usage, second.usage) == ({"usd": 0.5}, {"usd": 0.5})
+
+
 def test_the_cost_of_a_session_before_is_not_counted_again(acts):
     script = {"loads": True, "cost": 0.5, "prompt": [{"say": "done"}, {"cost": 0.75}]}
     first = acts.run(script)

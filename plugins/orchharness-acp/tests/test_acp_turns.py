@@ -196,6 +196,23 @@ def test_an_error_is_the_agents_or_that_of_its_engine(acts, error, trouble, afte
     assert found.detail.startswith("'session/prompt' failed: ")
 
 
+def test_what_an_agent_says_of_an_error_gives_no_orders_to_a_terminal(acts):
+    found = acts.run(
+        {"prompt": [{"error": {"code": 1, "message": "\x1b[2Jaway\nnext", "data": {"a": "\x07"}}}]}
+    )
+
+    assert found.detail == '\'session/prompt\' failed: [2Jaway next: {"a": "\\u0007"}'
+
+
+def test_what_was_denied_is_told_also_when_the_agent_fails(acts):
+    found = acts.run(
+        {"prompt": [{"ask": {"toolCallId": "1", "title": "make", "kind": "execute"}}, {"die": None}]}
+    )
+
+    assert found.detail.startswith("the agent ended with exit status 3")
+    assert "\nthe agent was denied 'make' (execute)" in found.detail
+
+
 def test_an_agent_that_asks_for_a_login_first_is_refused(acts):
     found = acts.run({"new": {"error": {"code": -32000, "message": "Authentication required"}}})
 
@@ -229,7 +246,7 @@ def test_what_the_agent_says_of_itself_in_its_result_file_can_only_make_it_fail(
 
 
 def test_a_result_that_the_agent_forges_is_not_believed(acts):
-    forged = json.dumps({"ok": True, "key": "0" * 32, "answer": "all well"})
+    forged = json.dumps({"ok": True, "answer": "all well"})
     path = acts.folder / "act1" / "acp-result.json"
     found = acts.run({"prompt": [{"write": [str(path), forged]}, {"stop": "refusal"}]})
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,8 +35,10 @@ CLIENT = Client(
         "DISABLE_TELEMETRY": "1",
     },
     unknown=("No conversation found",),
+    shorten=('{"type":"stream_event"',),  # one for every few words: signs of life, and nothing more
 )
 _VALUES = ("model", "permission_mode", "system_prompt", "append_system_prompt", "max_turns", "max_budget_usd")
+_SESSION = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _LOGINS = ("ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
 
@@ -55,11 +58,12 @@ def orchharness_spawn(request: SpawnRequest) -> Handle:
     from uuid import UUID
 
     words = _words(request)
+    session = request.session if request.session and re.fullmatch(_SESSION, request.session) else None
     fresh = str(UUID(bytes=_sixteen(request.key), version=4))
     return CLIENT.spawn(
         request,
         (*words, f"--session-id={fresh}"),
-        resume=(*words, f"--resume={request.session}") if request.session else None,
+        resume=(*words, f"--resume={session}") if session else None,
         memo={"resumed": request.session, "denials": request.options.get("denials")},
     )
 
@@ -103,7 +107,13 @@ def _sixteen(key: str) -> bytes:
 
 def _words(request: SpawnRequest) -> tuple[str, ...]:
     options = request.options
-    words = ["-p", "--output-format=stream-json", "--verbose", *options.get("args", ())]
+    words = [
+        "-p",
+        "--output-format=stream-json",
+        "--verbose",
+        "--include-partial-messages",
+        *options.get("args", ()),
+    ]
     words += [
         f"--{name.replace('_', '-')}={options[name]}" for name in _VALUES if options.get(name) is not None
     ]

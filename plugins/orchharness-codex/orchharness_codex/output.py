@@ -12,7 +12,11 @@ from typing import Any, NamedTuple
 
 from orchharness import ClientEnd, Finished, amount, one_line, trouble_of
 
-_FORM = re.compile(r"(?P<id>[0-9A-Za-z][0-9A-Za-z-]*)(?: in=(?P<read>\d{1,15}) out=(?P<written>\d{1,15}))?")
+_FORM = r"(?P<id>[0-9A-Za-z][0-9A-Za-z-]*)(?: in=(?P<read>\d{1,15}) out=(?P<written>\d{1,15}))?"
+
+
+_EVENTS = ('"thread.started"', '"turn.completed"', '"turn.failed"', '"agent_message"', '"command_execution"')
+_MET = "a command could not write because of the sandbox: widen it with `add_dirs`, or another `sandbox`"
 
 
 class Thread(NamedTuple):
@@ -25,7 +29,7 @@ class Thread(NamedTuple):
     @classmethod
     def read_from(cls, session: Any) -> Thread | None:
         """The thread of a session; None when it is none."""
-        found = _FORM.fullmatch(session) if isinstance(session, str) else None
+        found = re.fullmatch(_FORM, session) if isinstance(session, str) else None
         return cls(found["id"], int(found["read"] or 0), int(found["written"] or 0)) if found else None
 
     def __str__(self) -> str:
@@ -34,8 +38,8 @@ class Thread(NamedTuple):
 
 def parse(end: ClientEnd) -> Finished:
     """How the turn ended."""
-    thread, answer, turn = "", None, None
-    for found in end.objects('"thread.started"', '"turn.completed"', '"turn.failed"', '"agent_message"'):
+    thread, answer, turn, met = "", None, None, False
+    for found in end.objects(*_EVENTS):
         kind = found.get("type")
         if kind == "thread.started":
             thread, answer, turn = str(found.get("thread_id") or ""), None, None
@@ -43,6 +47,8 @@ def parse(end: ClientEnd) -> Finished:
             turn = found
         elif kind == "item.completed" and found["item"].get("type") == "agent_message":
             answer = found["item"].get("text")
+        elif kind == "item.completed":
+            met = met or _met_the_sandbox(found["item"])
     resumed = Thread.read_from(end.memo.get("resumed"))
     before = resumed if resumed is not None and resumed.id == thread else Thread(thread)
     if turn is None or turn["type"] == "turn.failed":
@@ -51,7 +57,7 @@ def parse(end: ClientEnd) -> Finished:
     now = Thread(thread, int(amount(used.get("input_tokens"))), int(amount(used.get("output_tokens"))))
     return Finished(
         ok=True,
-        detail=_renewed(resumed, thread),
+        detail="; ".join(filter(None, (_renewed(resumed, thread), _MET if met else ""))),
         answer=answer,
         session=str(now),
         usage={
@@ -65,6 +71,11 @@ def _renewed(resumed: Thread | None, thread: str) -> str:
     if resumed is None or resumed.id == thread:
         return ""
     return f"thread {resumed.id!r} is not known to codex any more; a new one was begun"
+
+
+def _met_the_sandbox(item: Mapping[str, Any]) -> bool:
+    """Whether a command failed because it may not write there. Codex itself counts that as no fault."""
+    return bool(item.get("exit_code")) and "Read-only file system" in str(item.get("aggregated_output"))
 
 
 def _failed(turn: Mapping[str, Any], answer: str | None, before: Thread, end: ClientEnd) -> Finished:

@@ -1,6 +1,7 @@
 """Agent kind `pi`: the pi coding agent, one headless turn an act."""
 
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
+import re
 from typing import Any
 
 from orchharness import (
@@ -25,6 +26,7 @@ CLIENT = Client(
     unknown=("No session found",),
     shorten=('{"type":"message_update"',),  # each repeats the whole message so far: 2,000 words make 20 MB
 )
+_SESSION = r"[0-9A-Za-z][0-9A-Za-z-]*"
 
 
 def _options() -> type[Any]:
@@ -41,10 +43,12 @@ def orchharness_agent_kinds() -> list[Kind]:
 @hookimpl
 def orchharness_spawn(request: SpawnRequest) -> Handle:
     words = _words(request)
+    # pi takes a path there too; what was once read from its output is never one.
+    session = request.session if request.session and re.fullmatch(_SESSION, request.session) else None
     return CLIENT.spawn(
         request,
         words,
-        resume=(*words, "--session", request.session) if request.session else None,
+        resume=(*words, "--session", session) if session else None,
         memo={"resumed": request.session, "counts_tokens": request.options.get("counts_tokens", True)},
     )
 

@@ -25,7 +25,14 @@ def parse(end: ClientEnd) -> Finished:
             last = message
             _add(usage, message.get("usage") or {})
     if last is None:
-        return Finished(ok=False, detail=end.errors or "pi ended without an answer", session=session)
+        trouble = trouble_of(end.errors, now=end.at)
+        return Finished(
+            ok=False,
+            detail=end.errors or "pi ended without an answer",
+            session=session,
+            trouble=trouble.trouble,
+            retry_after=trouble.retry_after,
+        )
     fault = _fault(last, end)
     trouble = trouble_of(fault, now=end.at) if last.get("stopReason") == "error" else trouble_of("")
     resumed = end.memo.get("resumed")
