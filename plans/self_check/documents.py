@@ -18,7 +18,7 @@ from orchharness.plugins import PluginHost
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_SKIPPED = {"skill", "sample", ".venv", "node_modules"}
+_SKIPPED = {"skill", "sample", ".venv", "node_modules", "_build"}
 
 
 def documents(root: Path) -> list[Path]:
