@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 RUNNABLE = frozenset({"yaml", "yml", "python", "console", "sh", "json"})
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"Save this as `([^`]+)`:\Z")
 _MARK = re.compile(r"<!-- (run by|not run:) ((?:(?!-->).)*?) -->\Z", re.DOTALL)
-_SECONDS = 25
+_SECONDS = 60
 
 
 class Block(NamedTuple):

@@ -101,6 +101,13 @@ def test_a_plan_that_is_saved_and_never_run_is_found(tmp_path: Path):
     assert story.untold() == {"a.plan.yaml"}
 
 
+def test_a_block_that_only_the_site_knows_hides_none(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("```{shot} report\nA picture.\n```\n\n```sh\ntrue\n```\n")
+
+    assert [block.text for block in blocks_of(page)] == ["true\n"]
+
+
 def test_marks_are_read(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(
