@@ -51,7 +51,9 @@ def unusable(path: Path, root: Path, packages: list[ModuleType]) -> Iterator[str
     """Plans and plugins shown in the document that are none."""
     blocks = _FENCED.findall(path.read_text())
     shown = [text for language, text in blocks if language == "python" and "@hookimpl" in text]
-    if not any("orchharness.testing" in text for text in shown):  # a page that tells how to get it brings it itself
+    if not any(
+        "orchharness.testing" in text for text in shown
+    ):  # a page that tells how to get it brings it itself
         packages = [*packages, testing]
     try:
         host = PluginHost.load([*packages, *map(_module, shown)], entry_points=False)
