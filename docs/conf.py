@@ -20,16 +20,11 @@ include_patterns = [
     *("plugins/*/README.md", "tests/chaos/README.md", "tests/agents/README.md"),
 ]
 exclude_patterns = [".*", "docs/_*", "build", "dist", "orchharness", "plans/recordings", "**/__pycache__"]
-exclude_patterns += [
-    str(one.relative_to(HERE.parent))
-    for one in HERE.parent.glob("plugins/*/README.md")
-    if not one.stat().st_size
-]
 templates_path = ["_templates"]
 
 nitpicky = True
+smartquotes = False
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
 suppress_warnings = ["myst.header", "misc.highlighting_failure"]
 highlight_language = "text"
 

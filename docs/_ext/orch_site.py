@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,26 +18,9 @@ from sphinx.util.docutils import SphinxDirective
 
 INDEX = "docs/README"
 LINKED_FROM_PAGES = {"plans/gallery/sample/README"}
-PAGES_OF = Path(__file__).parents[1]
 SHOTS = Path(__file__).parents[1] / "_static" / "shots"
+_REFERENCE = re.compile(r"^```\{reference\} (\w+)\n```$", re.MULTILINE)
 _SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-
-
-class Reference(SphinxDirective):
-    """Markdown that is made from the code."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """The parsed Markdown."""
-        from orchharness import __file__ as package
-
-        for path in Path(package).parent.rglob("*.py"):
-            self.env.note_dependency(str(path))
-        found: list[nodes.Node] = self.parse_text_to_nodes(
-            PAGES[self.arguments[0]](), allow_section_headings=True
-        )
-        return found
 
 
 class Shot(SphinxDirective):
@@ -60,24 +44,32 @@ class Shot(SphinxDirective):
         return nodes.figure("", image, nodes.caption(caption, caption), classes=only)
 
 
-def _order(app: Any, name: str, source: list[str]) -> None:
-    """The lists of links of the index, as the tree of pages that Sphinx wants."""
+def _read(app: Any, name: str, source: list[str]) -> None:
+    """The text of a page, with what is made put in."""
     del app
     if name in LINKED_FROM_PAGES:
         source[0] = f"---\norphan: true\n---\n\n{source[0]}"
-    if name != INDEX:
-        return
-    trees = []
-    for title, body in _SECTION.findall(source[0]):
+    source[0] = _REFERENCE.sub(lambda found: PAGES[found[1]](), source[0])
+    if name == INDEX:
+        source[0] += "\n" + "\n".join(_trees(source[0]))
+
+
+def _trees(index: str) -> Iterator[str]:
+    """The lists of links of the index, as the tree of pages that Sphinx wants."""
+    for title, body in _SECTION.findall(index):
         pages = re.findall(r"^\* \[[^\]]+\]\(([^)#]+\.md)\)", body, re.MULTILINE)
-        lines = "\n".join(page for page in pages if (PAGES_OF / page).stat().st_size)
-        trees.append(f"```{{toctree}}\n:hidden:\n:caption: {title}\n\n{lines}\n```\n")
-    source[0] += "\n" + "\n".join(trees)
+        yield "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```", ""])
+
+
+def _outdated(app: Any, env: Any, *_: object) -> list[str]:
+    """Pages that are made from the code are always read again."""
+    del app
+    return [name for name in env.found_docs if _REFERENCE.search(Path(env.doc2path(name)).read_text())]
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx calls it once."""
-    app.add_directive("reference", Reference)
     app.add_directive("shot", Shot)
-    app.connect("source-read", _order)
+    app.connect("source-read", _read)
+    app.connect("env-get-outdated", _outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
