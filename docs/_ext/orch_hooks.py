@@ -41,7 +41,7 @@ def _hook(spec: Callable[..., Any]) -> str:
     signature = re.sub(r"'", "", str(inspect.signature(spec)))
     lines = [f"## `{spec.__name__}`", "", f"```text\n{spec.__name__}{signature}\n```", "", _prose(told)]
     if example:
-        lines += ["", f"```text\n{inspect.cleandoc(example)}\n```", ""]
+        lines += ["", f"```python\n{inspect.cleandoc(example)}\n```", ""]
     return "\n".join(lines)
 
 
