@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from doc_stories import ROOT, RUNNABLE, Block, Story, blocks_of
 
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*DOCS, *sorted(p for d in ("plans", "plugins", "tests") for p in (ROOT / d).glob("*/README.md"))]
 OWN_TESTS = {
     ROOT / "README.md": "tests/e2e/test_readme.py"
 }  # its first lines are commands: there is no room for marks
+
+
+def where(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def unmarked(path: Path) -> list[Block]:
@@ -20,7 +25,7 @@ def unmarked(path: Path) -> list[Block]:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("page", [page for page in PAGES if unmarked(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if unmarked(page)], ids=where)
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path):
     folder = tmp_path / "demo"
     folder.mkdir()
@@ -30,7 +35,7 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path):
         try:
             story.tell(block)
         except (AssertionError, subprocess.TimeoutExpired) as error:
-            fault = f"docs/{page.name}:{block.line}: {error}"
+            fault = f"{where(page)}:{block.line}: {error}"
             break
     if fault:
         pytest.fail(fault, pytrace=False)
@@ -41,14 +46,14 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path):
 def test_every_mark_names_a_test_that_is_there_or_a_reason():
     for page in PAGES:
         for block in blocks_of(page):
-            where = f"docs/{page.name}:{block.line}"
+            place = f"{where(page)}:{block.line}"
             if block.mark == "not run:":
-                assert len(block.about.split()) >= 3, f"{where}: say why it is not run"
+                assert len(block.about.split()) >= 3, f"{place}: say why it is not run"
             elif block.mark:
                 file, _, test = block.about.partition("::")
                 text = (ROOT / file).read_text()
-                assert re.search(rf"^def {test}\(", text, re.MULTILINE), f"{where}: no test {block.about}"
-                assert page.name in text, f"{where}: {file} does not read {page.name}"
+                assert re.search(rf"^def {test}\(", text, re.MULTILINE), f"{place}: no test {block.about}"
+                assert page.name in text, f"{place}: {file} does not read {page.name}"
 
 
 def test_pages_with_tests_of_their_own_show_nothing_that_those_do_not_know():
@@ -62,7 +67,7 @@ def test_pages_with_tests_of_their_own_show_nothing_that_those_do_not_know():
 
 def test_every_page_is_in_the_list_of_pages():
     index = (ROOT / "docs/README.md").read_text()
-    missing = [page.name for page in PAGES if page.name != "README.md" and f"({page.name})" not in index]
+    missing = [page.name for page in DOCS if page.name != "README.md" and f"({page.name})" not in index]
 
     assert missing == []
 
