@@ -27,7 +27,7 @@ _FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # rich's SVG would load
 
 def environment(state: Path) -> Mapping[str, str]:
     """A user's, with this project's commands first and the runs kept apart."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ORCH_", "GIT_"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ORCH_", "GIT_", "GITHUB_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     added = {"PATH": path, "XDG_STATE_HOME": str(state), "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     return {**env, **added, "HOME": str(state)}

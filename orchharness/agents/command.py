@@ -12,6 +12,8 @@ from orchharness.core.isolation import BRANCH, PLACES
 from orchharness.errors import OrchError
 
 _SCRUBBED = ("PYTEST_", "COV_", "ORCH_")
+# What is written there acts on the whole job of a GitHub runner: only a plan's own `env` gives it to an agent.
+_JOB_FILES = {f"GITHUB_{name}" for name in ("ENV", "PATH", "OUTPUT", "STATE", "STEP_SUMMARY")}
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 16
 
@@ -45,7 +47,7 @@ def environment(request: SpawnRequest) -> dict[str, str]:
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_SCRUBBED) or name.startswith(MARKER)
+        if name.startswith(MARKER) or not (name.startswith(_SCRUBBED) or name in _JOB_FILES)
     }
     if BRANCH in request.env:
         env = {name: value for name, value in env.items() if name not in PLACES}

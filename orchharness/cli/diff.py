@@ -1,15 +1,18 @@
-"""`orchharness diff RUN1 RUN2`: what changed between two runs in verdicts, scores, time and money."""
+"""`orchharness diff [RUN1 [RUN2]]`: what changed between two runs in verdicts, scores, time and money."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from orchharness.cli.project import chosen_run, project_of
+from orchharness.cli import UsageError
+from orchharness.cli.project import Project, chosen_run, names_of, project_of, runs_in
 from orchharness.cli.table import table
+from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.report.compare import ItemSums, Pair, RunSums, pairs, sums
 from orchharness.report.text import duration, plural
+from orchharness.run.directory import RunDirectory
 
 _SAME = 0.05  # share of the time that a difference must have to be shown as one
 
@@ -18,13 +21,12 @@ def diff(asked: argparse.Namespace) -> int:
     """Show it. That they differ is no failure.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or none to compare it with.
         JournalError: a journal cannot be read.
     """
     project = project_of(asked)
-    before, after = (
-        sums(read_journal(chosen_run(project, name).journal).records) for name in (asked.before, asked.after)
-    )
+    chosen = _chosen(project, asked.before, asked.after)
+    before, after = (sums(read_journal(run.journal).records) for run in chosen)
     found = pairs(before, after)
     if asked.json:
         import json
@@ -43,6 +45,32 @@ def diff(asked: argparse.Namespace) -> int:
         return 0
     sys.stdout.write(_runs(before, after) + _items(found))
     return 0
+
+
+def _chosen(project: Project, before: str | None, after: str | None) -> tuple[RunDirectory, RunDirectory]:
+    """The two runs: those named; the one named and the one before it; the two newest that came to an end.
+
+    Raises:
+        UsageError: there is no such run, or none to compare it with.
+    """
+    if before is not None and after is not None:
+        return chosen_run(project, before), chosen_run(project, after)
+    newest = chosen_run(project, before)  # says where runs were looked for when there are none
+    every = runs_in(project.homes)
+    later = newest if before is not None else next(filter(_is_finished, every), newest)
+    earlier = (r for r in every if r.root.parent == later.root.parent and r.run_id < later.run_id)
+    found = next(filter(_is_finished, earlier), None)
+    if found is None:
+        msg = f"before run {names_of([later])} no run of its plan came to an end: there is nothing to compare it with"
+        raise UsageError(msg)
+    return found, later
+
+
+def _is_finished(run: RunDirectory) -> bool:
+    try:
+        return sums(read_journal(run.journal).records).state != "running"
+    except JournalError:  # who names it is told
+        return False
 
 
 def _runs(before: RunSums, after: RunSums) -> str:

@@ -159,8 +159,16 @@ def _report(commands: Any) -> None:
 
 def _diff(commands: Any) -> None:
     parser = _command(commands, "diff", "what changed between two runs in verdicts, scores, time and money")
-    parser.add_argument("before", metavar="RUN1", help="id of the earlier run, or the beginning of it")
-    parser.add_argument("after", metavar="RUN2", help="id of the later run, or `latest`")
+    one, other = (
+        "default: the two newest of a plan that came to an end",
+        "default: RUN1, with the one before it",
+    )
+    parser.add_argument(
+        "before", nargs="?", metavar="RUN1", help=f"id of the earlier run, or the beginning of it ({one})"
+    )
+    parser.add_argument(
+        "after", nargs="?", metavar="RUN2", help=f"id of the later run, or `latest` ({other})"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON, with all items")
 
 

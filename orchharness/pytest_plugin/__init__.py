@@ -106,6 +106,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="ask at the terminal's prompt what a person must decide",
     )
+    group.addoption(
+        "--orch-summary",
+        metavar="FILE",
+        help="write a summary of the plans in Markdown (in GitHub Actions the step's page has one without it)",
+    )
     parser.addini("orch_plan_files", "globs of file names that are plans", type="args", default=DEFAULT_GLOBS)
     parser.addini("orch_dir", "where runs are kept", default="")
 
@@ -145,6 +150,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from orchharness.pytest_plugin.asking import check_terminal
 
         check_terminal(config)
+    if config.option.orch_summary is not None or os.environ.keys() & {
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+    }:
+        from orchharness.pytest_plugin.ci import register
+
+        register(config, os.environ)
     if config.option.orch_explain and hasattr(config.option, "dist"):
         config.option.dist, config.option.tx, config.option.numprocesses = (
             "no",

@@ -16,6 +16,7 @@ from _pytest.skipping import evaluate_skip_marks
 from orchharness.core import graph
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.plans import plans_of
+from orchharness.report.harmless import guarded
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
@@ -70,7 +71,11 @@ class PlanFile(pytest.File):
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """Our errors are messages; everything else is a bug and has a traceback."""
         del style
-        return str(excinfo.value) if isinstance(excinfo.value, OrchError) else super().repr_failure(excinfo)
+        return (
+            guarded(str(excinfo.value))
+            if isinstance(excinfo.value, OrchError)
+            else super().repr_failure(excinfo)
+        )
 
 
 class TrackNode(pytest.Collector):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,11 @@ class Plans:
             self._bridge(plugin)
         except OrchError as error:
             raise pytest.Collector.CollectError(str(error)) from None
+
+    @property
+    def known(self) -> Mapping[Path, Plan]:
+        """The plans that were read, by their files."""
+        return self._read
 
     def variables(self) -> dict[str, str]:
         """What `--orch-var` gave."""

@@ -23,7 +23,7 @@ class Terminal:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._runs: list[PlanRun] = []
+        self.runs: list[PlanRun] = []  # those that were begun
         self._notes: list[str] = []
 
     @property
@@ -71,7 +71,7 @@ class Terminal:
 
     def began(self, run: PlanRun) -> None:
         """A run has a directory now."""
-        self._runs.append(run)
+        self.runs.append(run)
         if run.directory is not None:
             self._line(f"{run.plan.id}: run directory {run.directory.root}", least=1)
         if run.replayed:
@@ -105,7 +105,7 @@ class Terminal:
 
     def summary(self, reporter: Any) -> None:
         """One paragraph per plan; the report's path is its last line."""
-        for run in self._runs:
+        for run in self.runs:
             state = run.end_state or "unfinished"
             told = f"{state}, {run.replayed}" if run.replayed else state
             reporter.write_sep("=", f"plan {run.plan.id}: {told}", **_MARKUP.get(state, {"red": True}))

@@ -46,6 +46,7 @@ from orchharness.run.summary import (
     stop_lines,
 )
 from orchharness.run.surroundings import Surroundings, Turn, lock_root
+from orchharness.run.usage import Usage
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -91,7 +92,7 @@ class PlanRun:
         self._names: set[str] = set()  # of all acts whose results count
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
-        self.seconds: dict[str, float] = {}  # item -> seconds of all its acts
+        self.usage: dict[str, Usage] = {}  # item -> what all its acts took
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
         self.acts = 0
         self.spent = 0.0  # seconds of the acts of this session
@@ -164,7 +165,7 @@ class PlanRun:
                 self._note_score(transition)
             if isinstance(event, ev.TaskFinished | ev.JudgementFinished):
                 item = item_of(event)
-                self.seconds[item] = self.seconds.get(item, 0.0) + event.seconds
+                self.usage.setdefault(item, Usage()).add(event.act, event.seconds, event.usage)
                 self.reused += 1
         if self.reasons:
             self._state.update(map(self.run.status, self.run.selected), self.view.state, self.began_at)
@@ -254,8 +255,7 @@ class PlanRun:
         self._show()  # what was too soon to show when it happened
         self._ask()
         self._weigh()
-        for engine, why in self.run.exhausted(self.where.wall()):
-            self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+        self._give_up()
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
@@ -282,6 +282,13 @@ class PlanRun:
             for task in self.run.weighing:
                 if task in self.run.weighing:  # else what was just decided has settled it
                     self._record(evaluated(self.run, self.prepare.store, task, self.where.wall()))
+
+    def _give_up(self) -> None:
+        """Wait no longer for engines that were waited for long enough; what fails by that may let conditions be asked."""
+        while self.broken is None and (over := self.run.exhausted(self.where.wall())):
+            for engine, why in over:
+                self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+            self._weigh()
 
     def _ask(self) -> None:
         """Show people what is asked, and take what they answered."""
@@ -353,7 +360,7 @@ class PlanRun:
             return []
         start, _ = self._open.pop(result.act)
         item = wanted_of(start)
-        self.seconds[item] = self.seconds.get(item, 0.0) + result.seconds
+        self.usage.setdefault(item, Usage()).add(result.act, result.seconds, result.usage)
         self.acts += 1
         self._names.add(result.act)
         self.spent += result.seconds

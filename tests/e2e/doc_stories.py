@@ -167,7 +167,11 @@ class Story:
 
 def environment(state: Path) -> Mapping[str, str]:
     """As a user has it: this project's commands first, no word of the session that runs the tests."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_", "ORCH_", "GIT_"))}
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PYTEST_", "COV_", "ORCH_", "GIT_", "GITHUB_"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     return {
         **env,

@@ -99,3 +99,30 @@ def test_an_unknown_run_is_wrong_use(project):
 
     assert status == 2
     assert "there is no run '1999'" in err
+
+
+def test_without_names_the_two_newest_runs_of_a_plan_that_came_to_an_end_are_compared(project):
+    two_runs(project)
+    project.run("20260101-200000-bbbbbb", plan="b")
+    project.run("20260103-100000-cccccc", state=None)
+
+    assert project.call("diff") == project.call("diff", FIRST, SECOND)
+    assert project.call("diff")[0] == 0
+
+
+def test_one_name_is_compared_with_the_run_before_it(project):
+    two_runs(project)
+    project.run("20260103-100000-cccccc", at=AT + 5000)
+
+    assert project.call("diff", SECOND) == project.call("diff", FIRST, SECOND)
+
+
+def test_that_there_is_nothing_to_compare_is_said(project):
+    project.run(FIRST)
+
+    assert project.call("diff") == (
+        2,
+        "",
+        f"orchharness: before run {FIRST} (a) no run of its plan came to an end: there is nothing to compare it with\n",
+    )
+    assert project.call("diff", FIRST) == project.call("diff")
