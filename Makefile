@@ -5,6 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # Where the environment forbids Python to keep bytecode (PYTHONDONTWRITEBYTECODE), every start would compile all of it.
 BYTECODE := $(BIN)/python -m compileall -q orchharness
+DOCS_STAMP := .venv/.docs-installed
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
 ALONE := tests/chaos tests/unit/core/test_core_speed.py
@@ -14,7 +15,7 @@ CASES ?= 1000
 EXAMPLES ?= 20000
 FUZZ_SECONDS ?= 600
 
-.PHONY: plans test agents agents-more test-agents test-agents-more test-browser chaos fuzz format lint types contracts check clean
+.PHONY: plans test agents agents-more test-agents test-agents-more test-browser chaos fuzz format lint types contracts check docs screenshots clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -68,6 +69,16 @@ fuzz: $(STAMP)
 	@$(BIN)/python tests/fuzz/fuzz_plan_files.py -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.fuzz/ .fuzz/corpus
 	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/unit/planfile/test_plan_fuzz.py --timeout 0
 
+# The site, in docs/_build. Every warning is an error.
+docs: screenshots
+	@$(BIN)/python -m sphinx -W --keep-going -n -q -b html -c docs . docs/_build
+	@echo "docs/_build/index.html"
+
+# Pictures for it. Those of the terminal need nothing; those of the report need Chromium, and are left out without it.
+screenshots: $(DOCS_STAMP)
+	@$(BYTECODE)
+	@$(BIN)/python docs/screenshots.py
+
 format: $(STAMP)
 	@$(BIN)/ruff format --check .
 
@@ -88,5 +99,9 @@ $(STAMP): pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" $(addprefix -e ./,$(PLUGINS))
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $@
+
 clean:
-	rm -rf .venv .agents .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz build dist
+	rm -rf .venv .agents .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz build dist docs/_build docs/_static/shots

@@ -20,12 +20,12 @@ API_VERSION = 1
 class Outcome(StrEnum):
     """How an act ended. Only `success` can pass a task; only `success` carries an evaluation."""
 
-    SUCCESS = "success"
+    SUCCESS = "success"  # ended well, and every output is there
     EXIT = "exit"  # ended with failure
-    TIMEOUT = "timeout"
+    TIMEOUT = "timeout"  # took longer than its `timeout`, and was ended
     IDLE = "idle"  # no sign of life for `idle_timeout`
     LOST = "lost"  # cannot be found, and left no result
-    CANCELLED = "cancelled"
+    CANCELLED = "cancelled"  # ended by a person, an interrupt or a stop
     EVIDENCE = "evidence"  # ended with success, but an output is missing, empty, not written, or does not fit
     ERROR = "error"  # could not be started or judged at all
     LIMITED = (

@@ -14,7 +14,7 @@ from orchharness.core.plan import LANGUAGE_VERSION, Refine, Session
 from orchharness.planfile.durations import PATTERN, RANGE_PATTERN, Duration, Estimate
 from orchharness.planfile.forms import FORMS, ID_PATTERN, IGNORED, NAMES, PATH, TEXT, WORD, Json
 from orchharness.planfile.kindschemas import COMMAND_KEYS, options_schema
-from orchharness.planfile.meanings import meaning
+from orchharness.planfile.meanings import default, meaning
 from orchharness.planfile.people import THEN
 from orchharness.planfile.schema import (
     AGENT,
@@ -240,7 +240,9 @@ class _Export:
 
     def _described(self, table: Table, name: str, shape: Shape) -> Json:
         about = meaning(table.what, name)
-        return {**({"description": about} if about else {}), **self.shape(shape)}
+        usual = default(table.what, name)
+        found = {**({"description": about} if about else {}), **self.shape(shape)}
+        return found if usual is None else {**found, "default": usual}
 
     def _by_kind(self, role: str, kinds: Mapping[str, Kind]) -> Json:
         """What may be written depends on the kind: `command` has the language's own keys, others their options."""

@@ -1,9 +1,9 @@
-"""What each key means, in a line: what an editor shows beside it."""
+"""What each key means, in a line, and what counts when it is not written: what an editor shows beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 _ANYWHERE: Final[Mapping[str, str]] = {
     "title": "a name for people",
@@ -76,9 +76,9 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "workspace": {"copy": "the folder to copy, relative to the plan file"},
     "limits": {
-        "parallel": "how many acts run at once; default 3",
+        "parallel": "how many acts run at once",
         "resources": "counters that tasks take from: {gpu: 1}",
-        "outage": "how long an agent kind may take no work (rate limit) before what waits for it fails; default 6h",
+        "outage": "how long an agent kind may take no work (rate limit) before what waits for it fails",
     },
     "budget": {
         "usd": "US dollars, as far as the agents report them",
@@ -111,7 +111,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "question": "what a person is asked",
         "options": "what a person may choose",
     },
-    "plateau": {"gain": "the least rise of the score", "rounds": "how many rounds in a row; default 2"},
+    "plateau": {"gain": "the least rise of the score", "rounds": "how many rounds in a row"},
     "a mender": {
         "agent": "the name of the agent that mends",
         "writes": "the outputs that it may change; default: those of all tasks that the gate judges",
@@ -127,7 +127,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "from": "stdout: what the act printed; answer: the agent's final text",
         "must": "what counts as done: change (new bytes), written, exist",
         "schema": "a JSON Schema file beside the plan, that it must fit",
-        "min_bytes": "its least size; default 1",
+        "min_bytes": "its least size in bytes",
     },
     "a check": {
         "run": "a command that must exit with 0",
@@ -136,7 +136,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
         "pytest": "tests that must pass, at least one: paths, or {paths, min}",
     },
     "a file check": {
-        "min_bytes": "its least size",
+        "min_bytes": "its least size in bytes",
         "contains": "a text that must be in it",
         "matches": "a regular expression that must match somewhere in it",
     },
@@ -146,7 +146,7 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "a pytest check": {
         "paths": "files or folders of tests",
-        "min": "the least share that passes, from 0 to 1",
+        "min": "the least share that passes, from 0 to 1; without it all must",
     },
     "a critic": {
         "agent": "the name of the agent that judges; with `prompt`",
@@ -161,6 +161,49 @@ _THERE: Final[Mapping[str, Mapping[str, str]]] = {
     "a prompt": {"file": "a path beside the plan"},
     "a lane of 'execution'": {"tasks": "ids of its tasks", "agents": "ids of its tasks"},
 }
+
+_GATE: Final[Mapping[str, Any]] = {
+    "threshold": 0.9,
+    "combine": "all",
+    "samples": 1,
+    "confirm_on_fail": 0,
+    "min_iterations": 1,
+    "max_iterations": 3,
+    "plateau": "off",
+    "refine": "blamed",
+    "on_exhausted": "fail",
+}
+_GROUP: Final[Mapping[str, Any]] = {"mode": "background", "sequence": False}
+_COMMAND: Final[Mapping[str, Any]] = {"shell": False}
+_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "the plan": {"replay": False},
+    "limits": {"parallel": 3, "outage": "6h"},
+    "retry": {"attempts": 1, "on": ["exit", "timeout", "idle", "lost"]},
+    "a track": _GROUP,
+    "a phase": _GROUP,
+    "a task": {
+        **_COMMAND,
+        "mode": "background",
+        "workspace": "shared",
+        "trigger_rule": "all_success",
+        "allow_failure": False,
+        "recovery": "rerun",
+        "cwd": ".",
+    },
+    "an output": {"min_bytes": 1},
+    "a check": _COMMAND,
+    "a mender": _COMMAND,
+    "an agent of kind 'command'": {**_COMMAND, "kind": "command"},
+    "a critic": {**_COMMAND, "mode": "foreground"},
+    "a gate": {**_GATE, "aggregate": "mean"},
+    "defaults.gate": _GATE,
+    "plateau": {"rounds": 2},
+}
+
+
+def default(what: str, key: str) -> Any:
+    """What counts when the key is not written there; None where nothing does, or it depends on other keys."""
+    return _DEFAULTS.get(what, {}).get(key)
 
 
 def meaning(what: str, key: str) -> str:

@@ -16,9 +16,9 @@ from orchharness.errors import OrchError
 from orchharness.planfile import read_plan
 from orchharness.plugins import PluginHost
 
-_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_SKIPPED = {"skill", "sample", ".venv", "node_modules"}
+_SKIPPED = {"skill", "sample", ".venv", "node_modules", "_build"}
 
 
 def documents(root: Path) -> list[Path]:
