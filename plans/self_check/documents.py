@@ -1,7 +1,7 @@
 """The documentation holds: links lead somewhere, and every plan and plugin shown in it can be used.
 
 Run in the root of the project. A fenced YAML block that begins with the language version is a plan, a Python block
-with hooks is a plugin: the plans of a document may use its kinds.
+with hooks is a plugin: the plans of a document may use its kinds. What a test runs (`<!-- run by … -->`) is left to it.
 """
 
 import re
@@ -17,6 +17,7 @@ from orchharness.planfile import read_plan
 from orchharness.plugins import PluginHost
 
 _FENCED = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_RUN_ELSEWHERE = re.compile(r"^<!-- run by [^\n]+ -->\n+```ya?ml\n.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _SKIPPED = {"skill", "sample", ".venv", "node_modules", "_build"}
 
@@ -49,7 +50,7 @@ def headings(path: Path) -> set[str]:
 
 def unusable(path: Path, root: Path, packages: list[ModuleType]) -> Iterator[str]:
     """Plans and plugins shown in the document that are none."""
-    blocks = _FENCED.findall(path.read_text())
+    blocks = _FENCED.findall(_RUN_ELSEWHERE.sub("", path.read_text()))
     shown = [text for language, text in blocks if language == "python" and "@hookimpl" in text]
     if not any(
         "orchharness.testing" in text for text in shown

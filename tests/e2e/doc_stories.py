@@ -18,11 +18,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 RUNNABLE = frozenset({"yaml", "yml", "python", "console", "sh", "json"})
-_BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"Save this as `([^`]+)`:\Z")
 _MARK = re.compile(r"<!-- (run by|not run:) ((?:(?!-->).)*?) -->\Z", re.DOTALL)
 _SECONDS = 60
@@ -50,8 +51,8 @@ def blocks_of(path: Path) -> list[Block]:
         found.append(
             Block(
                 line=text.count("\n", 0, match.start()) + 1,
-                language=match[1],
-                text=match[2],
+                language=match[2],
+                text=dedent(match[3]),
                 name=named[1] if named else "",
                 mark=mark[1] if mark else "",
                 about=" ".join(mark[2].split()) if mark else "",

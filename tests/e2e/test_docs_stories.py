@@ -113,6 +113,13 @@ def test_a_block_that_only_the_site_knows_hides_none(tmp_path: Path):
     assert [block.text for block in blocks_of(page)] == ["true\n"]
 
 
+def test_blocks_in_lists_are_blocks(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("1. Do this:\n\n   ```sh\n   true\n   ```\n")
+
+    assert [block.text for block in blocks_of(page)] == ["true\n"]
+
+
 def test_marks_are_read(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(
