@@ -66,15 +66,21 @@ class Client:
         return f"{self.name} is not installed: run `make {target}`"
 
 
-def surroundings(client: Client, home: Path, url: str) -> dict[str, str]:
-    """The whole environment of a session that runs this client."""
+def surroundings(home: Path, url: str, *clients: Client) -> dict[str, str]:
+    """The whole environment of a session that runs these clients."""
     home.mkdir()
+    temporary = home.with_name("tmp")  # some leave files of many megabytes in the machine's own
+    temporary.mkdir()
     node = shutil.which("node")
     assert node, "node is missing"
-    folders = [client.program.parent, Path(sys.executable).parent, Path(node).parent, "/usr/bin", "/bin"]
-    base = {"PATH": os.pathsep.join(map(str, folders)), "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb"}
-    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-    return base | proxies | {"COLUMNS": "200"} | dict(client.prepare(home, url))
+    programs = [*(client.program for client in clients), Path(sys.executable), Path(node)]
+    folders = dict.fromkeys([*(str(program.parent) for program in programs), "/usr/bin", "/bin"])
+    found = {"PATH": os.pathsep.join(folders), "HOME": str(home), "TMPDIR": str(temporary)}
+    found |= {"LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
+    found |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    for client in clients:
+        found |= client.prepare(home, url)
+    return found
 
 
 def _claude(home: Path, url: str) -> Mapping[str, str]:
