@@ -50,8 +50,8 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
-    usage: tuple[int, int] | None = (200, 20)  # what is told of an act of two answers
-    resumes: bool = True  # whether a later act of its session knows the earlier one
+    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
+    resumes: bool | None = True  # whether a later act of its session knows the earlier one; None: sometimes
     endless: bool = False  # it asks again and again when the server fails: only a time limit ends it
     patience: float = 25  # seconds a session of one turn may take on a busy machine
 
@@ -216,8 +216,7 @@ GEMINI = Client(
     denied="kind: acp, command: gemini --acp -m gemini-2.5-flash --skip-trust, permissions: deny",
     words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_gemini,
-    usage=None,
-    resumes=False,  # ended right after its answer, it has not kept the session
+    resumes=None,  # in the minute in which a session was begun, it overwrites what it is to load
     endless=True,
     patience=60,
 )
