@@ -53,7 +53,7 @@ class Client:
     usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
     resumes: bool | None = True  # whether a later act of its session knows the earlier one; None: sometimes
     endless: bool = False  # it asks again and again when the server fails: only a time limit ends it
-    patience: float = 25  # seconds a session of one turn may take on a busy machine
+    patience: float = 70  # seconds a session of one turn may take on a very busy machine: more is a hang
 
     def __str__(self) -> str:
         return self.name
@@ -194,7 +194,7 @@ PI = Client(
     denied="kind: pi, provider: loop, model: fake-1, allowed_tools: [read]",
     words={"broken": "500", "cut": "terminated", "denied": "output 'doc' (a.md): does not exist"},
     prepare=_pi,
-    patience=60,
+    patience=110,
 )
 OPENCODE = Client(
     name="acp: opencode",
@@ -206,7 +206,7 @@ OPENCODE = Client(
     prepare=_opencode,
     usage=(100, 10),  # of its last answer
     endless=True,
-    patience=60,
+    patience=110,
 )
 GEMINI = Client(
     name="acp: gemini",
@@ -218,7 +218,7 @@ GEMINI = Client(
     prepare=_gemini,
     resumes=None,  # in the minute in which a session was begun, it overwrites what it is to load
     endless=True,
-    patience=60,
+    patience=110,
 )
 
 MAIN = (CLAUDE, CODEX_CLI, CLAUDE_ACP)

@@ -10,7 +10,7 @@ import pytest
 from agent_clients import CLIENTS, Client
 from sessions import Project, wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("client", CLIENTS)]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("client", CLIENTS)]
 
 WAITS = "[[bash:touch begun; until [ -e go ]; do sleep 0.1; done; echo text > a.md]]"
 
