@@ -12,7 +12,7 @@ CASES ?= 1000
 EXAMPLES ?= 20000
 FUZZ_SECONDS ?= 600
 
-.PHONY: plans test agents agents-more test-agents test-agents-more chaos fuzz format lint types contracts check clean
+.PHONY: plans test agents agents-more test-agents test-agents-more test-browser chaos fuzz format lint types contracts check clean
 
 plans: $(STAMP)
 	@$(BYTECODE)
@@ -43,6 +43,12 @@ test-agents: $(STAMP) agents
 test-agents-more: $(STAMP) agents agents-more
 	@$(BYTECODE)
 	@$(PYTHON) tests/agents/alone.py $(BIN)/python -m pytest tests/agents -n 2 -m more
+
+# The report in a real browser: tests/browser. Chromium is Debian's; what drives it comes from PyPI.
+test-browser: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]"
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq chromium >/dev/null; } || { echo "test-browser needs Chromium in the PATH: apt-get install chromium"; exit 1; }
+	@ORCH_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 # Hours of bad luck in half an hour: see tests/chaos/README.md.
 chaos: $(STAMP)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SpawnRequest,
         Unknown,
     )
+    from orchharness.core.section import Section, Table, Text, Verbatim
     from orchharness.errors import EngineTroubleError, OrchError
     from orchharness.hookspecs import hookimpl
 
@@ -46,9 +47,13 @@ __all__ = [
     "PreflightRequest",
     "Queued",
     "Running",
+    "Section",
     "SpawnRequest",
+    "Table",
+    "Text",
     "Trouble",
     "Unknown",
+    "Verbatim",
     "amount",
     "ask",
     "hookimpl",
@@ -63,7 +68,11 @@ _ELSEWHERE = {
     "LocalProcess": "orchharness.agents.local",
     "EngineTroubleError": "orchharness.errors",
     "OrchError": "orchharness.errors",
+    "Section": "orchharness.core.section",
+    "Table": "orchharness.core.section",
+    "Text": "orchharness.core.section",
     "Trouble": "orchharness.agents.client_output",
+    "Verbatim": "orchharness.core.section",
     "amount": "orchharness.agents.client_output",
     "ask": "orchharness.agents.client_look",
     "hookimpl": "orchharness.hookspecs",

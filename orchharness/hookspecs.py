@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from orchharness.core.events import Event
     from orchharness.core.orchestrator import RunView
+    from orchharness.core.section import Section
+    from orchharness.report.view import ReportView
 
 PROJECT = "orchharness"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -185,6 +187,32 @@ def orchharness_update(event: Event, run: RunView) -> None:
     """
 
 
+@hookspec
+def orchharness_report_section(view: ReportView) -> Section | None:
+    """Add a section to the report of a run.
+
+    When: once for each plan, when its run is over and its report is written, and in `orchharness report`; not for
+        the reports that are written while a run goes on. In a process of its own: what `orchharness_update` was told
+        is not in its memory.
+    Result: the section, shown behind the report's own; None for nothing. It holds plain values and no HTML: the
+        report cleans, bounds and escapes them, whoever wrote them.
+    Raising: told in the report, in place of the section; the rest of it is written.
+
+    Args:
+        view: What the report shows: `view.plan`, `view.run`, `view.state`, and tuples of rows such as `view.tasks`,
+            `view.gates` and `view.artifacts`.
+
+    Returns:
+        A `Section` of `Text`, `Verbatim` and `Table` parts, or None.
+
+    Example:
+        @hookimpl
+        def orchharness_report_section(view):
+            rows = tuple((task.id, task.time) for task in view.tasks)
+            return Section("Times", (Table(("Task", "Time"), rows),))
+    """
+
+
 HOOKS: Iterable[str] = (
     "orchharness_agent_kinds",
     "orchharness_preflight",
@@ -193,4 +221,5 @@ HOOKS: Iterable[str] = (
     "orchharness_cancel",
     "orchharness_critic",
     "orchharness_update",
+    "orchharness_report_section",
 )

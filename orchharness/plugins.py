@@ -26,6 +26,7 @@ from orchharness.core.acts import (
     Running,
     Unknown,
 )
+from orchharness.core.section import Section, Text
 from orchharness.errors import PluginError
 from orchharness.hookspecs import HOOKS, PROJECT
 from orchharness.record import record
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orchharness.core.acts import PollResult, PreflightRequest, SpawnRequest
     from orchharness.core.events import Event
     from orchharness.core.orchestrator import RunView
+    from orchharness.report.view import ReportView
 
 BUILT_IN = ("orchharness.agents.builtin", "orchharness.critics.builtin")
 _NEEDED = {
@@ -203,6 +205,25 @@ class PluginHost:
                 failed.append((name, f"{type(error).__name__}: {error}"))
         return failed
 
+    @property
+    def report_sections(self) -> Callable[[ReportView], list[tuple[str, Section]]] | None:
+        """Asks every plugin for its section of the report; None when none has one."""
+        ordered = self._section_impls()
+        if not ordered:
+            return None
+        return lambda view: [
+            (impl.plugin_name, section) for impl in ordered if (section := _section(impl, view)) is not None
+        ]
+
+    @property
+    def section_plugins(self) -> tuple[str, ...]:
+        """The plugins that may add a section to the report, in their order there."""
+        return tuple(impl.plugin_name for impl in self._section_impls())
+
+    def _section_impls(self) -> list[pluggy.HookImpl]:
+        impls = self._manager.hook.orchharness_report_section.get_hookimpls()
+        return sorted(impls, key=lambda impl: impl.trylast - impl.tryfirst)
+
     def mute(self) -> None:
         """Tell nobody any more what happens: somebody who was told did not come back."""
         self._watchers = []
@@ -289,6 +310,20 @@ def _ask(impl: pluggy.HookImpl) -> list[Kind]:
             msg = f"plugin {impl.plugin_name!r}: {kind!r:.200} is not a Kind of role 'agent' or 'critic'"
             raise PluginError(msg)
     return kinds
+
+
+def _section(impl: pluggy.HookImpl, view: ReportView) -> Section | None:
+    """What the plugin adds to the report; that it failed is told there, too."""
+    try:
+        found: Any = _caller(impl, ("view",))(view)
+        if found is None or isinstance(found, Section):
+            return found
+        fault = f"returned {found!r:.200}, which is no Section"
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - pytest's own `fail` and `skip` are no Exceptions
+        fault = f"raised {type(error).__name__}: {error}"
+    return Section(impl.plugin_name, (Text(f"orchharness_report_section of this plugin {fault}"),))
 
 
 def _own_version() -> str:

@@ -53,7 +53,7 @@ def close_run(earlier: Earlier, host: PluginHost, ended: Sequence[tuple[Started,
     for begun, _ in ended:
         said += scrub(str(earlier.directory.act(begun.act)), redactor)
     if known is not None:
-        said += _write_views(earlier, known, now)
+        said += _write_views(earlier, known, now, host)
     return said
 
 
@@ -79,26 +79,43 @@ def _events(ended: Sequence[tuple[Started, float | None]], now: float) -> Iterat
 def _replayed(earlier: Earlier, host: PluginHost) -> Orchestrator | None:
     """The run as its journal tells it; None when its plan cannot be read any more."""
     try:
-        plan = _plan(earlier, host)
+        plan = frozen_plan(earlier, host)
         return replay(plan, [ev.from_record(entry) for entry in earlier.records])
     except (OrchError, OSError, KeyError, TypeError):
         return None
 
 
-def _plan(earlier: Earlier, host: PluginHost) -> Plan:
-    """The plan that the last session froze."""
+def frozen_plan(earlier: Earlier, host: PluginHost) -> Plan:
+    """The plan that the last session froze.
+
+    Raises:
+        OrchError: it cannot be read, or a file or plugin that it needs is gone.
+        OSError: the run has no plan.
+        KeyError: its journal does not say where the plan is from.
+    """
+    header = earlier.header
+    root, plan_file = Path(header["root"]), Path(header["plan_file"])
+    text = (earlier.session / "plan.yaml").read_bytes()
+    try:
+        return _read_as(earlier, host, text, root)
+    except (
+        OrchError
+    ):  # a path that is a variable's default is relative to the plan, one that was given is not
+        return _read_as(earlier, host, text, plan_file.parent)
+
+
+def _read_as(earlier: Earlier, host: PluginHost, text: bytes, cwd: Path) -> Plan:
     from orchharness.planfile import read_plan
 
     header = earlier.header
-    root = Path(header["root"])
     return read_plan(
         Path(header["plan_file"]),
-        root=root,
+        root=Path(header["root"]),
         kinds=host.kinds,
         critic_kinds=host.critic_kinds,
         variables=header.get("vars", {}),
-        cwd=root,
-        text=(earlier.session / "plan.yaml").read_bytes(),
+        cwd=cwd,
+        text=text,
     )
 
 
@@ -114,7 +131,7 @@ def _by_hand(earlier: Earlier, event: ev.Event) -> Then:
     return ({**moved, "iteration": item.iteration} if item.iteration else moved,)
 
 
-def _write_views(earlier: Earlier, run: Orchestrator, now: float) -> Iterator[str]:
+def _write_views(earlier: Earlier, run: Orchestrator, now: float, host: PluginHost) -> Iterator[str]:
     """The state file and the report, as the orchestrator would have written them."""
     from orchharness.run.reporting import ReportHelper
 
@@ -123,7 +140,7 @@ def _write_views(earlier: Earlier, run: Orchestrator, now: float) -> Iterator[st
     view.update(map(run.status, run.selected), CANCELLED, now)
     view.flush(now, force=True)
     problem = view.error or ReportHelper().write(
-        run.plan, directory.journal, directory.report, run.plan.warnings
+        run.plan, directory.journal, directory.report, run.plan.warnings, host
     )
     if problem:
         yield f"the run is recorded, but not all of its views: {problem}"

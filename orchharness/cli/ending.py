@@ -57,7 +57,7 @@ def end_run(directory: RunDirectory, here: Path, say: Callable[[str], None]) -> 
     """
     with RunLock(directory.root / "lock"):
         earlier = _read(directory, say)
-        host, notes = _host(earlier)
+        host, notes = host_of(earlier)
         _each(say, notes)
         live = _live_acts(earlier, host)
         begun = [entry for entry in live if entry.agent.life is not Life.ABSENT]
@@ -177,7 +177,7 @@ def _cancel(host: PluginHost, handle: Handle) -> bool:
 # ---- plugins -------------------------------------------------------------------------------------
 
 
-def _host(earlier: Earlier) -> tuple[PluginHost, list[str]]:
+def host_of(earlier: Earlier) -> tuple[PluginHost, list[str]]:
     """The plugins that the run had, as far as they are still there; what is not."""
     from orchharness.plugins import PluginHost
 

@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         _decide,
         _cancel,
         _logs,
+        _report,
+        _diff,
         _clean,
     ):
         make(commands)
@@ -147,6 +149,19 @@ def _logs(commands: Any) -> None:
     parser.add_argument("--act", metavar="NAME", help="another act than the newest one")
     parser.add_argument("--stderr", action="store_true", help="what went to standard error")
     parser.add_argument("--raw", action="store_true", help="leave escape sequences in, also on a terminal")
+
+
+def _report(commands: Any) -> None:
+    parser = _command(commands, "report", "write the report of a run again")
+    _run(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it there, to be sent to somebody, say")
+
+
+def _diff(commands: Any) -> None:
+    parser = _command(commands, "diff", "what changed between two runs in verdicts, scores, time and money")
+    parser.add_argument("before", metavar="RUN1", help="id of the earlier run, or the beginning of it")
+    parser.add_argument("after", metavar="RUN2", help="id of the later run, or `latest`")
+    parser.add_argument("--json", action="store_true", help="as JSON, with all items")
 
 
 def _clean(commands: Any) -> None:

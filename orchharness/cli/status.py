@@ -265,5 +265,5 @@ def _following(one: Standing, here: Path, further: str) -> Iterator[tuple[str, s
         yield "goes on with:", resume
     if one.pid is not None or one.alive:
         yield "ends it all:", f"orchharness cancel {run}{further}"
-    if one.finished and one.directory.report.exists():
+    if one.directory.report.exists():
         yield "report:", shown(one.directory.report, here)

@@ -34,7 +34,8 @@ class RunResumed:
 
     What stands before it counts as far as it fits: see `core.resuming`. `dropped`: act -> why its result is not used.
     `again`: acts whose failure was the end of their item, and no longer is. `moved`: act of a later iteration -> the
-    act in whose place it counts, since the verdicts between them do not.
+    act in whose place it counts, since the verdicts between them do not. Of the run as a whole `header` says again
+    `run`, `began` and `traceparent`, and with `ended` whether the session before said how it ended.
     """
 
     at: float

@@ -41,15 +41,15 @@ class Plans:
         self.pulled_in: dict[Path, frozenset[str]] = {}  # plan file -> items that only others need
         self.fragments: dict[str, bytes] = {}  # with workers: as they were when the session began
         self.reports = ReportHelper()
-        if _runs_here(config):
-            self.reports.start()
-            config.add_cleanup(self.reports.close)
         self.host = PluginHost.load()
         self.conftests: list[str] = []
         self._read: dict[Path, Plan] = {}
         self._refuse_late_conftests()
         for plugin in config.pluginmanager.get_plugins():
             self._bridge(plugin)
+        if _runs_here(config):
+            self.reports.start(self.host)
+            config.add_cleanup(self.reports.close)
 
     def _bridge(self, plugin: object) -> None:
         """Offer a pytest plugin's orchharness hooks to the host."""
@@ -178,10 +178,10 @@ class Plans:
 
 
 def _runs_here(config: pytest.Config) -> bool:
-    """Whether this process will run plans itself; xdist's controller does, but beside threads of its own."""
+    """Whether this process will run plans: xdist's controller does, too, and has no threads yet when it asks."""
     option = config.option
     idle = option.collectonly or option.orch_explain
-    return not (is_worker(config) or idle or getattr(option, "numprocesses", None))
+    return not (is_worker(config) or idle)
 
 
 def _file(plugin: object) -> str | None:

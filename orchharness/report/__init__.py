@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchharness.report.render import write_report
+    from orchharness.report.material import Places
+    from orchharness.report.render import Extras, write_report
     from orchharness.report.view import ReportView, build
 
 __all__ = [
+    "Extras",
+    "Places",
     "ReportView",
     "build",
     "write_report",
 ]  # not `render`: the module of that name would stand in its place
-_HOME = {"write_report": "render", "ReportView": "view", "build": "view"}
+_HOME = {
+    "Extras": "render",
+    "Places": "material",
+    "write_report": "render",
+    "ReportView": "view",
+    "build": "view",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from orchharness.core.plan import Edge, Plan
-from orchharness.report.figure import WIDTH, Arrow, Bar, Lane
+from orchharness.report.figure import WIDTH, Arrow, Bar, Chain, Lane
 from orchharness.report.history import Act, History
 from orchharness.report.packing import text_width
 from orchharness.report.text import line
 
+Drawn = Mapping[str, tuple[int, Bar]]  # act -> the number of its lane, and its bar
 
-def arrows(plan: Plan, history: History, lanes: Sequence[Lane], drawn: Mapping[str, Bar]) -> Iterable[Arrow]:
-    """An arrow for each edge whose both ends ran; `drawn` are the bars by act. Names never cover a bar or a label."""
+
+def arrows(plan: Plan, history: History, lanes: Sequence[Lane], drawn: Drawn) -> Iterable[Arrow]:
+    """An arrow for each edge whose both ends ran. Names never cover a bar or a label."""
     taken = [_box(bar) for lane in lanes for bar in lane.bars]
     taken += [box for lane in lanes for bar in lane.bars if (box := _label_box(bar)) is not None]
     taken += [(0.0, lane.y, 10 + text_width(f"{lane.name}  {lane.detail}"), lane.y + 22) for lane in lanes]
@@ -21,6 +24,15 @@ def arrows(plan: Plan, history: History, lanes: Sequence[Lane], drawn: Mapping[s
             ends = _ends(history, edge, target)
             if ends is not None:
                 yield _arrow(edge, target, drawn[ends[0].name], drawn[ends[1].name], taken)
+
+
+def chain(critical: Sequence[Act], drawn: Drawn) -> Iterable[Chain]:
+    """The lines between the acts of the critical path."""
+    for before, after in pairwise(critical):
+        if before.name in drawn and after.name in drawn:
+            (lane0, a), (lane1, b) = drawn[before.name], drawn[after.name]
+            x0, y0, x1, y1 = ends = (a.x + a.width, a.y + a.height / 2, b.x, b.y + b.height / 2)
+            yield Chain(ends=ends, lanes=(lane0, lane1), path=f"M{x0:.1f} {y0:.1f}V{y1:.1f}H{x1:.1f}")
 
 
 def _ends(history: History, edge: Edge, target: str) -> tuple[Act, Act] | None:
@@ -47,7 +59,8 @@ def _label_box(bar: Bar) -> _Box | None:
     return (left, bar.y - 14, left + width, bar.y)
 
 
-def _arrow(edge: Edge, target: str, source: Bar, to: Bar, taken: list[_Box]) -> Arrow:
+def _arrow(edge: Edge, target: str, begin: tuple[int, Bar], end: tuple[int, Bar], taken: list[_Box]) -> Arrow:
+    (lane0, source), (lane1, to) = begin, end
     x0, y0 = source.x + source.width, source.y + source.height / 2
     x1, y1 = to.x - 1, to.y + to.height / 2
     bend = max(24.0, abs(x1 - x0) / 2)
@@ -59,6 +72,8 @@ def _arrow(edge: Edge, target: str, source: Bar, to: Bar, taken: list[_Box]) -> 
     a, b, c, d = (f"{x:.1f} {y:.1f}" for x, y in points)
     return Arrow(
         name=name,
+        ends=(x0, y0, x1, y1),
+        lanes=(lane0, lane1),
         path=f"M{a}C{b} {c} {d}",
         head=f"M{x1:.1f} {y1:.1f}l-7 -4v8z",
         place=_place(points, text_width(name) + 10, taken),

@@ -16,7 +16,7 @@ class Bar:
     y: float
     width: float
     height: float
-    kind: str  # task, critic or verdict
+    kind: str  # task, critic, verdict, or pause: it waits for a person
     shade: int  # 1, 2, 3 (and later iterations)
     ok: bool
     running: bool
@@ -24,13 +24,16 @@ class Bar:
     label: str
     label_x: float
     label_end: bool  # the label ends at label_x
-    title: str
+    title: str  # what it is, a fact a line
+    link: str = ""  # the act, or else the item
+    wait: tuple[float, float] | None = None  # where the waiting before it begins, and its width
 
 
 @record
 class Lane:
     """A track, or (with very many) a phase."""
 
+    id: str
     name: str
     detail: str
     y: float
@@ -43,10 +46,21 @@ class Arrow:
     """A cross-pollination edge that was used. The name's place is None where it would cover something."""
 
     name: str
+    ends: tuple[float, float, float, float]  # x and y of its begin, x and y of its end
+    lanes: tuple[int, int]  # those that it begins and ends in
     path: str
     head: str
     place: tuple[float, float, float] | None  # middle x, middle y, width
     title: str
+
+
+@record
+class Chain:
+    """A piece of the critical path: from the end of one act to the start of the next one on it."""
+
+    ends: tuple[float, float, float, float]
+    lanes: tuple[int, int]
+    path: str
 
 
 @record
@@ -65,10 +79,11 @@ class Timeline:
     width: float
     height: float
     axis: float
+    span: float  # seconds from the left end to the right one
     lanes: tuple[Lane, ...]
     grid: tuple[Gridline, ...]
     arrows: tuple[Arrow, ...]
+    chain: tuple[Chain, ...]
     thin: bool
-    bare: bool  # without tooltips
     bars: int
     notes: tuple[str, ...]

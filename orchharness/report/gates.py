@@ -7,38 +7,14 @@ from typing import Any
 
 from orchharness.core.plan import Gate, Plan
 from orchharness.record import record
+from orchharness.report.changes import Change, Read, changes
+from orchharness.report.charts import Chart, chart_of
 from orchharness.report.history import Act, History, ItemPast, Round
+from orchharness.report.samples import SampleRow, criteria_of, samples_of, spans_of
 from orchharness.report.text import clean, duration, entries, line, mapping, moment, number, plural, short
 
 _SEVERITIES = ("critical", "major", "minor")
 _FINDINGS = 100  # shown per gate
-CHART_WIDTH, CHART_HEIGHT = 300.0, 112.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 46.0, 18.0, 24.0
-
-
-@record
-class Point:
-    """A score in the chart; `text_y` is the baseline of its number."""
-
-    x: float
-    y: float
-    text_y: float
-    score: str
-    name: str
-    reached: bool
-
-
-@record
-class Chart:
-    """Scores against the threshold, in pixels."""
-
-    width: float
-    height: float
-    points: tuple[Point, ...]
-    line: str
-    threshold_y: float
-    threshold: str
-    title: str
 
 
 @record
@@ -94,6 +70,10 @@ class GateView:
     time: str
     chart: Chart | None
     criteria: tuple[CriterionRow, ...]
+    samples: tuple[SampleRow, ...]  # only where a critic judged more than once
+    changes: tuple[Change, ...]
+    more_changes: int
+    brief: bool  # passed at once, one of many: told in one line
     findings: tuple[FindingRow, ...]
     more_findings: int
     judged: tuple[JudgedRow, ...]
@@ -102,12 +82,15 @@ class GateView:
     open: bool  # shown unfolded
 
 
-def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bool = False) -> GateView:
+def gate_view(
+    plan: Plan, history: History, gate: Gate, limit: int, read: Read | None, *, brief: bool = False
+) -> GateView:
     """The view of one gate; `limit` bounds each text. Brief: no details of a gate that passed at once."""
     past = history.items.get(gate.id) or ItemPast()
     acts = [act for act in past.acts if act.outcome == "success" and not act.mends]
-    if brief and past.state == "passed" and len(past.rounds) == 1:
-        acts = []
+    short = brief and past.state in {"passed", "waiting", "skipped"} and len(past.rounds) <= 1
+    acts = [] if short else acts
+    changed, more = changes(acts, read)
     iterations = tuple(sorted({act.iteration for act in acts}))
     findings = list(_findings(acts, limit))
     return GateView(
@@ -123,8 +106,12 @@ def gate_view(plan: Plan, history: History, gate: Gate, limit: int, *, brief: bo
         rounds=tuple(past.rounds),
         iterations=iterations,
         time=duration(sum(act.seconds for act in past.acts)) if past.acts else "",
-        chart=_chart(gate, past.rounds) if acts or not brief else None,
-        criteria=tuple(_criteria(plan, gate, acts, iterations, limit)),
+        chart=chart_of(gate, past.rounds, spans_of(plan, acts)) if not short else None,
+        criteria=() if short else tuple(_criteria(plan, gate, acts, iterations, limit)),
+        samples=tuple(samples_of(plan, acts)),
+        changes=tuple(changed),
+        more_changes=more,
+        brief=short,
         findings=tuple(findings[:_FINDINGS]),
         more_findings=max(0, len(findings) - _FINDINGS),
         judged=tuple(_judged(acts)),
@@ -182,60 +169,6 @@ def _of(gate: Gate) -> str:
     return ", ".join(members[:8]) + more
 
 
-def _chart(gate: Gate, rounds: Sequence[Round]) -> Chart | None:
-    scored = [(r, value) for r in rounds if (value := _value(r.score)) is not None]
-    if not scored:
-        return None
-    threshold = float(gate.threshold)
-    least = min(threshold, *(value for _, value in scored))
-    floor = next((f for f in (0.8, 0.5) if least >= f + 0.02), 0.0)
-
-    def place(value: float) -> float:
-        share = (value - floor) / (1 - floor)
-        return round(_TOP + (1 - share) * (CHART_HEIGHT - _TOP - _BOTTOM), 1)
-
-    points = tuple(_points(scored, threshold, place(threshold), place))
-    path = "L".join(f"{p.x} {p.y}" for p in points)
-    words = ", ".join(f"{p.name} {p.score}" for p in points)
-    return Chart(
-        width=CHART_WIDTH,
-        height=CHART_HEIGHT,
-        points=points,
-        line=f"M{path}" if len(points) > 1 else "",
-        threshold_y=place(threshold),
-        threshold=str(gate.threshold),
-        title=f"Scores of {gate.id}: {words}; threshold {gate.threshold}",
-    )
-
-
-def _points(
-    scored: Sequence[tuple[Round, float]], threshold: float, level: float, place: Any
-) -> Iterable[Point]:
-    room = CHART_WIDTH - _LEFT - _RIGHT
-    step = room / max(3, len(scored))
-    crowded = len(scored) > 6
-    for number_, (r, value) in enumerate(scored):
-        y = place(value)
-        below = value < threshold and y - level > 4
-        last = number_ == len(scored) - 1
-        yield Point(
-            x=round(_LEFT + step * (number_ + 0.5), 1),
-            y=y,
-            text_y=min(y + 15, CHART_HEIGHT - _BOTTOM + 8) if below else y - 7,
-            score=r.score or "" if not crowded or last else "",
-            name=f"i{r.iteration}",
-            reached=value >= threshold,
-        )
-
-
-def _value(score: str | None) -> float | None:
-    try:
-        value = float(score) if score is not None else None
-    except ValueError:
-        return None
-    return value if value is not None and 0 <= value <= 1 else None
-
-
 def _criteria(
     plan: Plan, gate: Gate, acts: Sequence[Act], iterations: Sequence[int], limit: int
 ) -> Iterable[CriterionRow]:
@@ -245,7 +178,7 @@ def _criteria(
             continue
         answers: dict[int, list[Mapping[str, Any]]] = {}
         for act in sorted((a for a in acts if a.critic == critic_id), key=lambda a: a.sample):
-            answers.setdefault(act.iteration, []).append(_criteria_of(act))
+            answers.setdefault(act.iteration, []).append(criteria_of(act))
         for name, weight in critic.criteria.items():
             last = mapping(answers[max(answers)][0].get(name)) if answers else {}
             yield CriterionRow(
@@ -255,10 +188,6 @@ def _criteria(
                 scores=tuple(" · ".join(_score(a, name) for a in answers.get(i, [{}])) for i in iterations),
                 why=clean(last.get("why"), limit),
             )
-
-
-def _criteria_of(act: Act) -> Mapping[str, Any]:
-    return mapping(mapping(act.result.get("evaluation")).get("criteria"))
 
 
 def _score(criteria: Mapping[str, Any], name: str) -> str:

@@ -5,10 +5,10 @@ A record this version does not know is passed over, so that a newer journal of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from orchharness.core.budget import tally
 from orchharness.core.events import from_record
@@ -41,6 +41,12 @@ class Act:
     outcome: str
     result: Mapping[str, Any]  # the record of its end, empty while it runs
     mends: bool = False  # it is of the gate's mender
+    ready: float | None = None  # since when it could have been started, where it had to wait for that
+
+    @property
+    def waited(self) -> float:
+        """How long it waited for a free place, a counter or its next attempt, with all it needs there."""
+        return 0.0 if self.ready is None else max(0.0, self.start - self.ready)
 
     @property
     def seconds(self) -> float:
@@ -70,6 +76,13 @@ class Round:
     at: float
 
 
+class Step(NamedTuple):
+    """A state that an item came into, and when."""
+
+    state: str
+    at: float
+
+
 @dataclass(slots=True)
 class ItemPast:
     """How one item stands and came there."""
@@ -81,6 +94,7 @@ class ItemPast:
     rounds: list[Round] = field(default_factory=list)
     decision: Mapping[str, Any] = field(default_factory=dict)  # the record of what a person decided last
     acts: list[Act] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +140,7 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
     for name, (place, entry) in open_acts.items():
         history.acts.append(_act(name, place, entry, None, {}, history.horizon))
     history.acts.sort(key=lambda act: act.begun)
+    history.acts = list(_with_waits(history))
     for act in history.acts:
         history.items.setdefault(act.item, ItemPast()).acts.append(act)
     history.spent = _spent(plan, records, history.last if history.finished else history.horizon)
@@ -141,6 +156,20 @@ def _spent(plan: Plan, records: Sequence[Mapping[str, Any]], at: float) -> tuple
         with suppress(JournalError):  # of a newer version, or damaged: the rest still counts
             events.append(from_record(entry))
     return tally(terms, events).spent(at)
+
+
+def _with_waits(history: History) -> Iterable[Act]:
+    """The acts, each with the moment at which its item was ready for it: the first one since then has waited."""
+    used: dict[str, float] = {}
+    for act in history.acts:
+        past = history.items.get(act.item)
+        steps = reversed(past.steps) if past is not None else ()
+        at = next((step.at for step in steps if step.state == "ready" and step.at <= act.start), None)
+        if at is None or used.get(act.item) == at:
+            yield act
+        else:
+            used[act.item] = at
+            yield replace(act, ready=at)
 
 
 def _cut(history: History, now: float) -> float:
@@ -239,6 +268,7 @@ def _act(
 def _transition(history: History, transition: Mapping[str, Any], at: float) -> None:
     past = history.items.setdefault(str(transition.get("item")), ItemPast())
     past.state = line(transition.get("state"), 40)
+    past.steps.append(Step(past.state, at))
     past.reason = line(transition.get("reason"), 1000)
     past.iteration = max(past.iteration, int(number(transition.get("iteration")) or 0))
     warnings = transition.get("warnings")

@@ -1,19 +1,26 @@
-"""From the view to one HTML file: no script, no network, nothing beside it.
+"""From the view to one HTML file: no network, nothing beside it, and nothing runs in it but this package's script.
 
-Jinja escapes whatever the view holds; only the style sheet, a file of this package, goes in as it is. The compiled
-templates are kept in the user's cache folder where that is private, since compiling them costs more than the rest.
+Jinja escapes whatever the view holds; only the style sheet and the script, files of this package, go in as they are,
+and the page's policy names both by their hashes. Without scripts everything can be read. The compiled templates are kept in the user's cache folder where that is private, since compiling them costs more than the rest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core.plan import Plan
+from orchharness.core.section import Section
+from orchharness.record import record
+from orchharness.report.material import Places, look
+from orchharness.report.sections import section_views
 from orchharness.report.view import ReportView, build
 
 if TYPE_CHECKING:
@@ -38,12 +45,77 @@ ICONS = {
 }
 
 
-def render(view: ReportView) -> str:
-    """The report as HTML."""
+TITLES = {
+    "timeline": "Timeline",
+    "gates": "Gates",
+    "graph": "Graph",
+    "waivers": "Waivers",
+    "blocked": "Not run",
+    "tasks": "Tasks",
+    "artifacts": "Artifacts",
+    "troubles": "Retries",
+    "warnings": "Warnings",
+    "acts": "Acts",
+}
+_CHIPS = 24  # gates at a glance
+_FINE = frozenset({"passed", "skipped", "waiting"})
+Sections = Callable[[ReportView], Iterable[tuple[str, Section]]]
+
+
+@record
+class Extras:
+    """What a report holds beside plan and records.
+
+    `places` is where prompts, logs and artifacts are. `sections` gives those of plugins, each with its plugin's name.
+    `refresh` is for a run that goes on: the page shows itself anew after so many seconds, and holds less.
+    """
+
+    places: Places = Places()
+    sections: Sections | None = None
+    refresh: int = 0
+
+
+def render(view: ReportView, *, refresh: int = 0) -> str:
+    """The report as HTML. With `refresh`, for a run that goes on, the page shows itself anew after so many seconds."""
     from markupsafe import Markup
 
-    style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704  (our own file)
-    return _environment().get_template("report.html.j2").render(view=view, style=style, icons=ICONS)
+    style, script = (_own(name) for name in ("report.css", "report.js"))
+    few = len(view.gates) <= _CHIPS
+    first = [gate for gate in view.gates if few or gate.state not in _FINE][:_CHIPS]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            view=view,
+            style=Markup(style),  # noqa: S704  (our own file)
+            script=Markup(script),  # noqa: S704  (our own file)
+            policy=policy(style, script),
+            icons=ICONS,
+            titles=TITLES,
+            refresh=refresh,
+            first_gates=first or view.gates[:6],
+        )
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """The page's Content-Security-Policy: this style sheet, this script, and nothing else at all."""
+    parts = (
+        "default-src 'none'",
+        f"script-src {_hash(script)}",
+        f"style-src {_hash(style)}",
+        "img-src data:",
+    )
+    return "; ".join((*parts, "base-uri 'none'", "form-action 'none'"))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _own(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def write_report(
@@ -53,13 +125,24 @@ def write_report(
     *,
     now: float,
     warnings: Sequence[str] = (),
+    more: Extras | None = None,
 ) -> None:
     """Writes the report of a run, readable by its owner only; an older one is replaced as a whole.
 
     Raises:
         OSError: the file cannot be written.
     """
-    text = render(build(plan, records, now=now, warnings=warnings))
+    more = more or Extras()
+    view = build(
+        plan,
+        records,
+        now=now,
+        warnings=warnings,
+        look=lambda history: look(more.places, history, brief=bool(more.refresh)),
+    )
+    if more.sections is not None:
+        view = replace(view, sections=section_views(more.sections(view)))
+    text = render(view, refresh=0 if view.state != "running" else more.refresh)
     spare = target.with_name(f".{target.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from orchharness.core.plan import Task
+from orchharness.core.plan import Plan, Task
 from orchharness.record import record
 from orchharness.report.history import Act, History, ItemPast
 from orchharness.report.text import clean, duration, entries, line, mapping, short, size
@@ -46,8 +46,29 @@ class TaskRow:
 
 
 @record
+class Reader:
+    """An act that was given an artifact; `edge` is the cross-pollination it came over, where it did."""
+
+    item: str
+    type: str
+    note: str
+    edge: str
+
+
+@record
+class WaiverRow:
+    """A gate that was let through."""
+
+    id: str
+    score: str
+    threshold: str
+    reason: str
+    by: str
+
+
+@record
 class ArtifactRow:
-    """One version of one file: who made it, and who read it."""
+    """One version of one file: who made it, and whom these bytes went to."""
 
     name: str
     path: str
@@ -56,8 +77,10 @@ class ArtifactRow:
     size: str
     how: str
     producer: str
+    maker: str  # the item that made it
+    type: str
     iteration: int
-    consumers: str
+    consumers: tuple[Reader, ...]
     superseded: bool
 
 
@@ -123,9 +146,9 @@ def _files(named: Any, note: str) -> Iterable[FileRow]:
             )
 
 
-def artifacts(history: History) -> list[ArtifactRow]:
-    """Every version of every output that an act wrote, in the order they were made."""
-    readers = _readers(history)
+def artifacts(plan: Plan, history: History) -> list[ArtifactRow]:
+    """Every version of every output that an act wrote, in the order they were made, and where its bytes went."""
+    readers = _readers(plan, history)
     made = list(_made(history))
     newest = {(name, str(file.get("path"))): n for n, (act, name, file) in enumerate(made)}
     return [
@@ -137,8 +160,10 @@ def artifacts(history: History) -> list[ArtifactRow]:
             size=size(file.get("size")),
             how=line(file.get("how"), 20),
             producer=f"mender of {act.item}" if act.mends else act.item,
+            maker=act.item,
+            type="gate" if act.item in plan.gates else "task",
             iteration=act.iteration,
-            consumers=", ".join(readers.get((name.rpartition(".")[0], str(file.get("sha256"))), ())),
+            consumers=tuple(readers.get((name.rpartition(".")[0], str(file.get("sha256"))), {}).values()),
             superseded=newest[name, str(file.get("path"))] != n,
         )
         for n, (act, name, file) in enumerate(made)
@@ -157,17 +182,44 @@ def _made(history: History) -> Iterable[tuple[Act, str, Mapping[str, Any]]]:
                     yield act, name, file
 
 
-def _readers(history: History) -> dict[tuple[str, str], dict[str, None]]:
-    """(producer, digest) -> who read it, in order."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
+def waivers(plan: Plan, history: History) -> list[WaiverRow]:
+    """The gates that did not pass and were let through, by a person or by the plan."""
+    rows = []
+    for item in history.selected:
+        past, gate = history.items.get(item), plan.gates.get(item)
+        if past is None or gate is None or past.state != "waived":
+            continue
+        score = next((r.score for r in reversed(past.rounds) if r.score is not None), "")
+        said = past.decision
+        who = line(said.get("by"), 80) if said else "the plan (on_exhausted: accept)"
+        why = clean(said.get("note"), 2000) if said else ""
+        threshold = str(gate.threshold) if gate.critics or gate.of_gates else ""
+        rows.append(
+            WaiverRow(id=item, score=score or "", threshold=threshold, reason=why or past.reason, by=who)
+        )
+    return rows
+
+
+def _readers(plan: Plan, history: History) -> dict[tuple[str, str], dict[str, Reader]]:
+    """(producer, digest) -> who was given it, by name and iteration, in order."""
+    crossing = {(edge.source, target): line(edge.id, 40) for edge in plan.edges for target in edge.targets}
+    found: dict[tuple[str, str], dict[str, Reader]] = {}
     for act in history.acts:
+        type_ = "gate" if act.item in plan.gates else "task"
+        note = f"i{act.iteration}"
         for files in mapping(act.result.get("inputs")).values():
             for file in entries(files):
-                found.setdefault((str(file.get("item")), str(file.get("sha256"))), {})[act.item] = None
+                source = str(file.get("item"))
+                reader = Reader(
+                    item=act.item, type=type_, note=note, edge=crossing.get((source, act.item), "")
+                )
+                found.setdefault((source, str(file.get("sha256"))), {})[f"{act.item} {note}"] = reader
         for artifact, files in mapping(act.result.get("artifacts")).items():
             for file in entries(files):
                 key = (str(artifact).rpartition(".")[0], str(file.get("sha256")))
-                found.setdefault(key, {})[act.item] = None
+                found.setdefault(key, {})[f"{act.item} {note}"] = Reader(
+                    item=act.item, type=type_, note=note, edge=""
+                )
     return found
 
 

@@ -28,6 +28,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def clean(value: Any, limit: int = LIMIT) -> str:
     """The value as text without control characters, cut at `limit` characters (and saying so)."""
     text = value if isinstance(value, str) else _as_text(value)
+    if (
+        len(text) <= limit and text.isprintable()
+    ):  # no control character, no mark of direction, nothing to cut
+        return text.strip()
     rest = len(text) - 2 * limit
     text = text[: 2 * limit]  # escape sequences vanish, so a little more than is needed is looked at
     text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
@@ -38,7 +42,8 @@ def clean(value: Any, limit: int = LIMIT) -> str:
 
 def line(value: Any, limit: int = 200) -> str:
     """The value on one line."""
-    return " ".join(clean(value, limit).split())
+    text = clean(value, limit)
+    return " ".join(text.split()) if "\n" in text or "\t" in text or "  " in text else text
 
 
 def _as_text(value: Any) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from orchharness.core.plan import Plan
 from orchharness.record import record
-from orchharness.report.arrows import arrows
+from orchharness.report.arrows import Drawn, arrows, chain
+from orchharness.report.entries import Entry, Group, by_phase, entries_of
 from orchharness.report.figure import PAD, WIDTH, Bar, Gridline, Lane, Timeline
-from orchharness.report.history import RUNNING, Act, History, Round
+from orchharness.report.history import RUNNING, Act, History
 from orchharness.report.packing import Block, Span, fill, pack, text_width, ticks
-from orchharness.report.text import duration, line
 
 AXIS = 30.0
 THIN_ABOVE = 1500  # bars
-BARE_ABOVE = 5000  # bars; not even a tooltip then
 MANY_ROWS = 60
 MANY_LANES = 60
 _LEAST = 3.0  # width of a bar
@@ -45,28 +44,14 @@ class _Scale:
         return PAD + share * (WIDTH - 2 * PAD)
 
 
-@record
-class _Entry:
-    """Something to be drawn, before it has a place."""
-
-    act: Act | None
-    item: str
-    key: str
-    start: float
-    end: float
-    label: str
-    needed: bool  # the label must be drawn
-    title: str
-
-
 def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
     """The picture of a run."""
     scale = _Scale(history.started, max(history.horizon, history.last))
-    groups = _entries(plan, history)
-    count = sum(len(entries) for _, _, entries in groups)
+    groups = entries_of(plan, history)
+    count = sum(len(entries) for *_, entries in groups)
     notes = []
     if len(groups) > MANY_LANES:
-        groups = _by_phase(plan, groups)
+        groups = by_phase(plan, groups)
         notes.append("There are many tracks: each lane is a phase.")
     thin = count > THIN_ABOVE
     names = frozenset(act.name for act in critical)
@@ -79,127 +64,65 @@ def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
             f"{count:,} bars: drawn thin and without names; hold the pointer over one to see what it is."
         )
     height = lanes[-1].y + lanes[-1].height if lanes else AXIS
+    drawn = _drawn(groups, lanes)
     return Timeline(
         width=WIDTH,
         height=height + 4,
         axis=AXIS,
+        span=round(scale.span, 3),
         lanes=tuple(lanes),
         grid=_grid(scale),
-        arrows=() if thin else tuple(arrows(plan, history, lanes, _drawn(groups, lanes))),
+        arrows=() if thin else tuple(arrows(plan, history, lanes, drawn)),
+        chain=tuple(chain(critical, drawn)),
         thin=thin,
         bars=count,
-        bare=count > BARE_ABOVE,
         notes=tuple(notes),
     )
 
 
-_Group = tuple[str, str, list[_Entry]]
-
-
-def _entries(plan: Plan, history: History) -> list[_Group]:
-    groups: list[_Group] = []
-    for phase in plan.phases:
-        for track in phase.tracks:
-            entries = [entry for item in track.items for entry in _of_item(plan, history, item)]
-            if entries:
-                name = track.title or track.id
-                detail = "" if track.id == phase.id else line(phase.title or phase.id, 60)
-                groups.append((line(name, 60), detail, entries))
-    return groups
-
-
-def _by_phase(plan: Plan, groups: list[_Group]) -> list[_Group]:
-    merged: dict[str, list[_Entry]] = {}
-    for _, _, entries in groups:
-        merged.setdefault(plan.item(entries[0].item).phase, []).extend(entries)
-    titles = {phase.id: phase.title or phase.id for phase in plan.phases}
-    return [(line(titles[phase], 60), "", entries) for phase, entries in merged.items()]
-
-
-def _of_item(plan: Plan, history: History, item: str) -> Iterable[_Entry]:
-    past = history.items.get(item)
-    if past is None:
-        return
-    gate = plan.gates.get(item)
-    key = item if gate is None else gate.owner or item
-    several = len({act.iteration for act in past.acts}) > 1
-    for place, act in enumerate(past.acts):
-        yield _Entry(
-            act=act,
-            item=item,
-            key=key,
-            start=act.start,
-            end=act.end,
-            label=_label(act, first=not place, several=several),
-            needed=act.critic is None and not place,
-            title=_title(act, history.started),
-        )
-    if not past.acts and past.rounds:
-        last = past.rounds[-1]
-        title = _verdict(item, last, history.started)
-        yield _Entry(
-            act=None, item=item, key=key, start=last.at, end=last.at, label=item, needed=True, title=title
-        )
-
-
-def _label(act: Act, *, first: bool, several: bool) -> str:
-    if act.critic is not None:
-        return f"{act.item} i{act.iteration}" if several else act.item
-    if first:
-        return f"{act.item} i{act.iteration}" if several else act.item
-    return f"i{act.iteration}" if act.attempt == 1 else f"i{act.iteration} a{act.attempt}"
-
-
-def _title(act: Act, start: float) -> str:
-    who = (
-        f"{act.item}, its mender"
-        if act.mends
-        else act.item
-        if act.critic is None
-        else f"{act.item}, judged by {act.judge}"
-    )
-    attempt = f", attempt {act.attempt}" if act.attempt > 1 else ""
-    when = f"{duration(act.start - start)} to {duration(act.end - start)}"
-    outcome = "still running" if act.outcome == RUNNING else act.outcome
-    return f"{who}, iteration {act.iteration}{attempt}: {outcome}, {duration(act.seconds)} ({when})"
-
-
-def _verdict(gate: str, last: Round, start: float) -> str:
-    score = f", score {last.score}" if last.score is not None else ""
-    return f"{gate}: {last.state}{score}, {duration(last.at - start)} after the start"
-
-
-def _lanes(groups: list[_Group], scale: _Scale, critical: frozenset[str], sizes: Sizes) -> list[Lane]:
+def _lanes(groups: list[Group], scale: _Scale, critical: frozenset[str], sizes: Sizes) -> list[Lane]:
     lanes = []
     y = AXIS
-    for name, detail, entries in groups:
+    for lane_id, name, detail, entries in groups:
         bars, rows = _bars(entries, scale, critical, sizes, y + sizes.head)
         height = sizes.head + rows * sizes.row + sizes.foot
-        lanes.append(Lane(name=name, detail=detail, y=y, height=height, bars=tuple(bars)))
+        lanes.append(Lane(id=lane_id, name=name, detail=detail, y=y, height=height, bars=tuple(bars)))
         y += height
     return lanes
 
 
 def _bars(
-    entries: list[_Entry], scale: _Scale, critical: frozenset[str], sizes: Sizes, top: float
+    entries: list[Entry], scale: _Scale, critical: frozenset[str], sizes: Sizes, top: float
 ) -> tuple[list[Bar], int]:
     with_labels = sizes is NORMAL
     spans = [_bar_span(entry, scale) for entry in entries]
     labels = [_label_span(entry.label, span) for entry, span in zip(entries, spans, strict=True)]
     blocks = [
-        Block(bar=span, label=label if with_labels and entry.needed else None, key=entry.key)
+        Block(
+            bar=_with_wait(entry, span, scale),
+            label=label if with_labels and entry.needed else None,
+            key=entry.key,
+        )
         for entry, span, label in zip(entries, spans, labels, strict=True)
     ]
     rows = pack(blocks)
     shown = _shown(entries, blocks, labels, rows) if with_labels else [False] * len(entries)
     bars = [
-        _bar(entry, span, label if show else None, top + row * sizes.row, sizes, critical)
+        _bar(
+            entry,
+            span,
+            label if show else None,
+            top + row * sizes.row,
+            sizes,
+            critical,
+            _with_wait(entry, span, scale).x0,
+        )
         for entry, span, label, row, show in zip(entries, spans, labels, rows, shown, strict=True)
     ]
     return bars, max(rows, default=-1) + 1
 
 
-def _shown(entries: list[_Entry], blocks: list[Block], labels: list[Span], rows: list[int]) -> list[bool]:
+def _shown(entries: list[Entry], blocks: list[Block], labels: list[Span], rows: list[int]) -> list[bool]:
     shown = [block.label is not None for block in blocks]
     for row in set(rows):
         inside = [n for n, r in enumerate(rows) if r == row]
@@ -211,20 +134,27 @@ def _shown(entries: list[_Entry], blocks: list[Block], labels: list[Span], rows:
     return shown
 
 
-def _may_show(entry: _Entry, bar: Span, label: Span) -> bool:
+def _may_show(entry: Entry, bar: Span, label: Span) -> bool:
     """A critic's name stands only over a bar as wide as itself: else it would seem to be the next bar's."""
     return not _is_critic(entry) or label.x1 - label.x0 <= bar.x1 - bar.x0
 
 
-def _is_critic(entry: _Entry) -> bool:
+def _is_critic(entry: Entry) -> bool:
     return entry.act is not None and entry.act.critic is not None
 
 
-def _bar_span(entry: _Entry, scale: _Scale) -> Span:
+def _bar_span(entry: Entry, scale: _Scale) -> Span:
     x0, x1 = scale.x(entry.start), scale.x(entry.end)
     least = 10.0 if entry.act is None else _LEAST
     x0 = min(x0, WIDTH - PAD - least)
     return Span(round(x0, 1), round(max(x1, x0 + least), 1))
+
+
+def _with_wait(entry: Entry, bar: Span, scale: _Scale) -> Span:
+    """The bar, with the waiting before it where that can be seen."""
+    ready = entry.act.ready if entry.act is not None else None
+    x0 = bar.x0 if ready is None else round(scale.x(ready), 1)
+    return Span(x0, bar.x1) if bar.x0 - x0 >= _LEAST else bar
 
 
 def _label_span(label: str, bar: Span) -> Span:
@@ -235,16 +165,21 @@ def _label_span(label: str, bar: Span) -> Span:
 
 
 def _bar(
-    entry: _Entry, span: Span, label: Span | None, top: float, sizes: Sizes, critical: frozenset[str]
+    entry: Entry,
+    span: Span,
+    label: Span | None,
+    top: float,
+    sizes: Sizes,
+    critical: frozenset[str],
+    ready: float,
 ) -> Bar:
     act = entry.act
-    kind = "verdict" if act is None else "critic" if act.critic is not None else "task"
     return Bar(
         x=span.x0,
         y=top + sizes.above,
         width=round(max(_LEAST, span.x1 - span.x0 - 1), 1),
         height=sizes.bar,
-        kind=kind,
+        kind=entry.kind,
         shade=1 if act is None else min(3, act.iteration),
         ok=act is None or act.ok,
         running=act is not None and act.outcome == RUNNING,
@@ -253,13 +188,16 @@ def _bar(
         label_x=span.x0 if label is None or label.x0 == span.x0 else span.x1,
         label_end=label is not None and label.x0 != span.x0,
         title=entry.title,
+        link=entry.item if act is None else act.name,
+        wait=(ready, round(span.x0 - ready, 1)) if ready < span.x0 else None,
     )
 
 
-def _drawn(groups: list[_Group], lanes: list[Lane]) -> dict[str, Bar]:
-    drawn: dict[str, Bar] = {}
-    for (_, _, entries), lane in zip(groups, lanes, strict=True):
-        drawn |= {e.act.name: bar for e, bar in zip(entries, lane.bars, strict=True) if e.act is not None}
+def _drawn(groups: list[Group], lanes: list[Lane]) -> Drawn:
+    drawn: dict[str, tuple[int, Bar]] = {}
+    for number, ((*_, entries), lane) in enumerate(zip(groups, lanes, strict=True)):
+        bars = zip(entries, lane.bars, strict=True)
+        drawn |= {entry.act.name: (number, bar) for entry, bar in bars if entry.act is not None}
     return drawn
 
 

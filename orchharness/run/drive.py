@@ -35,6 +35,7 @@ from orchharness.run.outages import OutageNotes
 from orchharness.run.past import find_run, mark_closed
 from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
+from orchharness.run.reporting import LiveReport
 from orchharness.run.scrub import scrub
 from orchharness.run.summary import (
     allowed_lines,
@@ -153,6 +154,7 @@ class PlanRun:
         self.questions = Questions(opened.directory.decisions)
         replayed = self.replayed
         self._state = StateFile(opened.directory.state, self.plan, opened.directory.run_id, replayed=replayed)
+        self._live = LiveReport(self.where.reports, self.plan, opened.directory, self.began_at)
         self._record(opened.event, opened.then)
         for event, then in opened.kept:
             self._names.add(event.act)
@@ -217,7 +219,9 @@ class PlanRun:
         self._state.flush(now, force=True)
         assert self.directory is not None
         where = self.directory
-        problem = self.where.reports.write(self.plan, where.journal, where.report, self.warnings)
+        problem = self.where.reports.write(
+            self.plan, where.journal, where.report, self.warnings, self.where.host
+        )
         if problem is not None:
             self.warnings.append(f"the report could not be written: {problem}")
 
@@ -241,6 +245,8 @@ class PlanRun:
         if self.run.asks and (self.waits or not self.run.over):
             due.append(now + _LOOK)
         shown = self._state.due_in(now)
+        if self.run.running and math.isfinite(self._live.due):
+            due.append(self._live.due)
         return min([*due, now + shown]) if shown < math.inf else min(due, default=None)
 
     def turn(self, free: int) -> Turn:
@@ -248,8 +254,7 @@ class PlanRun:
         self._show()  # what was too soon to show when it happened
         self._ask()
         self._weigh()
-        for engine, why in self.run.exhausted(self.where.wall()):
-            self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+        self._give_up()
         starts = self._found_again() if self._attach else []
         room = min(free, self.plan.parallel - self.run.running)
         instructions = self.run.decide(self.where.wall(), room)
@@ -276,6 +281,13 @@ class PlanRun:
             for task in self.run.weighing:
                 if task in self.run.weighing:  # else what was just decided has settled it
                     self._record(evaluated(self.run, self.prepare.store, task, self.where.wall()))
+
+    def _give_up(self) -> None:
+        """Wait no longer for engines that were waited for long enough; what fails by that may let conditions be asked."""
+        while self.broken is None and (over := self.run.exhausted(self.where.wall())):
+            for engine, why in over:
+                self._record(ev.PatienceEnded(at=self.where.wall(), engine=engine, reason=why))
+            self._weigh()
 
     def _ask(self) -> None:
         """Show people what is asked, and take what they answered."""
@@ -459,5 +471,6 @@ class PlanRun:
         if self.broken is None:
             try:
                 self._state.flush(self.where.wall())
+                self._live.show(self.where.wall(), self.warnings)
             except OSError as error:
                 self._break(f"the state file cannot be written: {error}")

@@ -30,7 +30,7 @@ from orchharness.run.past import (
     refuse_beside_agents,
 )
 from orchharness.run.prepare import Preparer
-from orchharness.run.surroundings import Surroundings, header_of, text_of
+from orchharness.run.surroundings import Surroundings, caller_trace, header_of, text_of
 from orchharness.run.worktrees import HEADER, NOWHERE, Base, base_at, known_base, uncommitted
 from orchharness.workspace.store import Store
 
@@ -117,7 +117,7 @@ class Opening:
         warnings += uncommitted(where.root, where.home, base)
         prepare, frozen = self._session(directory, directory.root, workspace, base)
         self._begin_tape(prepare.parts, directory.root)
-        header = self._header(workspace, warnings) | _recorded(base)
+        header = self._header(workspace, warnings) | _recorded(base) | caller_trace()
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
@@ -228,7 +228,8 @@ class Opening:
         warnings = [*told, *compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
         header = self._header(workspace, warnings)
-        copied = {name: earlier.header[name] for name in ("copy", "copied") if name in earlier.header}
+        kept = {n: earlier.header[n] for n in ("copy", "copied", "traceparent") if n in earlier.header}
+        since = {"run": directory.run_id, "began": earlier.records[0]["at"], "ended": earlier.past.ended}
         event = ev.RunResumed(
             at=self.now,
             digest=self.plan.digest,
@@ -236,7 +237,7 @@ class Opening:
             dropped=found.dropped,
             again=found.again,
             moved=found.moved,
-            header={**header, **copied, **_recorded(base), "session": number},
+            header={**header, **kept, **since, **_recorded(base), "session": number},
         )
         return Opened(
             directory=directory,

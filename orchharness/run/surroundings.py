@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +47,9 @@ class Tape(Protocol):
 
     def lines(self) -> list[str]:
         """For the terminal."""
+
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @record
@@ -103,6 +108,15 @@ def header_of(
     if where.tape is not None:
         header["replayed" if where.tape.source else "recorded"] = where.tape.note()
     return header
+
+
+def caller_trace() -> dict[str, str]:
+    """The trace that the caller's environment names, as a header holds it: `https://www.w3.org/TR/trace-context/`.
+
+    It is kept so that a later session, which another caller starts, goes on in the same trace.
+    """
+    value = os.environ.get("TRACEPARENT", "").strip()
+    return {"traceparent": value} if _TRACEPARENT.fullmatch(value) else {}
 
 
 def lock_root(where: Surroundings) -> RunLock:

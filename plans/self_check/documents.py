@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from orchharness import testing
 from orchharness.errors import OrchError
 from orchharness.planfile import read_plan
 from orchharness.plugins import PluginHost
@@ -50,6 +51,10 @@ def unusable(path: Path, root: Path, packages: list[ModuleType]) -> Iterator[str
     """Plans and plugins shown in the document that are none."""
     blocks = _FENCED.findall(path.read_text())
     shown = [text for language, text in blocks if language == "python" and "@hookimpl" in text]
+    if not any(
+        "orchharness.testing" in text for text in shown
+    ):  # a page that tells how to get it brings it itself
+        packages = [*packages, testing]
     try:
         host = PluginHost.load([*packages, *map(_module, shown)], entry_points=False)
         kinds, critics = host.kinds, host.critic_kinds
@@ -58,7 +63,7 @@ def unusable(path: Path, root: Path, packages: list[ModuleType]) -> Iterator[str
         return
     for language, text in blocks:
         if language == "yaml" and text.startswith("orchharness:"):
-            place = path.with_name("shown.plan.yaml")
+            place = root / "plans/gallery/shown.plan.yaml"  # where there is a `sample` to copy
             try:
                 read_plan(place, root=root, kinds=kinds, critic_kinds=critics, text=text.encode())
             except OrchError as error:

@@ -90,6 +90,21 @@ tasks:
     assert [e["engine"] for e in played.journal("PatienceEnded")] == ["scripted"]
 
 
+@BOTH
+def test_a_condition_that_the_end_of_the_patience_lets_be_asked_is_asked(begin, workers):
+    text = """
+agents: {author: {kind: scripted, script: {do: limited}}}
+tasks:
+  one: {agent: author, outputs: {text: one.txt}}
+  tidy: {run: [sh, -c, "echo x > tidy.txt"], needs: [one], trigger_rule: all_done, when: "status('one') == 'failed'",
+    outputs: {text: tidy.txt}}
+"""
+    played = begin(text, *workers, outage="2s").wait(28)
+
+    assert played.status == 1
+    assert played.states() == {"one": "failed", "tidy": "passed"}
+
+
 def test_a_burst_of_five_makes_one_pause_and_kills_nothing(begin):
     tasks = "".join(f"  t{n}: {{agent: author, outputs: {{text: t{n}.txt}}}}\n" for n in range(5))
     text = "agents: {author: {kind: scripted, script: {attempt: 1, do: [{sleep: 1}, {limited: 1}]}}}\n"

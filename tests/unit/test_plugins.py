@@ -193,7 +193,7 @@ def test_a_hook_without_the_mark_or_of_an_unknown_name_or_with_unknown_arguments
         plugin(spwan=lambda request: None): (
             "plugin 'x': there is no hook 'orchharness_spwan'; the hooks are orchharness_agent_kinds, "
             "orchharness_preflight, orchharness_spawn, orchharness_poll, orchharness_cancel, "
-            "orchharness_critic, orchharness_update"
+            "orchharness_critic, orchharness_update, orchharness_report_section"
         ),
     }
     for made, message in cases.items():

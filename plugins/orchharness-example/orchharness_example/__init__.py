@@ -1,4 +1,4 @@
-"""An agent kind `fill`, a critic kind `wordlist`, and a log of finished tasks: all seven hooks of orchharness."""
+"""An agent kind `fill`, a critic kind `wordlist`, a log of finished tasks, a section of the report: all hooks of orchharness."""
 
 # ruff: noqa: D103 - what a hook does is described in orchharness.hookspecs
 import os
@@ -16,7 +16,9 @@ from orchharness import (
     PollResult,
     Preflight,
     PreflightRequest,
+    Section,
     SpawnRequest,
+    Table,
     hookimpl,
 )
 
@@ -87,3 +89,9 @@ def orchharness_update(event: Any) -> None:
     if type(event).__name__ == "TaskFinished" and "EXAMPLE_LOG" in os.environ:
         with Path(os.environ["EXAMPLE_LOG"]).open("a") as log:
             log.write(f"{event.task} {event.outcome} {event.seconds:.1f} s\n")
+
+
+@hookimpl
+def orchharness_report_section(view: Any) -> Section | None:
+    rows = tuple((task.id, task.time, task.summary) for task in view.tasks if task.agent.endswith("(fill)"))
+    return Section("Filled in", (Table(("Task", "Time", "What it said"), rows),)) if rows else None

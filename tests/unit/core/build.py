@@ -377,10 +377,11 @@ class Drive:
 
     def _turn(self) -> None:
         while not (self.run.over and self.run.stop is None):
-            while self.run.weighing and self.run.stop is None:
-                self.weigh(next(iter(self.run.weighing)))
-            for engine, why in self.run.exhausted(self.now):
-                self.apply(ev.PatienceEnded(at=self.now, engine=engine, reason=why))
+            self._weigh()
+            while over := self.run.exhausted(self.now):
+                for engine, why in over:
+                    self.apply(ev.PatienceEnded(at=self.now, engine=engine, reason=why))
+                self._weigh()
             found = self.run.decide(self.now, self.limit - self.run.running)
             if not found:
                 break
@@ -388,6 +389,10 @@ class Drive:
                 self._carry_out(instruction)
             self.most = max(self.most, len(self.run.acts))
             self._check_moment()
+
+    def _weigh(self) -> None:
+        while self.run.weighing and self.run.stop is None:
+            self.weigh(next(iter(self.run.weighing)))
 
     def _happen(self) -> None:
         for queue in (self._later, self._ends):

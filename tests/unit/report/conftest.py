@@ -1,5 +1,6 @@
 """Compiled templates of the tests stay out of the user's cache."""
 
+import igraph  # noqa: F401 - here, since it refuses to come again after pytester has made Python forget it
 import pytest
 
 from orchharness.report.render import _environment
