@@ -312,6 +312,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """What renders reports is forked here: beside workers it would copy the threads that read them, and their pipes."""
+    from orchharness.pytest_plugin.scan import plan_texts
+
+    if plan_texts(config):
+        from orchharness.pytest_plugin.dispatch import plans_or_usage
+
+        plans_or_usage(config)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Workers get the plans as they were read by the controller, and where to look for work."""
     from orchharness.pytest_plugin.scan import plan_texts

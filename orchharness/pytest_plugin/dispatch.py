@@ -25,6 +25,7 @@ from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
+    from orchharness.pytest_plugin.plans import Plans
     from orchharness.pytest_plugin.scheduler import PlanScheduling
 
 
@@ -66,6 +67,18 @@ DISPATCH: pytest.StashKey[Dispatch] = pytest.StashKey()
 CONTROLLER = "orchharness-controller"  # the plugin's name
 
 
+def plans_or_usage(config: pytest.Config) -> Plans:
+    """The session's plans.
+
+    Raises:
+        UsageError: a plugin breaks the rules of the hooks.
+    """
+    try:
+        return plans_of(config)
+    except OrchError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
     """Tell a worker the plans and where to look for work; also one that replaces a dead one.
 
@@ -73,10 +86,7 @@ def brief_worker(node: WorkerController, texts: dict[str, bytes]) -> None:
         UsageError: a plugin breaks the rules of the hooks.
     """
     config = node.config
-    try:
-        plans = plans_of(config)
-    except OrchError as error:
-        raise pytest.UsageError(str(error)) from None
+    plans = plans_or_usage(config)
     if DISPATCH not in config.stash:
         config.stash[DISPATCH] = Dispatch()
         config.pluginmanager.register(Controller(config), CONTROLLER)

@@ -90,12 +90,9 @@ def useful_workers(config: pytest.Config) -> int | None:
     if not texts or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
     from orchharness.errors import OrchError
-    from orchharness.pytest_plugin.plans import plans_of
+    from orchharness.pytest_plugin.dispatch import plans_or_usage
 
-    try:
-        plans = plans_of(config)
-    except OrchError as error:
-        raise pytest.UsageError(str(error)) from None
+    plans = plans_or_usage(config)
     in_root, of_their_own = [0], 0
     for path, text in texts.items():
         try:

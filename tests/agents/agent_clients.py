@@ -50,10 +50,10 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
-    usage: tuple[int, int] | None = (200, 20)  # what is told of an act of two answers
-    resumes: bool = True  # whether a later act of its session knows the earlier one
+    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
+    resumes: bool | None = True  # whether a later act of its session knows the earlier one; None: sometimes
     endless: bool = False  # it asks again and again when the server fails: only a time limit ends it
-    patience: float = 25  # seconds a session of one turn may take on a busy machine
+    patience: float = 70  # seconds a session of one turn may take on a very busy machine: more is a hang
 
     def __str__(self) -> str:
         return self.name
@@ -66,15 +66,21 @@ class Client:
         return f"{self.name} is not installed: run `make {target}`"
 
 
-def surroundings(client: Client, home: Path, url: str) -> dict[str, str]:
-    """The whole environment of a session that runs this client."""
+def surroundings(home: Path, url: str, *clients: Client) -> dict[str, str]:
+    """The whole environment of a session that runs these clients."""
     home.mkdir()
+    temporary = home.with_name("tmp")  # some leave files of many megabytes in the machine's own
+    temporary.mkdir()
     node = shutil.which("node")
     assert node, "node is missing"
-    folders = [client.program.parent, Path(sys.executable).parent, Path(node).parent, "/usr/bin", "/bin"]
-    base = {"PATH": os.pathsep.join(map(str, folders)), "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb"}
-    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-    return base | proxies | {"COLUMNS": "200"} | dict(client.prepare(home, url))
+    programs = [*(client.program for client in clients), Path(sys.executable), Path(node)]
+    folders = dict.fromkeys([*(str(program.parent) for program in programs), "/usr/bin", "/bin"])
+    found = {"PATH": os.pathsep.join(folders), "HOME": str(home), "TMPDIR": str(temporary)}
+    found |= {"LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": "200"}
+    found |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    for client in clients:
+        found |= client.prepare(home, url)
+    return found
 
 
 def _claude(home: Path, url: str) -> Mapping[str, str]:
@@ -188,7 +194,7 @@ PI = Client(
     denied="kind: pi, provider: loop, model: fake-1, allowed_tools: [read]",
     words={"broken": "500", "cut": "terminated", "denied": "output 'doc' (a.md): does not exist"},
     prepare=_pi,
-    patience=60,
+    patience=110,
 )
 OPENCODE = Client(
     name="acp: opencode",
@@ -200,7 +206,7 @@ OPENCODE = Client(
     prepare=_opencode,
     usage=(100, 10),  # of its last answer
     endless=True,
-    patience=60,
+    patience=110,
 )
 GEMINI = Client(
     name="acp: gemini",
@@ -210,10 +216,9 @@ GEMINI = Client(
     denied="kind: acp, command: gemini --acp -m gemini-2.5-flash --skip-trust, permissions: deny",
     words={"broken": "500", "cut": "", "denied": "permissions: "},
     prepare=_gemini,
-    usage=None,
-    resumes=False,  # ended right after its answer, it has not kept the session
+    resumes=None,  # in the minute in which a session was begun, it overwrites what it is to load
     endless=True,
-    patience=60,
+    patience=110,
 )
 
 MAIN = (CLAUDE, CODEX_CLI, CLAUDE_ACP)

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from agent_clients import ROOT, Client
+from agent_clients import Client
 from model_server import ModelServer, serving
 from sessions import Project
 
-SEEN = ROOT / ".agents/seen"
+SEEN = pytest.StashKey[Path]()  # the table's rows, a file each: of this session alone, and of all its workers
 SHOWN = 150  # characters of a cell
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "more: a client of `make agents-more`, which takes longer")
+    given = getattr(config, "workerinput", {}).get("seen")
+    config.stash[SEEN] = Path(given or tempfile.mkdtemp(prefix="seen-"))
+    if given is None:
+        config.add_cleanup(lambda: shutil.rmtree(config.stash[SEEN]))
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """The table is of this session alone."""
-    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
-        for row in SEEN.glob("*.json"):
-            row.unlink()
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Workers put their rows where this session looks for them."""
+    node.workerinput["seen"] = str(node.config.stash[SEEN])
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = sorted(json.loads(row.read_text()) for row in SEEN.glob("*.json"))
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = sorted(json.loads(row.read_text()) for row in config.stash[SEEN].glob("*.json"))
     if not rows:
         return
     terminalreporter.section(f"what a user sees (no network but loopback: {os.environ.get('ALONE')})")
@@ -61,8 +67,9 @@ def project(
     project = Project(folder=folder, client=client, server=server)
     yield project
     project.clean()
-    SEEN.mkdir(parents=True, exist_ok=True)
     case = request.node.originalname.removeprefix("test_")
     for number, said in enumerate(project.seen()):
         row = json.dumps([case, client.name, number, said])
-        (SEEN / f"{case}-{client.name.replace(': ', '-')}-{number}.json").write_text(row)
+        (request.config.stash[SEEN] / f"{case}-{client.name.replace(': ', '-')}-{number}.json").write_text(
+            row
+        )

@@ -1,4 +1,4 @@
-"""Records the plans of `plans/` that have a model, with the real client and the scripted model: no network.
+"""Records the plans of `plans/` that have a model, with the real clients and the scripted model: no network.
 
 make agents
 python tests/agents/alone.py .venv/bin/python tests/agents/record.py
@@ -11,20 +11,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from agent_clients import CLAUDE, ROOT, surroundings
+from agent_clients import CLAUDE, CODEX_CLI, ROOT, surroundings
 from model_server import serving
 
-PLANS = ["plans/recorded-guide.plan.yaml"]
+PLANS = ["plans/recorded-guide.plan.yaml", "plans/gallery/real-agents.plan.yaml"]
 
 
 def main() -> int:
     """Record; the exit status of pytest."""
-    missing = CLAUDE.missing()
+    missing = CLAUDE.missing() or CODEX_CLI.missing()
     if missing:
         print(missing, file=sys.stderr)  # noqa: T201
         return 2
     with tempfile.TemporaryDirectory() as scratch, serving() as server:
-        env = surroundings(CLAUDE, Path(scratch, "home"), server.url)
+        env = surroundings(Path(scratch, "home"), server.url, CLAUDE, CODEX_CLI)
         words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PLANS, "--orch-record"]
         return subprocess.run(words, cwd=ROOT, env=env, check=False).returncode
 

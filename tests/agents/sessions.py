@@ -49,17 +49,18 @@ def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Project:
-    """A folder with a plan, one client and the server."""
+    """A folder with a plan, one client and the server. `plan_file` is the plan that sessions run."""
 
     folder: Path
     client: Client
     server: ModelServer
+    plan_file: str = "a.plan.yaml"
     env: dict[str, str] = field(init=False)
     ended: list[Ended] = field(default_factory=list)
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.env = surroundings(self.client, self.folder.parent / "home", self.server.url)
+        self.env = surroundings(self.folder.parent / "home", self.server.url, self.client)
         self.env |= {MARK: str(self.folder), "PYTHONFAULTHANDLER": "1"}
 
     def plan(
@@ -74,7 +75,7 @@ class Project:
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Begin a session."""
         # Its output goes to a file: an agent that outlives the session holds a pipe open for ever.
-        words = [sys.executable, "-m", "pytest", "a.plan.yaml", "-rA", "-p", "no:cacheprovider", *options]
+        words = [sys.executable, "-m", "pytest", self.plan_file, "-rA", "-p", "no:cacheprovider", *options]
         with self._log().open("w") as log:
             session = subprocess.Popen(
                 words,
@@ -152,7 +153,9 @@ class Project:
             found = ITEM.findall(ended.out)
             yield (
                 "; ".join(
-                    line.replace("a.plan.yaml::tasks::", "").replace("a.plan.yaml", "the plan")
+                    re.sub(rf"{re.escape(self.plan_file)}::\w+::", "", line).replace(
+                        self.plan_file, "the plan"
+                    )
                     for line in found
                 )
                 or self._left_over(ended)

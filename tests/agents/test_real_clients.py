@@ -10,7 +10,7 @@ import pytest
 from agent_clients import CLIENTS, Client
 from sessions import Project, wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("client", CLIENTS)]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("client", CLIENTS)]
 
 WAITS = "[[bash:touch begun; until [ -e go ]; do sleep 0.1; done; echo text > a.md]]"
 
@@ -112,10 +112,8 @@ def test_refinement_goes_on_in_the_same_session(project: Project, client: Client
     assert project.text() == "line\nline\n"
     first, *_, last = project.turns()
     assert not first.says("iteration over", "assistant")
-    assert last.says("iteration over", "assistant") is client.resumes
-    assert project.usage() == ([client.usage] * 2 if client.usage else []), (
-        "tokens are those of the act, not of the session"
-    )
+    assert client.resumes in {None, last.says("iteration over", "assistant")}
+    assert project.usage() == [client.usage] * 2, "tokens are those of the act, not of the session"
 
 
 def test_a_refused_key_stops_at_once_and_says_so(project: Project, client: Client) -> None:

@@ -264,3 +264,25 @@ tasks:
 
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(["worker gw2 collected 'test_o.py::test_more' where*; it is not used"])
+
+
+def test_nothing_is_forked_beside_the_threads_that_listen_to_workers(pytester: pytest.Pytester) -> None:
+    plan(pytester, "tasks: {a: {run: ['true']}}")
+    pytester.makeconftest(
+        """
+import os
+
+fork = os.fork
+
+def told():
+    with open("forked", "a") as file:
+        print(len(os.listdir("/proc/self/task")), "thread", file=file)
+    return fork()
+
+os.fork = told
+"""
+    )
+
+    session(pytester, "-n2").assert_outcomes(passed=1)
+
+    assert lines_of(pytester.path / "forked") == ["1 thread"]

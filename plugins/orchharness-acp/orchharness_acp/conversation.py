@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from acp import PROTOCOL_VERSION
-
+from orchharness_acp.package import PROTOCOL_VERSION
 from orchharness_acp.speaking import Agent
 from orchharness_acp.trouble import Failure, plain
 from orchharness_acp.turn import Turn

@@ -16,10 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from acp import RequestError
-from acp.connection import Connection
-
 from orchharness_acp.installing import how_to_install
+from orchharness_acp.package import Connection, RequestError
 from orchharness_acp.permissions import Answer
 from orchharness_acp.trouble import Failure, failure_of
 

@@ -97,14 +97,14 @@ class Turn:
         """The answer to the prompt."""
         result = result if isinstance(result, dict) else {}
         self.stop_reason = str(result.get("stopReason") or "")
-        usage = result.get("usage")
-        if isinstance(usage, dict):
-            counts = {name: n for name, n in usage.items() if type(n) is int and n >= 0}
-            if "inputTokens" in counts:
-                cached = counts.get("cachedReadTokens", 0) + counts.get("cachedWriteTokens", 0)
-                self._usage["input_tokens"] = counts["inputTokens"] + cached
-            if "outputTokens" in counts:
-                self._usage["output_tokens"] = counts["outputTokens"] + counts.get("thoughtTokens", 0)
+        usage = _counts(result.get("usage"))
+        if "inputTokens" in usage:
+            cached = usage.get("cachedReadTokens", 0) + usage.get("cachedWriteTokens", 0)
+            self._usage["input_tokens"] = usage["inputTokens"] + cached
+        if "outputTokens" in usage:
+            self._usage["output_tokens"] = usage["outputTokens"] + usage.get("thoughtTokens", 0)
+        if not self._usage:
+            self._usage = _quota(result)
 
     @property
     def answer(self) -> str:
@@ -155,6 +155,20 @@ class Turn:
         amount = cost.get("amount")
         if isinstance(amount, int | float) and not isinstance(amount, bool) and 0 <= amount < float("inf"):
             self.spent = float(amount)
+
+
+def _counts(value: Any) -> dict[str, int]:
+    """The numbers of tokens in it, whatever it is."""
+    found = value.items() if isinstance(value, dict) else ()
+    return {name: count for name, count in found if type(count) is int and count >= 0}
+
+
+def _quota(result: Mapping[str, Any]) -> dict[str, int]:
+    """What Gemini tells of the turn, at a place of its own."""
+    found: Any = result
+    for name in ("_meta", "quota", "token_count"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return {name: n for name, n in _counts(found).items() if name in {"input_tokens", "output_tokens"}}
 
 
 _STOPS = {

@@ -111,8 +111,8 @@ def turn(number, session, prompt):  # noqa: C901 - a list of what a script can a
                     Path(path).write_text(what)
             case "cost":
                 update(session, "usage_update", used=1, size=2, cost={"amount": what, "currency": "USD"})
-            case "usage":
-                reply["usage"] = what
+            case "usage" | "_meta":
+                reply[verb] = what
             case "stop":
                 reply["stopReason"] = what
             case "error":

@@ -81,6 +81,30 @@ def test_the_answer_is_what_the_agent_said_after_its_last_tool(acts):
     assert found.session.startswith("s-")
 
 
+@pytest.mark.parametrize(
+    ("count", "usage"),
+    [
+        ({"input_tokens": 200, "output_tokens": 20}, {"input_tokens": 200, "output_tokens": 20}),
+        ({"input_tokens": -1, "output_tokens": True}, {}),
+        ([200, 20], {}),
+        (None, {}),
+    ],
+)
+def test_the_tokens_that_gemini_tells_at_a_place_of_its_own_are_counted(acts, count, usage):
+    found = acts.run({"prompt": [{"say": "done"}, {"_meta": {"quota": {"token_count": count}}}]})
+
+    assert found.ok
+    assert found.usage == usage
+
+
+def test_tokens_that_are_told_twice_are_counted_once(acts):
+    quota = {"quota": {"token_count": {"input_tokens": 200, "output_tokens": 20}}}
+    usage = {"inputTokens": 7, "outputTokens": 2}
+    found = acts.run({"prompt": [{"say": "done"}, {"usage": usage}, {"_meta": quota}]})
+
+    assert found.usage == {"input_tokens": 7, "output_tokens": 2}
+
+
 def test_what_an_agent_does_not_tell_of_its_usage_is_not_known(acts):
     assert acts.run().usage == {}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import math
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from orchharness.core.section import Section, Text
 from orchharness.hookspecs import hookimpl
 from orchharness.journal import Journal
 from orchharness.plugins import PluginHost
+from orchharness.run import reporting
 from orchharness.run.directory import RunDirectory
 from orchharness.run.reporting import EVERY, FIRST, REFRESH, LiveReport, ReportHelper
 
@@ -37,9 +40,16 @@ def directory(tmp_path: Path) -> RunDirectory:
 
 
 @pytest.fixture
-def helper():
+def alone(monkeypatch):
+    """A worker of xdist that runs these tests has a thread of its own, which no child here needs."""
+    monkeypatch.setattr(reporting, "_is_alone", lambda: True)
+
+
+@pytest.fixture
+def helper(alone):
     helper = ReportHelper()
     helper.start()
+    assert helper.works
     yield helper
     helper.close()
 
@@ -109,6 +119,17 @@ def test_without_a_child_there_is_no_report_of_a_run_that_goes_on(directory):
     assert not directory.report.exists()
 
 
+def test_nothing_is_forked_beside_a_thread_that_python_does_not_count():
+    over, begun = threading.Event(), threading.Event()
+    _thread.start_new_thread(lambda: (begun.set(), over.wait()), ())
+    begun.wait()
+    helper = ReportHelper()
+    helper.start()
+    over.set()
+
+    assert not helper.works
+
+
 def test_the_child_writes_without_being_waited_for_and_then_the_last_report(helper, directory):
     plan = made_plan(directory.root)
     helper.begin(plan, directory.journal, directory.report, ())
@@ -166,7 +187,7 @@ def test_a_section_that_fails_is_told_and_the_others_are_shown(directory):
     assert "p: &lt;b&gt;1&lt;/b&gt;" in text
 
 
-def test_the_child_has_the_plugins_and_one_that_came_later_is_asked_here(directory):
+def test_the_child_has_the_plugins_and_one_that_came_later_is_asked_here(alone, directory):
     host = host_of(Plugin())
     helper = ReportHelper()
     helper.start(host)
