@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchharness.core.acts import Outcome
 from orchharness.core.plan import OutputKind
+from orchharness.errors import OrchError
 from orchharness.recording.asked import Question, name_of
 from orchharness.recording.folder import RecordingFolder
 from orchharness.recording.redacting import recorded_by
@@ -82,7 +83,7 @@ class Recorder:
             else:
                 self.folder.forget(name)  # of a recording of everything: it would be replayed, as it was then
         except Exception as error:  # noqa: BLE001 - what cannot be recorded must not end what can be done
-            self._faults.append(f"{name} was not recorded: {error}")
+            self._failed(name, error)
         return request
 
     def over(self, start: Start, request: ActRequest | None, result: ActResult) -> None:
@@ -97,9 +98,13 @@ class Recorder:
             found = _Found(self, request, result, texts)
             self.folder.write_act(name, {"asked": asked, **found.value()}, found.files)
         except Exception as error:  # noqa: BLE001 - what cannot be recorded must not end what can be done
-            self._faults.append(f"{name} was not recorded: {error}")
+            self._failed(name, error)
         else:
             self._kept.add(name)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._wanted.discard(name)  # it is told here
+        self._faults.append(f"{name} was not recorded: {error}")
 
     def end(self, run: Orchestrator, acts: set[str]) -> list[str]:
         """Remove what the run has no more, when all of the plan was run; what to warn of.
@@ -196,11 +201,19 @@ class _Found:
             yield self._keep(self._label(path), data, executable=os.access(real, os.X_OK))
 
     def _label(self, path: str) -> str:
-        """A file of the workspace by its relative path, one of the run as `run:name`."""
-        if not path.startswith("/"):
-            return path
-        (root,) = {o["root"] for o in self._request.outputs if o["kind"] == OutputKind.RUN}
-        return RUN + posixpath.relpath(path, root)
+        """A file of the workspace by its relative path, one of the run as `run:name`.
+
+        Raises:
+            OrchError: its name holds what must not be recorded, and under another name it would be another file.
+        """
+        if path.startswith("/"):
+            (root,) = {o["root"] for o in self._request.outputs if o["kind"] == OutputKind.RUN}
+            path = RUN + posixpath.relpath(path, root)
+        shown = self._texts.without_secrets(path)
+        if shown != path:
+            msg = f"the name of the file {shown!r} holds a secret, or what looks like one; name it otherwise"
+            raise OrchError(msg)
+        return path
 
     def _said(self) -> Iterator[dict[str, Any]]:
         """What the agent printed or answered, where that is an output."""

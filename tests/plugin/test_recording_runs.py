@@ -121,6 +121,33 @@ def test_secrets_are_not_recorded_and_need_not_be_there_to_replay(
     assert calls(pytester) == []
 
 
+@pytest.mark.parametrize("secret", ["s3cr3t-v4lue-xyz", f"ghp_{'a1B2' * 9}"])
+def test_what_a_files_name_would_tell_is_not_recorded(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, secret: str
+):
+    monkeypatch.setenv("SOME_SETTING", "s3cr3t-v4lue-xyz")
+    text = (
+        ONE
+        + """  other: {agent: author, prompt: Write it., outputs: {text: other.md}}
+"""
+    ) % (
+        f'[{{task: guide, do: {{write: {{text: good, "notes/{secret}.md": x}}}}}}]',
+        "outputs: {text: guide.md}, writes: [notes/], env: {SETTING: '${SOME_SETTING}'}",
+    )
+    path = project(pytester, text)
+    result = run(pytester, path.name, "--orch-record")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        ["*guide.i1 was not recorded: the name of the file 'notes/?redacted?.md' holds a secret*"]
+    )
+    result.stdout.no_fnmatch_line("*for lack of an answer*")
+    assert (recording(pytester) / "other.i1.json").exists()
+    kept = bytes_of(recording(pytester))
+    assert not [name for name, data in kept.items() if secret in name or secret.encode() in data]
+    assert not [name for name in kept if name.startswith("guide")]
+
+
 def test_with_all_commands_and_checks_are_replayed_too(pytester: pytest.Pytester):
     path = project(pytester, GUIDE.replace('"echo 42 >', f'"echo x >> {pytester.path}/ran; echo 42 >'))
     run(pytester, path.name, "--orch-record=all").assert_outcomes(passed=3)
