@@ -434,7 +434,8 @@ def test_the_plan_of_the_page_is_green(project):
 
 def test_tasks_whose_commits_no_recording_holds_are_named(project):
     plan(
-        project, TWO + "  calm: {workspace: worktree, run: [sh, -c, echo 1 > calm.md], outputs: {o: calm.md}}\n"
+        project,
+        TWO + "  calm: {workspace: worktree, run: [sh, -c, echo 1 > calm.md], outputs: {o: calm.md}}\n",
     )
     result = run(project, "--orch-record=all")
 
