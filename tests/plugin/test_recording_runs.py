@@ -11,6 +11,8 @@ from local_sessions import run
 from recording_sessions import ACTS, GUIDE, bytes_of, calls, project, recording, write_plan
 from xdist_sessions import LIMIT, items, run_folder, wait_for
 
+from orchharness.cli import main
+
 ONE = """orchharness: 1
 workspace: {copy: src}
 agents: {author: {kind: model, script: %s}}
@@ -303,3 +305,37 @@ def test_a_session_of_a_plan_without_recordings_loads_none_of_it(pytester: pytes
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*LOADED []*"])
+
+
+def test_a_replay_that_is_over_is_not_answered(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]):
+    text = one("[]", "outputs: {text: guide.md}, gate: {kind: human, question: Good?}")
+    path = project(pytester, text)
+    run(pytester, path.name, "--orch-record")
+    again = f"pytest {path.name} --orch-replay --orch-wait"
+
+    result = run(pytester, path.name, "--orch-replay")
+    replayed = run_folder(pytester).name
+    capsys.readouterr()
+    status = main(["decide", replayed, "G-guide", "approve", "--by", "me"])
+    refused = capsys.readouterr().err
+    main(["status", replayed])
+    told = capsys.readouterr().out
+
+    assert result.ret == 7
+    result.stdout.fnmatch_lines(["G-guide asks:*", f"a replay is answered while it runs: {again}"])
+    result.stdout.no_fnmatch_line("*orchharness decide*")
+    assert status != 0
+    assert refused.strip().endswith(again)
+    assert not list(run_folder(pytester).glob("decisions/G-guide*[!n].json"))
+    assert again in told
+    assert "--orch-resume" not in told
+
+
+def test_a_plan_that_is_replayed_refuses_the_run_that_it_shall_go_on_with(pytester: pytest.Pytester):
+    path = project(pytester, "replay: true\n" + one("[]"))
+    run(pytester, path.name, "--orch-record").assert_outcomes(passed=1)
+
+    result = run(pytester, path.name, f"--orch-resume={run_folder(pytester).name}")
+
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*plan 'a' is replayed, and a replay is not gone on with*"])
