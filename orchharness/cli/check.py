@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchharness.cli.plans import Reader
-from orchharness.errors import PlanError
+from orchharness.errors import OrchError, PlanError
 from orchharness.report.text import plural
+
+if TYPE_CHECKING:
+    from orchharness.core.plan import Plan
 
 
 def check(asked: argparse.Namespace) -> int:
@@ -37,9 +41,27 @@ def _check(reader: Reader, path: Path, *, strict: bool) -> bool:
             "rename it, or add a glob to 'orch_plan_files'\n"
         )
         return True
+    missing = _no_recording(plan)
+    if missing:
+        sys.stdout.write(f"{'' if strict else 'warning: '}{shown}: {missing}\n")
+        if strict:
+            return True
     counts = f"{plural(len(plan.tasks), 'task')}, {plural(len(plan.gates), 'gate')}"
     sys.stdout.write(f"{shown}: {counts}, no fault\n")
     return False
+
+
+def _no_recording(plan: Plan) -> str:
+    """Why a plan that says `replay: true` cannot be replayed; empty when it can, or does not say so."""
+    if not plan.replay:
+        return ""
+    from orchharness.recording import recording_of
+
+    try:
+        recording_of(plan, Path.cwd()).header()
+    except OrchError as error:
+        return f"replay: true, but {error}"
+    return ""
 
 
 def _shown(path: Path) -> str:

@@ -26,6 +26,15 @@ def decide(asked: argparse.Namespace) -> int:
     run = chosen_run(project_of(asked), asked.run)
     choice = sys.stdin.read().rstrip("\n") if asked.choice == "-" else asked.choice
     by = asked.by or _user()
+    import time
+
+    one = Standing(run, time.time())
+    if one.replayed and one.pid is None:
+        msg = (
+            f"run {run.run_id} was replayed from a recording and is over, so no answer reaches it; "
+            f"a replay is answered while it runs: {one.replay_command(Path.cwd())}"
+        )
+        raise OrchError(msg)
     try:
         question = questions.decide(run, asked.item, choice, by=by, note=asked.note)
     except OSError as error:
@@ -36,9 +45,7 @@ def decide(asked: argparse.Namespace) -> int:
     if orchestrator_of(run) is not None:
         sys.stdout.write("the run is at work, and takes it at once\n")
         return 0
-    import time
-
-    resume = Standing(run, time.time()).resume_command(Path.cwd())
+    resume = one.resume_command(Path.cwd())
     if resume:
         sys.stdout.write(f"goes on with: {resume}\n")
     return 0

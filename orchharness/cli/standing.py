@@ -18,7 +18,7 @@ from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.live.picture import Picture, picture_of
 from orchharness.redact import Redactor
-from orchharness.run.commands import resume_command
+from orchharness.run.commands import replay_command, resume_command
 from orchharness.run.directory import RunDirectory
 from orchharness.run.hidden import redactor_of
 from orchharness.run.resume import BUDGETS
@@ -117,11 +117,23 @@ class Standing:
     # ---- what to do next ---------------------------------------------------------------------
 
     def resume_command(self, here: Path) -> str | None:
-        """The command that goes on with the run; None when the journal does not say of which plan it is."""
+        """The command that goes on with the run; None of a replay, and when the journal does not say of which plan it is."""
+        place = self._place()
+        return None if place is None or self.replayed else resume_command(self.directory, *place, here)
+
+    def replay_command(self, here: Path) -> str | None:
+        """Of a replay, the command that makes it anew; None of other runs."""
+        place = self._place()
+        return None if place is None or not self.replayed else replay_command(self.directory, *place, here)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether no agent ran: it is not gone on with."""
+        return "replayed" in self.picture.header
+
+    def _place(self) -> tuple[str, str] | None:
         plan_file, root = self.picture.header.get("plan_file"), self.picture.header.get("root")
-        if not isinstance(plan_file, str) or not isinstance(root, str):
-            return None
-        return resume_command(self.directory, plan_file, root, here)
+        return (plan_file, root) if isinstance(plan_file, str) and isinstance(root, str) else None
 
     def to_record(self) -> dict[str, Any]:
         """What `--json` says of a run as a whole. Times are seconds, since the epoch or in all."""

@@ -255,6 +255,8 @@ def _asked(one: Standing) -> str:
         reason, text = line(question.get("reason"), 300), line(question.get("text"), 500)
         item = line(question.get("item"))
         lines.append(f"{item} asks: {text}" + (f" ({reason})" if reason and reason != text else ""))
+        if one.replayed and one.pid is None:  # an answer would reach nobody
+            continue
         options = [o for o in question.get("options") or () if isinstance(o, dict)]
         for option in options:
             command = decide_command(
@@ -278,6 +280,9 @@ def _following(one: Standing, here: Path, further: str) -> Iterator[tuple[str, s
     resume = one.resume_command(here)
     if one.pid is None and one.state != "passed" and resume:
         yield "goes on with:", resume
+    replay = one.replay_command(here)
+    if one.pid is None and one.state != "passed" and replay:
+        yield "replays it anew:", replay
     if one.pid is not None or one.alive:
         yield "ends it all:", f"orchharness cancel {run}{further}"
     if one.directory.report.exists():

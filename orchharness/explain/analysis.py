@@ -44,6 +44,7 @@ def explain(plan: Plan) -> Explanation:
         first_acts=sum(s.first for s in acts),
         most_acts=sum(s.most for s in acts),
         limits=tuple(limits(plan)),
+        replayed=plan.replay,
     )
 
 

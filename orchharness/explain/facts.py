@@ -140,3 +140,4 @@ class Explanation:
     first_acts: int
     most_acts: int
     limits: tuple[Limit, ...] = ()
+    replayed: bool = False  # what was recorded is replayed and not spawned: the plan says so

@@ -122,6 +122,10 @@ def _spawns(found: Explanation) -> Section:
         "its iterations; retries after faults are not counted",
         f"time of the first round's tasks: {known}; time of judgements: unknown",
     ]
+    if found.replayed:
+        lines.insert(
+            0, "replay: true: what was recorded is replayed, not spawned; --orch-record spawns all of it"
+        )
     return Section(
         title="What will be spawned",
         lines=tuple(_cut(lines, len(lines) + len(found.spawns[_MOST:]))),

@@ -10,7 +10,7 @@ import pytest
 
 from orchharness.errors import OrchError
 from orchharness.plugins import PluginHost
-from orchharness.pytest_plugin import LATE, PLANS, RECORDINGS, is_worker
+from orchharness.pytest_plugin import LATE, PLANS, is_worker
 from orchharness.pytest_plugin.terminal import Terminal
 from orchharness.run.reporting import ReportHelper
 
@@ -143,13 +143,9 @@ class Plans:
         option = self.config.option
         if not (option.orch_record or option.orch_replay or plan.replay):
             return None
-        import os
+        from orchharness.recording import Recorder, Replayer, has_models, recording_of
 
-        from orchharness.recording import Recorder, RecordingFolder, Replayer, has_models
-
-        path = Path(plan.path)
-        again = f"pytest {os.path.relpath(path, self.config.invocation_params.dir)} --orch-record"
-        folder = RecordingFolder(path.parent / RECORDINGS / plan.id, again)
+        folder = recording_of(plan, self.config.invocation_params.dir)
         if not (has_models(plan) or plan.replay or folder.exists or option.orch_record == "all"):
             return None  # there is nothing to record, and nothing that must not be carried out
         if not option.orch_record:

@@ -10,9 +10,9 @@ Rules that hold here:
 
 from __future__ import annotations
 
-from orchharness.recording.folder import RecordingFolder
+from orchharness.recording.folder import RecordingFolder, recording_of
 from orchharness.recording.recorder import Recorder
 from orchharness.recording.replayer import Replayer
 from orchharness.recording.which import has_models
 
-__all__ = ["Recorder", "RecordingFolder", "Replayer", "has_models"]
+__all__ = ["Recorder", "RecordingFolder", "Replayer", "has_models", "recording_of"]

@@ -17,15 +17,19 @@ import shutil
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.workspace.files import inside, open_regular, relative
 
+if TYPE_CHECKING:
+    from orchharness.core.plan import Plan
+
 FORMAT = 1
 HEADER = "recording.json"
 STORE = "store"
+_BESIDE = "recordings"  # the folder beside the plan; `pytest_plugin.RECORDINGS` is the same
 _AS_WRITTEN = "evaluation"
 _READABLE = 256 * 1024  # bytes; a larger file is kept by its digest
 _MOST = 64 * 1024 * 1024  # bytes of one act's file
@@ -185,6 +189,13 @@ class RecordingFolder:
     def _write(self, name: str, value: Mapping[str, Any]) -> None:
         text = json.dumps(_sorted(value), indent=1, ensure_ascii=False, default=dict)
         _replace(self.root / name, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def recording_of(plan: Plan, cwd: Path) -> RecordingFolder:
+    """The plan's recording, whether there is one or not; `cwd` is where messages say to record again."""
+    path = Path(plan.path)
+    again = f"pytest {os.path.relpath(path, cwd)} --orch-record"
+    return RecordingFolder(path.parent / _BESIDE / plan.id, again)
 
 
 def _sorted(value: Any) -> Any:

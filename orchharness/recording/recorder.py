@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core.acts import Outcome
-from orchharness.core.plan import OutputKind
+from orchharness.core.instructions import StartTask
+from orchharness.core.plan import OutputKind, Workspace
+from orchharness.errors import OrchError
 from orchharness.recording.asked import Question, name_of
 from orchharness.recording.folder import RecordingFolder
 from orchharness.recording.redacting import recorded_by
@@ -47,6 +49,7 @@ class Recorder:
         self._asked: dict[str, dict[str, Any]] = {}
         self._wanted: set[str] = set()  # what is to be recorded of this session
         self._kept: set[str] = set()
+        self._worked: set[str] = set()  # tasks of which an act was recorded
         self._faults: list[str] = []
 
     def begin(self, parts: Parts, session: Path) -> None:
@@ -82,12 +85,11 @@ class Recorder:
             else:
                 self.folder.forget(name)  # of a recording of everything: it would be replayed, as it was then
         except Exception as error:  # noqa: BLE001 - what cannot be recorded must not end what can be done
-            self._faults.append(f"{name} was not recorded: {error}")
+            self._failed(name, error)
         return request
 
     def over(self, start: Start, request: ActRequest | None, result: ActResult) -> None:
         """Record the act; what cannot be recorded is said at the end, the run goes on."""
-        del start
         asked = self._asked.pop(result.act, None)
         name = name_of(result.act)
         if asked is None or request is None or result.outcome not in _ANSWERS:
@@ -97,9 +99,15 @@ class Recorder:
             found = _Found(self, request, result, texts)
             self.folder.write_act(name, {"asked": asked, **found.value()}, found.files)
         except Exception as error:  # noqa: BLE001 - what cannot be recorded must not end what can be done
-            self._faults.append(f"{name} was not recorded: {error}")
+            self._failed(name, error)
         else:
             self._kept.add(name)
+            if isinstance(start, StartTask):
+                self._worked.add(start.task)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._wanted.discard(name)  # it is told here
+        self._faults.append(f"{name} was not recorded: {error}")
 
     def end(self, run: Orchestrator, acts: set[str]) -> list[str]:
         """Remove what the run has no more, when all of the plan was run; what to warn of.
@@ -119,7 +127,28 @@ class Recorder:
         missing = sorted(self._wanted - self._kept)
         if missing:
             self._faults.append(f"not recorded, for lack of an answer: {', '.join(missing)}")
+        committed = [task for task in sorted(self._worked) if self._has_commits(task)]
+        if committed:
+            self._faults.append(
+                f"commits are not recorded, only files: in a replay the branches stay at the commit where the run "
+                f"began, and what merges them gets nothing: {', '.join(committed)}"
+            )
         return self._faults
+
+    def _has_commits(self, task: str) -> bool:
+        """Whether the branch of the task's worktree is elsewhere than where it began; False without a worktree."""
+        parts = self._parts
+        if parts.plan.worker(task).workspace is not Workspace.WORKTREE:
+            return False
+        from orchharness.run.worktrees import branch_of
+        from orchharness.workspace.git import in_repository
+
+        branch = f"refs/heads/{branch_of(parts.directory.run_id, task)}"
+        try:
+            found = in_repository(parts.base.common, "for-each-ref", "--format=%(objectname)", branch)
+        except OrchError:
+            return True  # nobody can tell, and silence would say that there are none
+        return found.strip() != parts.base.commit
 
     def lines(self) -> list[str]:
         """For the terminal."""
@@ -196,11 +225,19 @@ class _Found:
             yield self._keep(self._label(path), data, executable=os.access(real, os.X_OK))
 
     def _label(self, path: str) -> str:
-        """A file of the workspace by its relative path, one of the run as `run:name`."""
-        if not path.startswith("/"):
-            return path
-        (root,) = {o["root"] for o in self._request.outputs if o["kind"] == OutputKind.RUN}
-        return RUN + posixpath.relpath(path, root)
+        """A file of the workspace by its relative path, one of the run as `run:name`.
+
+        Raises:
+            OrchError: its name holds what must not be recorded, and under another name it would be another file.
+        """
+        if path.startswith("/"):
+            (root,) = {o["root"] for o in self._request.outputs if o["kind"] == OutputKind.RUN}
+            path = RUN + posixpath.relpath(path, root)
+        shown = self._texts.without_secrets(path)
+        if shown != path:
+            msg = f"the name of the file {shown!r} holds a secret, or what looks like one; name it otherwise"
+            raise OrchError(msg)
+        return path
 
     def _said(self) -> Iterator[dict[str, Any]]:
         """What the agent printed or answered, where that is an output."""

@@ -39,7 +39,11 @@ class Texts:
     def redacted(self, data: bytes) -> bytes:
         """The bytes without secrets; bytes that are no text stay as they are."""
         text = data.decode("utf-8", "surrogateescape")
-        return self._redacts(text).encode("utf-8", "surrogateescape")
+        return self.without_secrets(text).encode("utf-8", "surrogateescape")
+
+    def without_secrets(self, text: str) -> str:
+        """The text without secrets; paths stay as they are."""
+        return self._redacts(text)
 
     def stored(self, text: str) -> str:
         """The text without secrets and without paths of this machine."""

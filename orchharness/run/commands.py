@@ -21,6 +21,13 @@ def resume_command(directory: RunDirectory, plan_file: str, root: str, here: Pat
     return shlex.join(["pytest", shown(Path(plan_file), here), option, *_elsewhere(Path(root), home)])
 
 
+def replay_command(directory: RunDirectory, plan_file: str, root: str, here: Path) -> str:
+    """What makes a replay anew, which waits for people: nobody can answer one that is over."""
+    home = directory.root.parent.parent
+    words = ["pytest", shown(Path(plan_file), here), "--orch-replay", "--orch-wait"]
+    return shlex.join([*words, *_elsewhere(Path(root), home)])
+
+
 def decide_command(directory: RunDirectory, root: str, item: str, choice: str, *, why: bool) -> str:
     """What answers a question of the run. `choice` is an option; empty where the answer is text."""
     home = directory.root.parent.parent

@@ -115,6 +115,9 @@ class PlanRun:
         try:
             if plan.copy is None:
                 self._locks.append(lock_root(where))
+            if self.replayed and how.resume and how.run:
+                msg = f"--orch-resume={how.run}: plan {plan.id!r} is replayed, and a replay is not gone on with: leave it out"
+                raise OrchError(msg)
             goes_on = how.resume and not self.replayed  # a replay is made anew in seconds
             earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
             ahead = self._look_ahead()
@@ -423,7 +426,11 @@ class PlanRun:
         if self.directory is None:
             return []
         place = (self.directory, self.where.root)
-        return [*budget_lines(self.run, self.ended_at, *place), *question_lines(self.run, *place)]
+        replayed = bool(self.replayed)
+        return [
+            *budget_lines(self.run, self.ended_at, *place, replayed=replayed),
+            *question_lines(self.run, *place, replayed=replayed),
+        ]
 
     # ---- records -----------------------------------------------------------------------------
 

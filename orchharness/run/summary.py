@@ -52,16 +52,18 @@ def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[s
     return lines
 
 
-def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> list[str]:
+def question_lines(run: Orchestrator, directory: RunDirectory, root: Path, *, replayed: bool) -> list[str]:
     """What waits for a person, and what to type."""
     if not run.questions:
         return []
-    from orchharness.run.commands import decide_command, resume_command
+    from orchharness.run.commands import decide_command, replay_command, resume_command
 
     lines = []
     for asked in run.questions[:_SHOWN]:
         why = f" ({line(asked.reason)})" if asked.reason and asked.reason != asked.text else ""
         lines.append(f"{asked.item} asks: {line(asked.text, 500)}{why}")
+        if replayed:  # an answer would reach nobody
+            continue
         for option in asked.options:
             needs_note = asked.judged and option.then in {Then.PASS, Then.SKIP}
             command = decide_command(directory, str(root), asked.item, option.id, why=needs_note)
@@ -70,11 +72,15 @@ def question_lines(run: Orchestrator, directory: RunDirectory, root: Path) -> li
             lines.append(f"  {decide_command(directory, str(root), asked.item, '', why=False)}")
     if len(run.questions) > _SHOWN:
         lines.append(f"… and {len(run.questions) - _SHOWN} more questions: orchharness status")
-    resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
-    return [*lines, f"then: {resume}"]
+    place = (directory, run.plan.path, str(root), Path.cwd())
+    if replayed:
+        return [*lines, f"a replay is answered while it runs: {replay_command(*place)}"]
+    return [*lines, f"then: {resume_command(*place)}"]
 
 
-def budget_lines(run: Orchestrator, at: float, directory: RunDirectory, root: Path) -> list[str]:
+def budget_lines(
+    run: Orchestrator, at: float, directory: RunDirectory, root: Path, *, replayed: bool
+) -> list[str]:
     """What was spent of each budget, what the reached ones stop, and what to do about it."""
     sums = sorted(run.spent(at), key=lambda s: not s.reached)  # the others stay in order
     lines = [f"{s.name}: spent {s.text}" + (" (reached)" if s.reached else "") for s in sums[:_SHOWN]]
@@ -82,11 +88,12 @@ def budget_lines(run: Orchestrator, at: float, directory: RunDirectory, root: Pa
         lines.append(f"… and {len(sums) - _SHOWN} more budgets: orchharness status")
     parked = run.parked
     if parked:
-        from orchharness.run.commands import resume_command
+        from orchharness.run.commands import replay_command, resume_command
 
         names = list(parked)
         lines.append(f"stopped there: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}")
-        resume = resume_command(directory, run.plan.path, str(root), Path.cwd())
+        again = replay_command if replayed else resume_command
+        resume = again(directory, run.plan.path, str(root), Path.cwd())
         lines.append(f"to go on, raise the budget in the plan, then: {resume}")
     return lines
 

@@ -25,7 +25,8 @@ _GARBAGE = {
     "truncated": b'{"criteria": {"clarity": {"score": 1.0, "why": "all of it is there and it rea',
     "empty": b"",
 }
-_GLOB = re.compile(r"[*?]+|\[[^]]*\]")
+_CLASS = re.compile(r"\[(?P<one>[^]!])[^]]*\]")
+_SEVERAL = re.compile(r"[*?]+")
 
 
 class Actor:
@@ -179,7 +180,22 @@ def _outputs() -> dict[str, Path]:
     """The declared outputs by the names of their variables; of a glob, one file that it matches."""
     prefix = "ORCH_OUTPUT_"
     found = {n.removeprefix(prefix): p for n, p in os.environ.items() if n.startswith(prefix)}
-    return {name: Path(_GLOB.sub("made", path)) for name, path in found.items()}
+    return {name: _one_file(path) for name, path in found.items()}
+
+
+def _one_file(path: str) -> Path:
+    """What the path means where that is one file; a folder that is there is no pattern, whatever its name holds."""
+    found = Path("/")
+    for name in Path(path).parts[1:]:
+        found = found / name if (found / name).is_dir() else found / _named(name)
+    return found
+
+
+def _named(pattern: str) -> str:
+    """A name that the pattern of one matches; `[...]` alone matches itself, too."""
+    if not _SEVERAL.search(pattern):
+        return pattern
+    return _SEVERAL.sub("made", _CLASS.sub(lambda found: found["one"], pattern))
 
 
 def _place(name: str) -> Path:

@@ -203,6 +203,31 @@ def test_check_shows_warnings_and_strict_makes_them_faults(play, call):
     assert faults.splitlines()[-1].strip() == "^"
 
 
+def test_check_warns_of_a_plan_that_replays_what_was_never_recorded(play, call):
+    play.plan(f"\nreplay: true{TWO}")
+    status, told, _ = call("check", "play.plan.yaml")
+    strict, fault, _ = call("check", "--strict", "play.plan.yaml")
+    says = "play.plan.yaml: replay: true, but there is no recording: "
+
+    assert (status, strict) == (0, 1)
+    assert told.startswith(f"warning: {says}")
+    assert told.splitlines()[0].endswith("to make it: pytest play.plan.yaml --orch-record")
+    assert told.endswith("no fault\n")
+    assert fault.startswith(says)
+    play.run("play.plan.yaml", "--orch-record")
+    assert call("check", "--strict", "play.plan.yaml")[0] == 0
+
+
+def test_explain_says_of_a_replayed_plan_that_what_was_recorded_is_not_spawned(play, call):
+    play.plan(TWO)
+    spawned = call("explain", "play.plan.yaml")[1]
+    play.plan(f"\nreplay: true{TWO}")
+    replayed = call("explain", "play.plan.yaml")[1]
+
+    assert "replay" not in spawned
+    assert "replay: true: what was recorded is replayed, not spawned" in replayed
+
+
 def test_check_looks_into_folders_for_what_pytest_takes_for_plans(play, call):
     play.file("pytest.ini", "[pytest]\norch_plan_files = *.work.yaml\n")
     for path in (

@@ -11,6 +11,8 @@ from local_sessions import run
 from recording_sessions import ACTS, GUIDE, bytes_of, calls, project, recording, write_plan
 from xdist_sessions import LIMIT, items, run_folder, wait_for
 
+from orchharness.cli import main
+
 ONE = """orchharness: 1
 workspace: {copy: src}
 agents: {author: {kind: model, script: %s}}
@@ -119,6 +121,33 @@ def test_secrets_are_not_recorded_and_need_not_be_there_to_replay(
     assert b"0123456789" not in b"".join(bytes_of(recording(pytester)).values())
     assert (run_folder(pytester) / "workspace/guide.md").read_text() == "used [redacted] today\n"
     assert calls(pytester) == []
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t-v4lue-xyz", f"ghp_{'a1B2' * 9}"])
+def test_what_a_files_name_would_tell_is_not_recorded(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, secret: str
+):
+    monkeypatch.setenv("SOME_SETTING", "s3cr3t-v4lue-xyz")
+    text = (
+        ONE
+        + """  other: {agent: author, prompt: Write it., outputs: {text: other.md}}
+"""
+    ) % (
+        f'[{{task: guide, do: {{write: {{text: good, "notes/{secret}.md": x}}}}}}]',
+        "outputs: {text: guide.md}, writes: [notes/], env: {SETTING: '${SOME_SETTING}'}",
+    )
+    path = project(pytester, text)
+    result = run(pytester, path.name, "--orch-record")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        ["*guide.i1 was not recorded: the name of the file 'notes/?redacted?.md' holds a secret*"]
+    )
+    result.stdout.no_fnmatch_line("*for lack of an answer*")
+    assert (recording(pytester) / "other.i1.json").exists()
+    kept = bytes_of(recording(pytester))
+    assert not [name for name, data in kept.items() if secret in name or secret.encode() in data]
+    assert not [name for name in kept if name.startswith("guide")]
 
 
 def test_with_all_commands_and_checks_are_replayed_too(pytester: pytest.Pytester):
@@ -276,3 +305,37 @@ def test_a_session_of_a_plan_without_recordings_loads_none_of_it(pytester: pytes
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*LOADED []*"])
+
+
+def test_a_replay_that_is_over_is_not_answered(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]):
+    text = one("[]", "outputs: {text: guide.md}, gate: {kind: human, question: Good?}")
+    path = project(pytester, text)
+    run(pytester, path.name, "--orch-record")
+    again = f"pytest {path.name} --orch-replay --orch-wait"
+
+    result = run(pytester, path.name, "--orch-replay")
+    replayed = run_folder(pytester).name
+    capsys.readouterr()
+    status = main(["decide", replayed, "G-guide", "approve", "--by", "me"])
+    refused = capsys.readouterr().err
+    main(["status", replayed])
+    told = capsys.readouterr().out
+
+    assert result.ret == 7
+    result.stdout.fnmatch_lines(["G-guide asks:*", f"a replay is answered while it runs: {again}"])
+    result.stdout.no_fnmatch_line("*orchharness decide*")
+    assert status != 0
+    assert refused.strip().endswith(again)
+    assert not list(run_folder(pytester).glob("decisions/G-guide*[!n].json"))
+    assert again in told
+    assert "--orch-resume" not in told
+
+
+def test_a_plan_that_is_replayed_refuses_the_run_that_it_shall_go_on_with(pytester: pytest.Pytester):
+    path = project(pytester, "replay: true\n" + one("[]"))
+    run(pytester, path.name, "--orch-record").assert_outcomes(passed=1)
+
+    result = run(pytester, path.name, f"--orch-resume={run_folder(pytester).name}")
+
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*plan 'a' is replayed, and a replay is not gone on with*"])

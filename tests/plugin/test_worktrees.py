@@ -427,3 +427,17 @@ def test_the_plan_of_the_page_is_green(project):
     run(project).assert_outcomes(passed=4)
     assert (worktree(project, "merge") / "both.md").read_text() == "parser\nprinter\n"
     assert git(worktree(project, "merge"), "log", "--format=%s").count("pars") == 1
+
+
+# ---- recordings ----------------------------------------------------------------------------------
+
+
+def test_tasks_whose_commits_no_recording_holds_are_named(project):
+    plan(
+        project,
+        TWO + "  calm: {workspace: worktree, run: [sh, -c, echo 1 > calm.md], outputs: {o: calm.md}}\n",
+    )
+    result = run(project, "--orch-record=all")
+
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["warning: commits are not recorded, only files:*gets nothing: one, two"])

@@ -96,6 +96,23 @@ def test_of_a_glob_it_writes_one_file_that_matches(agent, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "made"),
+    [
+        ("one-a.md", "one-a.md"),
+        ("one-*.md", "one-made.md"),
+        ("pages/[id].md", "pages/[id].md"),
+        ("pages/[ab]-*.md", "pages/a-made.md"),
+    ],
+)
+def test_only_the_declared_part_of_a_path_is_a_pattern(agent, tmp_path: Path, pattern: str, made: str):
+    place = tmp_path / "worktrees/long[a*]"
+    place.mkdir(parents=True)
+    agent(ORCH_OUTPUT_A=str(place / pattern))
+
+    assert [p.relative_to(place).as_posix() for p in tmp_path.rglob("*.md")] == [made]
+
+
+@pytest.mark.parametrize(
     ("facts", "status"),
     [
         ({}, 11),
