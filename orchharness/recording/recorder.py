@@ -152,7 +152,7 @@ class Recorder:
 
     def lines(self) -> list[str]:
         """For the terminal."""
-        return [f"recorded: {len(self._kept)} acts to {self.folder.root}"]
+        return [f"recorded: {len(self._kept)} act{'s' * (len(self._kept) != 1)} to {self.folder.root}"]
 
 
 class _Found:

@@ -409,7 +409,9 @@ class PlanRun:
     def summary_lines(self) -> list[str]:
         """For the terminal: time, gates that did not simply pass, what was left undone."""
         wall = self.ended_at - self.began_at
-        lines = [f"{self.acts} acts in {wall:.1f} s; one after another: {self.spent:.1f} s"]
+        lines = [
+            f"{self.acts} act{'s' * (self.acts != 1)} in {wall:.1f} s; one after another: {self.spent:.1f} s"
+        ]
         if self.where.tape is not None:
             lines += self.where.tape.lines()
         if self.reused:
