@@ -32,6 +32,7 @@ _NO_PROJECTS = (
     "node_modules",
     "venv",
 )  # with folders that begin with a dot: as pytest has them
+_RECORDINGS = "recordings"  # as `pytest_plugin` has it, which the command line does not import
 _HOOKS = b"orchharness_"
 
 
@@ -87,7 +88,7 @@ class Reader:
             yield path
             return
         for folder, folders, files in os.walk(path):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _NO_PROJECTS)
+            folders[:] = sorted(f for f in folders if not _is_left_out(Path(folder, f)))
             yield from (p for name in sorted(files) if self.is_plan(p := Path(folder, name)))
 
 
@@ -167,6 +168,13 @@ def _folders(root: Path, folder: Path) -> list[Path]:
     if not folder.is_relative_to(root):
         return [root]
     return [f for f in (*reversed(folder.parents), folder) if f.is_relative_to(root)]
+
+
+def _is_left_out(folder: Path) -> bool:
+    """Whether nothing is looked for there; a recording may hold whatever agents wrote, as for pytest."""
+    if folder.name.startswith(".") or folder.name in _NO_PROJECTS:
+        return True
+    return folder.parent.name == _RECORDINGS and (folder / "recording.json").is_file()
 
 
 def _has_hooks(conftest: Path) -> bool:

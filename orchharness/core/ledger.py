@@ -20,6 +20,7 @@ from orchharness.core.events import (
     JudgementFinished,
     JudgementStarted,
     PatienceEnded,
+    RunResumed,
     StopRequested,
     TaskFinished,
     TaskStarted,
@@ -254,6 +255,8 @@ class Ledger:
                 self.queue.look_again(engine)
             if event.outcome is Outcome.REFUSED and not event.again:
                 self._note_refusal(event)
+        elif isinstance(event, RunResumed):
+            self.outages.resumed(event.at)
         elif isinstance(event, PatienceEnded):
             if not self.outages.give_up(event.engine):
                 self.refuse(event.engine, "it takes work, and is given up")

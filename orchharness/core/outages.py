@@ -8,7 +8,8 @@ Rules that hold here:
   * What was started before the pause and comes back limited as well belongs to the same burst: it may make the pause
     longer, and never doubles anything.
   * After the pause one act goes first. The others follow when it ended with an answer, or has run for a minute.
-  * Pauses, and the time in which one goes first, add up until the engine has answered. When they are as long as the plan's patience, what waits fails.
+  * Pauses, and the time in which one goes first, add up until the engine has answered, or the run is resumed. When they are
+    as long as the plan's patience, what waits fails.
 """
 
 from __future__ import annotations
@@ -205,6 +206,11 @@ class Outages:
             found.probe = ""
             return engine
         return ""
+
+    def resumed(self, at: float) -> None:
+        """A session goes on with the run: pauses stay as long as they are, the patience counts anew."""
+        for found in self._known.values():
+            found.waited, found.counts_from = 0.0, at
 
     def give_up(self, engine: str) -> bool:
         """Wait for the engine no longer; False: nobody did."""

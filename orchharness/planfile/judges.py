@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from orchharness.core.plan import Command, Critic, Gate, Must, OutputKind, Task
+from orchharness.core.plan import Command, Critic, Gate, Must, OutputKind, Task, Workspace
 from orchharness.planfile.checks import command_words
 from orchharness.planfile.context import Context
 from orchharness.planfile.files import absolute, existing_file
@@ -19,6 +19,8 @@ from orchharness.planfile.names import Names
 from orchharness.planfile.paths import may_meet
 from orchharness.planfile.writes import WriteIndex, is_apart
 from orchharness.record import record
+
+_SHOWN = 5  # tasks in a warning
 
 
 class _File(NamedTuple):
@@ -53,8 +55,9 @@ class Judges:
                 self._pin_checks(gate)
 
     def warn(self) -> None:
-        """Warn of critics that are the agent whose work they judge."""
+        """Warn of critics that are the agent whose work they judge, and of checks that look where the work is not."""
         for gate in self.gates.values():
+            self._warn_of_checks_elsewhere(gate)
             members = self.names.gates[gate.id].members if gate.critics else []
             agents = {member.agent.id: member for member in members if member.agent is not None}
             for name in gate.critics:
@@ -66,6 +69,25 @@ class Judges:
                     what = f"the agent {agent!r} itself, which does task {agents[agent].id!r}"
                     node = self.names.gates[gate.id].key
                     self.context.problems.warn(node, f"critic {name!r} of gate {gate.id!r} is {what}")
+
+    def _warn_of_checks_elsewhere(self, gate: Gate) -> None:
+        """Checks of a gate over several tasks run in the plan's workspace; a check with artifacts looks at these."""
+        if len(gate.of) == 1 or all(check.sources for check in gate.checks):
+            return
+        members = self.names.gates[gate.id].members
+        away = [
+            repr(task.id)
+            for task in members
+            if task.fields.get("workspace", Workspace.SHARED) != Workspace.SHARED
+        ]
+        if away:
+            shown = ", ".join(away[:_SHOWN]) + (", …" if len(away) > _SHOWN else "")
+            what = (
+                f"the checks of gate {gate.id!r} run in the plan's workspace, where the files of {shown} are not, "
+                "which have workspaces of their own: let one task bring them together and check that in its own gate, "
+                "or name the outputs in the check's 'inputs'"
+            )
+            self.context.problems.warn(self.names.gates[gate.id].key, what)
 
     def _pin_checks(self, gate: Gate) -> None:
         checks = []

@@ -71,13 +71,17 @@ class RecordingFolder:
         Raises:
             OrchError: it is damaged.
         """
-        if not os.path.lexists(self.root / f"{name}.json"):
+        if not self.has(name):
             return None
         found = self._read(f"{name}.json")
         kept = found.pop("digest", None)
         if kept != _digest(found) or found.get("act") != name:
             raise self.damaged(f"{name}.json", "what it holds is not what was recorded")
         return found
+
+    def has(self, name: str) -> bool:
+        """Whether anything is recorded of the act."""
+        return os.path.lexists(self.root / f"{name}.json")
 
     def file(self, entry: Mapping[str, Any]) -> str:
         """The absolute path of a recorded file, whose bytes are the recorded ones.

@@ -20,7 +20,7 @@ from orchharness.recording.asked import Question, name_of
 from orchharness.recording.folder import RecordingFolder
 from orchharness.recording.redacting import recorded_by
 from orchharness.recording.texts import Texts, texts_of
-from orchharness.recording.which import is_model
+from orchharness.recording.which import belongs, is_model
 from orchharness.workspace.declared import RUN, Declared, watched
 from orchharness.workspace.files import open_regular
 from orchharness.workspace.snapshots import how_written, survey
@@ -50,25 +50,45 @@ class Recorder:
         self._wanted: set[str] = set()  # what is to be recorded of this session
         self._kept: set[str] = set()
         self._worked: set[str] = set()  # tasks of which an act was recorded
+        self._told: set[str] = set()  # those of them that a fault names
         self._faults: list[str] = []
 
     def begin(self, parts: Parts, session: Path) -> None:
         """Write the header: what follows belongs to this plan.
 
         Raises:
+            OrchError: another plan of the folder is recorded there.
             OSError: the disk fails.
         """
         self._parts, self._session = parts, session
         plan = parts.plan
+        file = Path(plan.path).name
+        other = self._recorded_file()
+        if other not in {"", file} and Path(plan.path).with_name(other).exists():
+            msg = (
+                f"{self.folder.root} is the recording of {other!r}, which has the id {plan.id!r} as well: "
+                "give one of the two another 'plan: …'"
+            )
+            raise OrchError(msg)
         told = {"orchharness", *(agent.kind for agent in plan.agents.values())}  # not what else is installed
         self.folder.write_header(
             {
                 "plan": plan.id,
+                "file": file,
                 "plan_sha256": plan.digest,
                 "records": "all" if self._everything else "models",
                 "versions": {n: v for n, v in self._versions.items() if n in told},
             }
         )
+
+    def _recorded_file(self) -> str:
+        """The name of the plan file that was recorded before; empty where nobody can tell."""
+        if not self.folder.exists:
+            return ""
+        try:
+            return posixpath.basename(str(self.folder.header().get("file", "")))
+        except OrchError:
+            return ""  # damaged, or of another format: it is made anew
 
     def note(self) -> str:
         """What the run's first record says of it."""
@@ -106,7 +126,7 @@ class Recorder:
                 self._worked.add(start.task)
 
     def _failed(self, name: str, error: Exception) -> None:
-        self._wanted.discard(name)  # it is told here
+        self._told.add(name)
         self._faults.append(f"{name} was not recorded: {error}")
 
     def end(self, run: Orchestrator, acts: set[str]) -> list[str]:
@@ -124,9 +144,17 @@ class Recorder:
                 self.folder.prune(names)
             except Exception as error:  # noqa: BLE001
                 self._faults.append(f"old recordings were not removed: {error}")
-        missing = sorted(self._wanted - self._kept)
+        missing = sorted(self._wanted - self._kept - self._told)
         if missing:
             self._faults.append(f"not recorded, for lack of an answer: {', '.join(missing)}")
+        reused = sorted(
+            n for n in names - self._wanted if not self.folder.has(n) and belongs(plan, n, self._everything)
+        )
+        if reused:
+            self._faults.append(
+                f"taken over from a run that was not recorded, so a replay will miss: {', '.join(reused)}; "
+                f"to record all of it: {self.folder.again} --orch-fresh"
+            )
         committed = [task for task in sorted(self._worked) if self._has_commits(task)]
         if committed:
             self._faults.append(

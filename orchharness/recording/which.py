@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchharness.core.gating import CHECKS
-from orchharness.core.instructions import StartTask
+from orchharness.core.instructions import StartJudgement, StartTask
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.run.entries import Start
+
+_NAME = re.compile(r"(?P<worker>.+?)\.i[0-9]+(?:\.(?P<critic>[^.]+).*)?")
 
 
 def is_model(plan: Plan, start: Start) -> bool:
@@ -31,3 +34,18 @@ def has_models(plan: Plan) -> bool:
 def is_asked(plan: Plan, start: Start) -> bool:
     """Whether the act only puts out what a person answered."""
     return isinstance(start, StartTask) and plan.worker(start.task).ask is not None
+
+
+def belongs(plan: Plan, name: str, everything: bool) -> bool:  # noqa: FBT001 - as the recorder has it
+    """Whether the act of that name (without its attempt) is one that is recorded."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return False
+    item, critic = found["worker"], found["critic"]
+    if critic is None:
+        task = StartTask(task=item, iteration=1, attempt=1, act=name)
+        known = item in plan.tasks
+        return known and (is_model(plan, task) or (everything and not is_asked(plan, task)))
+    judge = StartJudgement(gate=item, critic=critic, iteration=1, attempt=1, act=name)
+    known = critic == CHECKS or critic in plan.critics
+    return known and (everything or is_model(plan, judge))

@@ -235,14 +235,18 @@ def test_check_looks_into_folders_for_what_pytest_takes_for_plans(play, call):
         "plans/deep/b.work.yaml",
         "plans/.hidden/c.work.yaml",
         "plans/d.plan.yaml",
+        "plans/recordings/a/a.i1/e.work.yaml",
+        "plans/recordings/kept/f.work.yaml",
     ):
         play.file(path, f"orchharness: 1{TWO}")
+    play.file("plans/recordings/a/recording.json", "{}")
     status, out, _ = call("check", "plans")
 
     assert status == 0
     assert [line.partition(":")[0] for line in out.splitlines()] == [
         "plans/a.work.yaml",
         "plans/deep/b.work.yaml",
+        "plans/recordings/kept/f.work.yaml",
     ]
 
 

@@ -339,3 +339,40 @@ def test_a_plan_that_is_replayed_refuses_the_run_that_it_shall_go_on_with(pytest
 
     assert result.ret != 0
     result.stdout.fnmatch_lines(["*plan 'a' is replayed, and a replay is not gone on with*"])
+
+
+def test_acts_taken_over_from_a_run_that_was_not_recorded_are_named(pytester: pytest.Pytester):
+    text = one("[{task: other, do: {exit: 1}}]") + (
+        "  other: {agent: author, prompt: Write it., needs: [guide], outputs: {text: other.md}}\n"
+        "  made: {run: [sh, -c, echo 1 > made], outputs: {o: made}}\n"
+    )
+    path = project(pytester, text)
+    run(pytester, path.name).assert_outcomes(passed=2, failed=1)
+
+    result = run(pytester, path.name, "--orch-record", "--orch-resume")
+
+    assert (recording(pytester) / "other.i1.json").exists()
+    result.stdout.fnmatch_lines(
+        [
+            "warning: taken over from a run that was not recorded, so a replay will miss: guide.i1; "
+            f"to record all of it: pytest {path.name} --orch-record --orch-fresh"
+        ]
+    )
+
+
+def test_the_recording_of_another_plan_with_the_same_id_is_not_replaced(pytester: pytest.Pytester):
+    text = f"plan: a\n{one('[]')}"
+    path = project(pytester, text)
+    run(pytester, path.name, "--orch-record").assert_outcomes(passed=1)
+    before = bytes_of(recording(pytester))
+    path.with_name("b.plan.yaml").write_text(text.replace("Write it.", "Write another."))
+
+    result = run(pytester, "b.plan.yaml", "--orch-record")
+
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(
+        ["*recordings/a is the recording of 'a.plan.yaml', which has the id 'a' as well*"]
+    )
+    assert bytes_of(recording(pytester)) == before
+    path.unlink()
+    run(pytester, "b.plan.yaml", "--orch-record").assert_outcomes(passed=1)

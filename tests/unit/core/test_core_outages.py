@@ -384,6 +384,24 @@ def test_what_failed_for_lack_of_patience_is_waited_for_again_by_a_resume():
     assert replay(whole, first.events).status("A").state == "failed"
 
 
+def test_a_resume_has_all_of_the_patience_again():
+    whole = made(by("author", "A"), outage=20.0)
+    first = Drive(whole, {"A": later(7.0)}).play()
+    again = Session.after(over(first), whole, {"A": [later(7.0), later(7.0), Done()]}).play()
+
+    assert first.state("A") == "failed"
+    assert again.state("A") == "passed"
+    assert len(again.starts()) == 3
+
+
+def test_a_resume_in_a_pause_has_all_of_the_patience_again():
+    whole = made(by("author", "A"), outage=200.0)
+    first = Drive(whole, {"A": [later(150.0)]}).play(50)
+    again = Session.after(first.events, whole, {"A": [later(100.0), Done()]}).play()
+
+    assert again.state("A") == "passed"
+
+
 def test_what_was_refused_is_tried_again_by_a_resume():
     whole = made(by("author", "A"), by("author", "B"), parallel=1)
     first = Drive(whole, {"A": NO}).play()

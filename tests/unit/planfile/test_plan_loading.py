@@ -827,3 +827,31 @@ def test_what_only_a_shell_understands_is_refused_where_there_is_none(problems, 
     assert found == [
         f"4:10: run: {word!r} is for a shell, and there is none: write 'shell: true' beside it, or a list of words"
     ]
+
+
+def test_checks_that_run_where_the_work_is_not_are_warned_of(read, project):
+    (project / ".git").mkdir()
+    made = read("""\
+orchharness: 1
+tracks:
+  t:
+    tasks:
+      a: {run: x, outputs: {o: f}, workspace: worktree}
+      b: {run: x, outputs: {o: f}, workspace: scratch}
+      c: {run: x, outputs: {o: g}}
+    gate: {checks: [{run: [test, -s, f]}]}
+  reads:
+    tasks:
+      d: {run: x, outputs: {o: h}, workspace: worktree}
+      e: {run: x, outputs: {o: h}, workspace: worktree}
+    gate: {checks: [{run: [test, -s, h], inputs: [d.o, e.o]}]}
+  alone:
+    tasks:
+      f: {run: x, outputs: {o: i}, workspace: worktree}
+    gate: {checks: [{run: [test, -s, i]}]}
+""")
+
+    (warning,) = made.warnings
+    assert (
+        "the checks of gate 'G-t' run in the plan's workspace, where the files of 'a', 'b' are not" in warning
+    )
