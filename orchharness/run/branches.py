@@ -11,7 +11,7 @@ from orchharness.errors import OrchError
 from orchharness.report.text import plural
 from orchharness.run.directory import RunDirectory
 from orchharness.run.worktrees import PREFIX, Base, branch_of, known_base
-from orchharness.workspace.git import alone, in_repository, worktrees_of
+from orchharness.workspace.git import alone, branch_at, git, in_repository, worktrees_of
 
 _HEADS = "refs/heads/"
 
@@ -37,6 +37,27 @@ def hand_on(base: Base, old: str, new: str, tasks: Iterable[str]) -> None:
     with alone(base.common):
         for task in tasks:
             in_repository(base.common, "branch", "--no-track", branch_of(new, task), branch_of(old, task))
+
+
+def left(workspace: str, branch: str, common: str) -> str:
+    """Why what a task committed may not be on its branch; empty when the branch is checked out where it worked."""
+    try:
+        found = branch_at(workspace, common)
+        if found == branch:
+            return ""
+        if found is None:
+            return f"its folder is a repository of its own now, and not on branch {branch!r}: leave '.git' as it is"
+        where = f"on branch {found!r}" if found else f"on no branch, at commit {_commit_at(workspace)}"
+    except OrchError as error:
+        return f"its folder is no worktree of the repository any more, and not on branch {branch!r}: {error}"
+    return (
+        f"its worktree ends {where}, and not on its own, {branch!r}, so that others do not find its commits: "
+        'commit there, or end with: git switch "$ORCH_BRANCH" && git merge -'
+    )
+
+
+def _commit_at(folder: str) -> str:
+    return git(folder, "rev-parse", "--short=10", "HEAD").strip()
 
 
 def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list[str]:
