@@ -1,7 +1,8 @@
 """Plans read from the command line as pytest would read them: the same root, variables, kinds and messages.
 
 The kinds are those of installed plugins and of the conftest files between the root and the plan's folder. A conftest
-is imported only when it has hooks of ours. What `-p` or `pytest_plugins` bring in is not seen here: that is pytest's.
+is imported only when it names hooks of ours, or modules that begin with our name: then also those of its
+`pytest_plugins`. What else `pytest_plugins` or `-p` bring in is not seen here: that is pytest's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _NO_PROJECTS = (
     "venv",
 )  # with folders that begin with a dot: as pytest has them
 _RECORDINGS = "recordings"  # as `pytest_plugin` has it, which the command line does not import
-_HOOKS = b"orchharness_"
+_OURS = ("orchharness_", "orchharness.testing")  # hooks and packages of plugins; the kinds for tests
 
 
 class Reader:
@@ -129,7 +130,10 @@ def host_of(root: Path, folders: Iterable[Path]) -> PluginHost:
     for folder in dict.fromkeys(f for below in folders for f in _folders(root, below)):
         conftest = folder / "conftest.py"
         if _has_hooks(conftest):
-            host.register(_imported(conftest), str(conftest))
+            module = _imported(conftest)
+            host.register(module, str(conftest))
+            for name in _named_plugins(module):
+                host.register(_plugin(name, conftest), name)
     return host
 
 
@@ -179,9 +183,27 @@ def _is_left_out(folder: Path) -> bool:
 
 def _has_hooks(conftest: Path) -> bool:
     try:
-        return _HOOKS in conftest.read_bytes()
+        text = conftest.read_bytes()
     except OSError:
         return False
+    return any(word.encode() in text for word in _OURS)
+
+
+def _named_plugins(conftest: ModuleType) -> list[str]:
+    """The modules of ours that its `pytest_plugins` names: one name, or several."""
+    named = getattr(conftest, "pytest_plugins", ())
+    names = [named] if isinstance(named, str) else named if isinstance(named, list | tuple) else []
+    return [name for name in names if isinstance(name, str) and name.startswith(_OURS)]
+
+
+def _plugin(name: str, conftest: Path) -> ModuleType:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except Exception as error:
+        msg = f"{conftest}: pytest_plugins: {name!r} cannot be imported: {type(error).__name__}: {error}"
+        raise OrchError(msg) from error
 
 
 def _imported(conftest: Path) -> ModuleType:

@@ -45,6 +45,7 @@ class ActRequest:
     live: Mapping[str, str] = field(default=EMPTY)  # workspace path that checks read -> sha256
     frozen: tuple[Mapping[str, Any], ...] = ()  # gate inputs, as JSON of `Frozen`
     watched: tuple[Mapping[str, Any], ...] = ()  # {"paths", "seen"} of pytest checks
+    worktree: Mapping[str, str] = field(default=EMPTY)  # {"branch", "repository"} of a task that has one
     secret: Mapping[str, str] = field(default=EMPTY)
     hidden: tuple[str, ...] = ()  # the caller's variables whose values nothing that is kept may hold
     timeout: float | None = None

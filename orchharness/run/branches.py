@@ -11,7 +11,7 @@ from orchharness.errors import OrchError
 from orchharness.report.text import plural
 from orchharness.run.directory import RunDirectory
 from orchharness.run.worktrees import PREFIX, Base, branch_of, known_base
-from orchharness.workspace.git import alone, in_repository, worktrees_of
+from orchharness.workspace.git import alone, branch_at, git, in_repository, worktrees_of
 
 _HEADS = "refs/heads/"
 
@@ -39,6 +39,27 @@ def hand_on(base: Base, old: str, new: str, tasks: Iterable[str]) -> None:
             in_repository(base.common, "branch", "--no-track", branch_of(new, task), branch_of(old, task))
 
 
+def left(workspace: str, branch: str, common: str) -> str:
+    """Why what a task committed may not be on its branch; empty when the branch is checked out where it worked."""
+    try:
+        found = branch_at(workspace, common)
+        if found == branch:
+            return ""
+        if found is None:
+            return f"its folder is a repository of its own now, and not on branch {branch!r}: leave '.git' as it is"
+        where = f"on branch {found!r}" if found else f"on no branch, at commit {_commit_at(workspace)}"
+    except OrchError as error:
+        return f"its folder is no worktree of the repository any more, and not on branch {branch!r}: {error}"
+    return (
+        f"its worktree ends {where}, and not on its own, {branch!r}, so that others do not find its commits: "
+        'commit there, or end with: git switch "$ORCH_BRANCH" && git merge -'
+    )
+
+
+def _commit_at(folder: str) -> str:
+    return git(folder, "rev-parse", "--short=10", "HEAD").strip()
+
+
 def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list[str]:
     """Take the run's worktrees out of their repository, and those of its branches that hold nothing of their own.
 
@@ -47,21 +68,52 @@ def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list
         header: That of its last session.
 
     Returns:
-        A message for each branch that is kept, because its commits are nowhere else.
+        A message for each branch that is kept, because its commits are nowhere else, and for each folder that was
+        no worktree any more. What a worktree has committed on no branch gets one.
 
     Raises:
         OrchError: git fails.
+        OSError: a folder cannot be removed.
     """
     base = known_base(header)
     if base is None or not Path(base.common).is_dir():
         return []
     inside = os.path.realpath(directory.root) + os.sep
     with alone(base.common):
-        for path in worktrees_of(base.common):
+        told = list[str]()
+        for path, commit in worktrees_of(base.common).items():
             if path.startswith(inside):
-                in_repository(base.common, "worktree", "remove", "--force", "--force", path)
-        told = [_dropped(base, branch) for branch in sorted(branches_of(base, directory.run_id))]
+                if commit:
+                    _name(base, commit, branch_of(directory.run_id, Path(path).name))
+                told.append(_removed(base.common, Path(path)))
+        told += [_dropped(base, branch) for branch in sorted(branches_of(base, directory.run_id))]
     return [message for message in told if message]
+
+
+def _name(base: Base, commit: str, branch: str) -> None:
+    """Give commits that are on no branch one of their own, beside that of their task."""
+    known = (base.commit, "--branches", "--remotes", "--tags")
+    if int(in_repository(base.common, "rev-list", "--count", commit, "--not", *known)):
+        in_repository(base.common, "branch", "--no-track", "--force", f"{branch}@{commit[:10]}", commit)
+
+
+def _removed(common: str, folder: Path) -> str:
+    """Remove the worktree; what was odd about it."""
+    words = ("worktree", "remove", "--force", "--force", str(folder))
+    try:
+        in_repository(common, *words)
+    except OrchError:  # git refuses a folder that is no worktree any more, and the whole run is to go
+        if not os.path.lexists(folder):
+            raise
+        import shutil
+
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink()
+        in_repository(common, *words)
+        return f"the folder of {folder.name!r} was no git worktree any more: it was removed with all that was in it"
+    return ""
 
 
 def _dropped(base: Base, branch: str) -> str:

@@ -93,6 +93,8 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
         return Finding(
             outcome=Outcome.EXIT, detail=_with_tail(request, said), exit=answer.exit, summary=answer.summary
         )
+    if request.worktree and (left := _left_its_branch(request)):
+        return Finding(outcome=Outcome.EVIDENCE, detail=left, exit=answer.exit, summary=answer.summary)
     if not request.outputs and not request.writes:
         return Finding(
             outcome=Outcome.SUCCESS, detail=answer.detail, exit=answer.exit, summary=answer.summary
@@ -122,6 +124,12 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
         changed=evidence.changed,
         summary=answer.summary,
     )
+
+
+def _left_its_branch(request: ActRequest) -> str:
+    from orchharness.run.branches import left
+
+    return left(request.workspace, request.worktree["branch"], request.worktree["repository"])
 
 
 def before_critic(request: ActRequest) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class Preparer:
             earlier=known.outputs if mends is None else run.artifacts_of(mends),
             inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()}
             | self._plain_inputs(task, workspace, staged),
+            worktree=self._worktree(task),
             secret=asked_from_caller(task.env),
             hidden=parts.hidden,
             timeout=task.timeout,
@@ -147,6 +148,13 @@ class Preparer:
         """Make the task's worktree where there is none."""
         if task.workspace is Workspace.WORKTREE:
             make_ready(self.parts, task, self.store, run.tasks[task.id].outputs)
+
+    def _worktree(self, task: Task) -> dict[str, str]:
+        """Where git must find the task when it is over."""
+        if task.workspace is not Workspace.WORKTREE:
+            return {}
+        branch = branch_of(self.parts.directory.run_id, task.id)
+        return {"branch": branch, "repository": self.parts.base.common}
 
     def _make_gate_ready(self, run: Orchestrator, start: StartJudgement) -> None:
         """Make the worktree in which the gate's checks run where there is none."""
@@ -249,6 +257,7 @@ class Preparer:
             outputs=self._declared(task, Path(request.folder)),
             writes=task.writes,
             earlier=run.tasks[task.id].outputs if gate is None else run.artifacts_of(gate),
+            worktree=self._worktree(task),
             timeout=task.timeout,
             idle_timeout=task.idle_timeout,
         )

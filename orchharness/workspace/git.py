@@ -128,14 +128,41 @@ def has_branch(common: str | Path, branch: str) -> bool:
     return name in in_repository(common, "for-each-ref", "--format=%(refname)", name).split()
 
 
-def worktrees_of(common: str | Path) -> list[str]:
+def worktrees_of(common: str | Path) -> dict[str, str]:
     """The folders of the worktrees that the repository knows, also of those that are gone.
+
+    Returns:
+        Folder -> the commit of one that is on no branch; nothing of one that is on a branch.
 
     Raises:
         OrchError: git fails.
     """
-    listed = in_repository(common, "worktree", "list", "--porcelain").splitlines()
-    return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
+    found, folder, commit = dict[str, str](), "", ""
+    for line in in_repository(common, "worktree", "list", "--porcelain").splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "worktree":
+            folder, found[rest] = rest, ""
+        elif word == "HEAD":
+            commit = rest
+        elif word == "detached":
+            found[folder] = commit
+    return found
+
+
+def branch_at(folder: str | Path, common: str | Path) -> str | None:
+    """The branch that is checked out there; empty when none is, None when it is no folder of that repository.
+
+    Raises:
+        OrchError: git fails.
+    """
+    place = git(folder, "rev-parse", "--git-common-dir").removesuffix("\n")
+    if os.path.realpath(Path(folder, place)) != os.path.realpath(common):
+        return None
+    try:
+        name = git(folder, "symbolic-ref", "--quiet", "HEAD")
+    except OrchError:  # it says nothing, and the repository itself was found above
+        return ""
+    return name.strip().removeprefix("refs/heads/")
 
 
 def is_whole(folder: Path) -> bool:

@@ -312,6 +312,41 @@ def test_a_conftest_that_cannot_be_imported_is_named(parrots, call, play):
     assert err == f"orchharness: {play.root}/conftest.py cannot be imported: RuntimeError: broken\n"
 
 
+SCRIPTED = """
+agents: {author: {kind: scripted, script: [{do: write}]}}
+tasks: {say: {agent: author, outputs: {text: say.md}}}
+"""
+NAMED = 'import pytest\npytest_plugins = ["pytester", "orchharness.testing"]\n'
+
+
+@pytest.mark.parametrize("command", ["check", "explain", "simulate"])
+@pytest.mark.parametrize(
+    "conftest",
+    [
+        "from orchharness.testing import *\n",
+        NAMED,
+        'pytest_plugins = "orchharness.testing"\n',
+        NAMED + CONFTEST.replace("import beside\n", ""),
+    ],
+)
+def test_the_kinds_for_tests_are_known_as_they_are_to_pytest(play, call, command, conftest):
+    play.file("conftest.py", conftest)
+    play.plan(SCRIPTED)
+    status, out, err = call(command, "play.plan.yaml")
+
+    assert (status, err) == (0, ""), out
+
+
+def test_a_module_of_pytest_plugins_that_cannot_be_imported_is_named(play, call):
+    play.file("conftest.py", 'pytest_plugins = ["orchharness_absent"]\n')
+    play.plan(TWO)
+    status, _, err = call("check", "play.plan.yaml")
+
+    assert status == 1
+    why = "'orchharness_absent' cannot be imported: ModuleNotFoundError: No module named 'orchharness_absent'"
+    assert err == f"orchharness: {play.root}/conftest.py: pytest_plugins: {why}\n"
+
+
 def test_a_conftest_without_hooks_is_not_run(play, call):
     play.file("conftest.py", "raise RuntimeError('run')\n")
     play.plan(TWO)

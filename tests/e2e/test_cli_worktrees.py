@@ -20,6 +20,14 @@ tasks:
   own: {workspace: worktree, run: [sh, -c, "echo o > f.md; git add f.md; git commit -qm own"], outputs: {f: f.md}}
 """
 
+ODD = """
+tasks:
+  lost: {workspace: worktree, run: git checkout -q --detach && git commit -q --allow-empty -m precious, shell: true}
+  same: {workspace: worktree, run: git checkout -q --detach, shell: true}
+  spoilt: {workspace: worktree, run: rm .git && mkdir .git && mkdir .git/x && chmod 500 .git, shell: true}
+  linked: {workspace: worktree, run: 'rm .git && echo "gitdir: $HOME/.git" > .git', shell: true}
+"""
+
 
 @pytest.fixture
 def sessions(play, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sessions]:
@@ -83,6 +91,29 @@ def test_clean_takes_worktrees_away_and_keeps_only_branches_with_commits_of_thei
     assert not run.exists()
     assert git(play, "worktree", "list").count("\n") == 0
     assert git(play, "branch", "--format=%(refname:short)").split() == ["main", f"orchharness/{run.name}/own"]
+
+
+def test_clean_keeps_commits_that_are_on_no_branch_and_removes_what_is_no_worktree_any_more(play, sessions):
+    play.plan(ENDS.replace("tasks:", ODD))
+    played = play.run()
+    (latest,) = play.root.glob(".orchharness/*/latest")
+    run = latest.resolve()
+    commit = git(play, "-C", str(run / "worktrees/lost"), "rev-parse", "HEAD")
+    cleaned = sessions.call("clean", "--keep", "0")
+    said = " ".join(cleaned.stdout.split())
+
+    assert " 4 failed, 3 passed in " in played
+    assert cleaned.returncode == 0, cleaned.stdout
+    kept = f"orchharness/{run.name}/lost@{commit[:10]}"
+    assert f"branch '{kept}' is kept: 1 commit of it is nowhere else" in said
+    for name in ("spoilt", "linked"):
+        assert f"the folder of '{name}' was no git worktree any more: it was removed" in said
+    assert not run.exists()
+    assert git(play, "worktree", "list").count("\n") == 0
+    branches = git(play, "branch", "--format=%(refname:short)").split()
+    own = [f"orchharness/{run.name}/{name}" for name in ("merged", "own")]
+    assert branches == ["main", kept, *own]
+    assert git(play, "log", "-1", "--format=%s", kept) == "precious"
 
 
 def test_clean_says_what_git_says_and_keeps_the_run(play, sessions, monkeypatch):

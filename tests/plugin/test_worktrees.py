@@ -193,6 +193,76 @@ def test_no_hook_of_the_repository_runs_for_our_own_calls(project):
     assert not (project.path / ".git/hooked").exists()
 
 
+# ---- its own branch ------------------------------------------------------------------------------
+
+ELSEWHERE = """
+tasks:
+  one:
+    workspace: worktree
+    run: git checkout -q HOW && python agent.py one notes.md one
+    shell: true
+    outputs: {notes: notes.md}
+    gate: {checks: [{run: [git, diff, --quiet, HEAD]}]}
+  bare: {needs: [one], workspace: worktree, run: 'git merge -q "orchharness/$ORCH_RUN/one"', shell: true}
+""".replace("python", os.sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("how", "where"), [("-b mine", "on branch 'mine'"), ("--detach", "on no branch, at commit ??????????")]
+)
+def test_a_task_that_ends_on_another_branch_than_its_own_has_no_evidence(project, how, where):
+    plan(project, ELSEWHERE.replace("HOW", how))
+    result = run(project, "-rA")
+
+    result.assert_outcomes(failed=1, skipped=2)
+    result.stdout.fnmatch_lines(
+        [
+            f"its worktree ends {where}, and not on its own, 'orchharness/*/one', so that others do not find its"
+            ' commits: commit there, or end with: git switch "$ORCH_BRANCH" && git merge -'
+        ]
+    )
+
+
+@pytest.mark.parametrize("how", ["-b mine", "--detach"])
+def test_what_the_message_says_to_end_with_brings_the_commits_to_the_branch(project, how):
+    end = 'notes.md one && git switch -q "$ORCH_BRANCH" && git merge -q -'
+    plan(project, ELSEWHERE.replace("HOW", how).replace("notes.md one", end, 1))
+    run(project).assert_outcomes(passed=3)
+
+    assert git(worktree(project, "bare"), "log", "--format=%s").split() == ["one", "all"]
+
+
+def test_a_task_without_outputs_ends_on_its_branch_too(project):
+    plan(project, "tasks: {one: {workspace: worktree, run: [git, checkout, -q, --orphan, mine]}}\n")
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["its worktree ends on branch 'mine', *"])
+
+
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("rm .git && git init -q -b $ORCH_BRANCH", "its folder is a repository of its own now,*"),
+        ("rm .git && mkdir .git", "its folder is no worktree of the repository any more,*"),
+    ],
+)
+def test_a_task_whose_folder_is_no_worktree_any_more_has_no_evidence(project, does, why):
+    plan(project, f"tasks: {{one: {{workspace: worktree, run: {does}, shell: true}}}}\n")
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([why])
+
+
+def test_workers_see_that_a_task_left_its_branch(project):
+    plan(project, ELSEWHERE.replace("HOW", "-b mine"))
+    result = session(project, "-n2")
+
+    result.assert_outcomes(failed=1, skipped=2)
+    result.stdout.fnmatch_lines(["its worktree ends on branch 'mine', *"])
+
+
 # ---- gates ---------------------------------------------------------------------------------------
 
 
