@@ -63,6 +63,7 @@ class Mending:
         ledger.act_over(event.act, event.task, None)
         mender.running, record.ended = False, event.at
         mender.session = event.session or mender.session
+        mender.note_end(event.act, event.outcome)
         if event.outcome is Outcome.SUCCESS:
             self._succeeded(mender, record, event)
         elif event.again or (event.outcome is Outcome.CANCELLED and ledger.stop is not None):

@@ -7,6 +7,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from orchharness.core.acts import Outcome
 from orchharness.core.gating import CHECKS, Judged, Verdict, as_text
 from orchharness.core.plan import EMPTY, Gate, Task
 from orchharness.core.status import SUCCESS, GateState, ItemStatus, TaskState
@@ -88,6 +89,7 @@ class TaskRecord:
     iteration: int = 0
     attempt: int = 0
     excused: int = 0  # attempts that no longer count against the policy for retries
+    goes_on_from: str = ""  # the act that was limited, whose work the next one goes on with
     act: str | None = None
     started: float | None = None
     ended: float | None = None
@@ -121,6 +123,16 @@ class TaskRecord:
     def next_iteration(self) -> int:
         """The iteration of its next act; an attempt that failed is tried again in the same one."""
         return self.iteration if self.attempt else self.iteration + 1
+
+    def note_end(self, act: str, outcome: Outcome) -> None:
+        """Note whether the next act goes on with the work of one that was limited.
+
+        An act of which nobody knows how it would have ended changes nothing about that.
+        """
+        if outcome is Outcome.LIMITED:
+            self.goes_on_from = act
+        elif outcome not in {Outcome.CANCELLED, Outcome.LOST}:
+            self.goes_on_from = ""
 
     def status(self) -> ItemStatus:
         """What the state file says."""

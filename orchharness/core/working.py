@@ -166,6 +166,7 @@ class Working:
         self._ledger.act_over(event.act, event.task, None)
         record.ended = event.at
         record.session = event.session or record.session
+        record.note_end(event.act, event.outcome)
         retry, count = record.task.retry, record.attempt - record.excused
         if event.outcome is Outcome.SUCCESS:
             self._passed(record, event)

@@ -38,6 +38,7 @@ class ActRequest:
     store: str = ""
     outputs: tuple[Mapping[str, Any], ...] = ()  # `Declared`, as JSON
     writes: tuple[str, ...] = ()
+    goes_on_from: str = ""  # the folder of the act that was limited, whose work counts as this one's
     earlier: Mapping[str, Any] = field(default=EMPTY)  # outputs of the iteration before
     inputs: Mapping[str, Any] = field(default=EMPTY)  # what it reads, for the record
     artifacts: Mapping[str, Any] = field(default=EMPTY)  # what a critic judges, for the record

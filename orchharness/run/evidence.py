@@ -14,10 +14,11 @@ from orchharness.core.acts import Finished, Outcome
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
 from orchharness.record import record
-from orchharness.redact import Redactor
+from orchharness.redact import MARK, Redactor
 from orchharness.run.act import ActRequest
 from orchharness.run.hidden import NAMED, redactor_of
 
+_SNAPSHOT = "snapshot.json"
 _TAIL = 2000  # bytes of a log that a message shows
 _MORE = 16 * 1024  # bytes before them that are looked at
 
@@ -63,7 +64,7 @@ def before_task(request: ActRequest) -> dict[str, Any]:
     from orchharness.workspace.declared import Declared, watched
     from orchharness.workspace.snapshots import snapshot
 
-    path = Path(request.folder) / "snapshot.json"
+    path = Path(request.folder, _SNAPSHOT)
     if path.exists():  # the act was spawned before, by a process that is gone
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())
@@ -71,12 +72,36 @@ def before_task(request: ActRequest) -> dict[str, Any]:
             msg = f"the snapshot of what was there before the act is damaged: {error}"
             raise OrchError(msg) from None
         return found
-    declared = [Declared.from_record(o) for o in request.outputs]
-    seen = snapshot(request.workspace, watched(declared, request.writes), skip=request.run_folder)
+    kept = _before_limited(request)
+    if kept is None:
+        declared = [Declared.from_record(o) for o in request.outputs]
+        kept = snapshot(request.workspace, watched(declared, request.writes), skip=request.run_folder)
+    _keep(request, kept)
+    return kept
+
+
+def _before_limited(request: ActRequest) -> dict[str, Any] | None:
+    """What was there before an act that was limited, and whose work counts as this one's.
+
+    None: there was none, or its snapshot is not whole. Then what is there now counts as old, which is strict.
+    """
+    if not request.goes_on_from:
+        return None
+    try:
+        text = Path(request.goes_on_from, _SNAPSHOT).read_text()
+        found = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    # Where a name was redacted, the file of that name would look new.
+    return found if isinstance(found, dict) and MARK not in text else None
+
+
+def _keep(request: ActRequest, seen: Mapping[str, Any]) -> None:
+    path = Path(request.folder, _SNAPSHOT)
     part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)  # the folder is the agent's: a link there must not be followed
     private.write(part, json.dumps(seen))
     part.rename(path)
-    return seen
 
 
 def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any]) -> Finding:
@@ -87,6 +112,9 @@ def after_task(request: ActRequest, answer: Finished, before: Mapping[str, Any])
         OSError: the disk fails.
     """
     if answer.trouble:
+        if answer.trouble == "limited" and (request.outputs or request.writes):
+            # The next attempt is compared with it, and the agent could write where it lies.
+            _keep(request, before)
         return _in_trouble(request, answer)
     if not answer.ok:
         said = answer.detail or (f"exit status {answer.exit}" if answer.exit else "the agent did not succeed")

@@ -37,6 +37,7 @@ from orchharness.run.worktrees import branch_of, make_ready
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator, StartJudgement, StartTask
     from orchharness.core.plan import Gate, Task
+    from orchharness.core.records import TaskRecord
     from orchharness.run.frozen import FrozenInputs
     from orchharness.workspace.store import Store
 
@@ -117,6 +118,7 @@ class Preparer:
             store=str(parts.directory.store),
             outputs=self._declared(task, folder),
             writes=task.writes,
+            goes_on_from=self._limited(known),
             earlier=known.outputs if mends is None else run.artifacts_of(mends),
             inputs={n: [origin(e) for e in entries] for n, entries in inputs.items()}
             | self._plain_inputs(task, workspace, staged),
@@ -161,6 +163,10 @@ class Preparer:
         host = host_of(self.parts.plan, self.parts.plan.gates[start.gate]) if start.critic == CHECKS else None
         if host is not None:
             self._make_ready(run, host)
+
+    def _limited(self, known: TaskRecord) -> str:
+        """The folder of the act whose work the next one goes on with."""
+        return str(self.parts.directory.act(known.goes_on_from)) if known.goes_on_from else ""
 
     def _declared(self, task: Task, folder: Path) -> tuple[Mapping[str, Any], ...]:
         if not task.outputs:
@@ -256,6 +262,7 @@ class Preparer:
             store=str(self.parts.directory.store),
             outputs=self._declared(task, Path(request.folder)),
             writes=task.writes,
+            goes_on_from=self._limited(run.worker(task.id)),
             earlier=run.tasks[task.id].outputs if gate is None else run.artifacts_of(gate),
             worktree=self._worktree(task),
             timeout=task.timeout,

@@ -192,6 +192,117 @@ def test_a_resume_after_a_kill_in_the_pause_waits_for_what_is_left(begin, tmp_pa
     assert limited["at"] + 4.0 <= acts["one.i1.a2"][0] < limited["at"] + 12.0
 
 
+# ---- the work of a limited act -------------------------------------------------------------------
+
+WROTE = """
+agents:
+  author:
+    kind: scripted
+    script: [{attempt: 1, do: [write, {limited: WAIT}]}, {attempt: 2, do: {limited: 1}}, {do: {sleep: REST}}]
+tasks:
+  one: {agent: author, outputs: {text: one.txt}}
+"""
+
+
+@BOTH
+def test_what_limited_acts_wrote_counts_as_work_of_the_next(begin, workers):
+    played = begin(WROTE.replace("WAIT", "1").replace("REST", "0"), *workers).wait(28)
+    (end,) = [e for e in played.journal("TaskFinished") if e["outcome"] == "success"]
+
+    assert played.outcomes == {"passed": 1}, played.text
+    assert [e["outcome"] for e in played.journal("TaskFinished")] == ["limited", "limited", "success"]
+    assert end["outputs"]["text"][0]["how"] == "created"
+
+
+def test_what_a_limited_act_wrote_counts_after_a_kill_in_the_pause(begin):
+    text = WROTE.replace("WAIT", "3").replace("REST", "0")
+    session = begin(text)
+    session.until_started("one")
+    wait_for(lambda: parked(session))
+    session.process.kill()
+    session.process.wait()
+    played = begin(text, "--orch-resume").wait(28)
+
+    assert played.outcomes == {"passed": 1}, played.text
+    assert len(played.starts("one")) == 3
+
+
+def test_what_a_limited_act_wrote_counts_for_one_that_is_found_again(begin):
+    text = WROTE.replace("WAIT", "1").replace("REST", "3")
+    session = begin(text)
+    wait_for(lambda: len(session.so_far.starts("one")) == 3)
+    session.process.kill()
+    session.process.wait()
+    played = begin(text, "--orch-resume").wait(28)
+
+    assert "one re-attached" in played.text
+    assert played.outcomes == {"passed": 1}, played.text
+    assert len(played.starts("one")) == 3
+
+
+def test_what_a_limited_act_wrote_counts_when_the_next_one_was_cancelled(begin):
+    text = WROTE.replace("WAIT", "1").replace("REST", "3")
+    session = begin(text)
+    wait_for(lambda: len(session.so_far.starts("one")) == 3)
+    session.process.send_signal(signal.SIGINT)
+    session.wait(15)
+    played = begin(text, "--orch-resume").wait(28)
+
+    assert [e["outcome"] for e in played.journal("TaskFinished")][2:] == ["cancelled", "success"]
+    assert played.outcomes == {"passed": 1}, played.text
+
+
+LIMITED = """
+tasks:
+  one:
+    run:
+      - sh
+      - -c
+      - |
+        test $ORCH_ATTEMPT = 1 || exit 0
+        FIRST
+        echo '{"status": "limited", "retry_after": 1}' > "$ORCH_RESULT"
+        exit 1
+    outputs: {text: one.txt}
+"""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ":",
+        'echo "{}" > "$(dirname "$ORCH_RESULT")/snapshot.json"',
+        'rm "$(dirname "$ORCH_RESULT")/snapshot.json"',
+        'cd "$(dirname "$ORCH_RESULT")" && echo "{}" > x && rm snapshot.json && ln -s x snapshot.json',
+        'cd "$(dirname "$ORCH_RESULT")" && ln -s "$OLDPWD/conftest.py" snapshot.part',
+    ],
+    ids=["nothing", "spoils", "removes", "links", "links the part"],
+)
+def test_a_file_that_was_there_before_all_attempts_is_no_work_of_them(begin, tmp_path: Path, first: str):
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans/one.txt").write_text("old")
+    played = begin(LIMITED.replace("FIRST", first)).wait(28)
+
+    assert played.states() == {"one": "failed"}
+    assert "one.txt): was not written by this act: it existed before and is untouched" in played.text
+    assert "testing" in (tmp_path / "plans/conftest.py").read_text()
+
+
+def test_a_limited_act_whose_next_one_failed_leaves_nothing_to_go_on_from(begin):
+    text = """
+agents:
+  author:
+    kind: scripted
+    script: [{attempt: 1, do: [write, {limited: 1}]}, {attempt: 2, do: {exit: 3}}, {do: {sleep: 0}}]
+tasks:
+  one: {agent: author, outputs: {text: one.txt}, retry: {attempts: 2}}
+"""
+    played = begin(text).wait(28)
+
+    assert [e["outcome"] for e in played.journal("TaskFinished")] == ["limited", "exit", "evidence"]
+    assert played.states() == {"one": "failed"}
+
+
 def test_status_and_the_state_file_say_who_takes_no_work_and_until_when(
     begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
