@@ -284,11 +284,12 @@ class LivePlans:
         finally:
             runner.close()
 
-    def detach(self) -> None:
-        """Leave the agents running; who resumes the run finds them in their folders."""
-        for live in self._lives:
-            if live.run is not None and not live.over:
-                live.run.close()
+    def detach(self) -> int:
+        """Leave the agents running, and say how many acts do; who resumes the run finds them in their folders."""
+        open_ = [v.run for v in self._lives if v.run is not None and not v.over]
+        for run in open_:
+            run.close()
+        return sum(run.run.running for run in open_)
 
     def _cancel(self, request: ActRequest, *, patience: float) -> None:
         """End the act, wherever it is; `patience` is for a worker that may be about to spawn it."""

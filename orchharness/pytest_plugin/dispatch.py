@@ -20,7 +20,7 @@ from orchharness.planfile import fragments_of
 from orchharness.pytest_plugin import SCHEDULER
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.showing import Showing
-from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
+from orchharness.pytest_plugin.signals import DetachError, Signals, detaches, left_text
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -134,12 +134,12 @@ class Controller:
         # a worker that was not told to start its act yet will not find it any more
         self._config.stash[DISPATCH].close()
         if isinstance(error, DetachError):
-            scheduler.live.detach()
-            raise session.Interrupted("the terminal went away; agents go on") from None
+            left = left_text("the terminal went away", scheduler.live.detach())
+            raise session.Interrupted(left) from None
         reason = str(error) or "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "internal error"
         if isinstance(error, KeyboardInterrupt) and detaches(self._config, reason):
-            scheduler.live.detach()
-            raise session.Interrupted(f"{reason}; agents go on, --orch-resume goes on with them") from None
+            left = left_text(reason, scheduler.live.detach())
+            raise session.Interrupted(f"{left}; --orch-resume goes on with the run") from None
         with self.signals.held():  # a second signal, after a second, is not held
             scheduler.interrupt(reason)
             self.signals.taken()

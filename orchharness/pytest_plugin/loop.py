@@ -26,7 +26,7 @@ from orchharness.planfile import no_garbage
 from orchharness.pytest_plugin.collector import PlanItem
 from orchharness.pytest_plugin.plans import Plans, plans_of
 from orchharness.pytest_plugin.showing import Showing
-from orchharness.pytest_plugin.signals import DetachError, Signals, detaches
+from orchharness.pytest_plugin.signals import DetachError, Signals, detaches, left_text
 from orchharness.pytest_plugin.telling import PlanItems, Teller
 from orchharness.run.act import ActResult
 from orchharness.run.drive import PlanRun
@@ -112,16 +112,13 @@ class LocalLoop:
             try:
                 self._until_over()
             except DetachError:
-                self._detach()
-                raise session.Interrupted("the terminal went away; agents go on") from None
+                raise session.Interrupted(left_text("the terminal went away", self._detach())) from None
             except KeyboardInterrupt as signal:
                 reason = str(signal) or "Ctrl-C"
                 if detaches(self.config, reason):
                     self.teller.tell()
-                    self._detach()
-                    raise session.Interrupted(
-                        f"{reason}; agents go on, --orch-resume goes on with them"
-                    ) from None
+                    left = left_text(reason, self._detach())
+                    raise session.Interrupted(f"{left}; --orch-resume goes on with the run") from None
                 if self.signals.forced:
                     self.plans.host.mute()  # else the hook that hangs would hang again
                 self._end_all(reason)
@@ -301,10 +298,13 @@ class LocalLoop:
         finally:
             run.close()
 
-    def _detach(self) -> None:
+    def _detach(self) -> int:
+        """Leave the agents running; how many acts do."""
+        at_work = sum(run.run.running for run in self.live.values())
         for run in self.live.values():
             run.close()
         self.live.clear()
+        return at_work
 
 
 def _prompt(config: pytest.Config) -> Prompt | None:

@@ -27,6 +27,11 @@ def detaches(config: Any, reason: str) -> bool:
     return config.option.orch_on_interrupt == "detach" and reason == "Ctrl-C"
 
 
+def left_text(reason: str, at_work: int) -> str:
+    """Why the session ends, and what it leaves behind. `at_work`: how many acts run."""
+    return f"{reason}; {'agents go on' if at_work else 'no agent is at work'}"
+
+
 class Signals:
     """SIGTERM is treated as Ctrl-C; SIGHUP leaves the agents running. `wake` ends what a signal must not wait for."""
 

@@ -97,7 +97,7 @@ class PlanRun:
         self.acts = 0
         self.spent = 0.0  # seconds of the acts of this session
         self.began_at = 0.0
-        self.ended_at = 0.0
+        self.ended_at = 0.0  # when this session left it, also where the run is not over
         self.end_state: str | None = None
 
     # ---- begin and end -----------------------------------------------------------------------
@@ -198,7 +198,7 @@ class PlanRun:
         if self.directory is not None and self.broken is None:
             mark_closed(self.directory)
         self.close()
-        self.end_state, self.ended_at = str(state), self.where.wall()
+        self.end_state = str(state)
         return state
 
     def _expected(self, gate: str, watched: Watched) -> Watched:
@@ -216,6 +216,7 @@ class PlanRun:
         for lock in self._locks:
             lock.release()
         self._locks = []
+        self.ended_at = self.ended_at or self.where.wall()
 
     def _write_views(self) -> None:
         now = self.where.wall()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any
 
-from orchharness.core.acts import Finished, Handle, Outcome
+from orchharness.core.acts import Finished, Handle, Outcome, SpawnRequest
 from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
 from orchharness.record import record
@@ -64,9 +64,8 @@ def launch(
     found = stored_handle(request.folder, request.key)
     # A critic that runs already was let through before; what it judged is looked at again when it ends.
     before = {} if found and request.role == "critic" else _before(request)
-    spawn = request.spawn
-    if request.secret:
-        spawn = replace(spawn, env=with_secrets(spawn.env, request.secret))
+    # Only what is spawned now needs the caller's values: what runs already has them.
+    spawn = request.spawn if found else _filled(request)
     began, now = wall(), mono()
     handle, since = found, now
     if handle is None:
@@ -85,6 +84,12 @@ def launch(
         life_at=now,
         poll_at=now,
     )
+
+
+def _filled(request: ActRequest) -> SpawnRequest:
+    """What is to be spawned, with the caller's values."""
+    spawn = request.spawn
+    return replace(spawn, env=with_secrets(spawn.env, request.secret)) if request.secret else spawn
 
 
 def _before(request: ActRequest) -> dict[str, Any]:

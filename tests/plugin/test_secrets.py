@@ -123,6 +123,48 @@ def test_after_a_kill_and_a_resume_nothing_holds_it_either(pytester: pytest.Pyte
     assert f"used {SECRET} {KEY}\n" in stored
 
 
+ALONE = """
+tasks:
+  leak: {run: [python, leak.py], env: {TOKEN: '${REAL_TOKEN}'}, outputs: {o: "out/*.md", said: {from: stdout}}}
+"""
+
+
+def left_running(pytester: pytest.Pytester, text: str = ALONE) -> None:
+    """A session that was killed while its agent works; the agent waits for the file `wait` to go."""
+    plan(pytester, text)
+    (pytester.path / "wait").touch()
+    words = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "a.plan.yaml")
+    process = subprocess.Popen(words, cwd=pytester.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for((pytester.path / "begun").exists)
+    process.send_signal(signal.SIGKILL)
+    process.wait(LIMIT)
+
+
+def resumed(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:
+    """The session that goes on; the agent ends when it was found again."""
+    argv = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--orch-resume", "-v", *words)
+    process = subprocess.Popen(argv, cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    journal_ = run_folder(pytester) / "journal.jsonl"
+    wait_for(lambda: b"RunResumed" in journal_.read_bytes())
+    (pytester.path / "wait").unlink()
+    out = process.communicate(timeout=LIMIT)[0].decode()
+    return pytest.RunResult(process.returncode, out.splitlines(), [], 0)
+
+
+@pytest.mark.parametrize("words", [[], ["-n2"]], ids=["n0", "n2"])
+def test_an_act_that_runs_is_taken_back_without_the_variable_that_it_was_given(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    left_running(pytester)
+    monkeypatch.delenv("REAL_TOKEN")
+
+    result = resumed(pytester, *words)
+
+    assert decided(pytester)["leak"] == "passed"
+    result.stdout.fnmatch_lines(["*leak re-attached: running*"])
+    result.stdout.no_fnmatch_line("*the environment has no*")
+
+
 def test_what_a_look_ahead_says_is_redacted(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +35,14 @@ tasks:
   left: {run: [python, agent.py, left]}
   right: {run: [python, agent.py, right, deaf]}
   after: {run: [touch, after.ran], needs: [left]}
+"""
+
+LIMITED = """
+limits: {outage: 1h}
+agents:
+  a: {kind: command, run: [sh, -c, 'echo "{\\"status\\": \\"limited\\", \\"retry_after\\": 40}" > $ORCH_RESULT; exit 1']}
+tasks:
+  left: {agent: a, outputs: {text: left.md}}
 """
 
 
@@ -259,6 +268,29 @@ def test_a_closed_terminal_detaches_and_agents_go_on(pytester: pytest.Pytester, 
     wait_for(lambda: all((acts / f"{n}.i1.a1" / "exit").read_text() == "0\n" for n in ("left", "right")))
     with RunLock(run_folder(pytester) / "lock"):
         pass  # the lock is free for who resumes
+
+
+@pytest.mark.parametrize("mode", [[], ["-n2"]], ids=["n0", "n2"])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGHUP, []), (signal.SIGINT, ["--orch-on-interrupt=detach"])],
+    ids=["SIGHUP", "detach"],
+)
+def test_who_leaves_a_run_says_whether_an_agent_is_at_work_and_how_long_it_took(
+    pytester: pytest.Pytester, start, number: int, words: list[str], mode: list[str]
+):
+    plan(pytester, LIMITED)
+    session = start(*mode, *words)
+    wait_for(lambda: list(pytester.path.glob(".orchharness/*/*/journal.jsonl")))
+    wait_for(lambda: "TaskFinished" in kinds(pytester))
+    session.send(number)
+    text = session.output()
+
+    assert session.process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "; no agent is at work" in text
+    assert "agents go on" not in text
+    seconds = float(re.search(r"^1 act in (\S+) s; one after another", text, re.MULTILINE)[1])
+    assert 0 <= seconds < LIMIT
 
 
 def test_nohup_is_respected(pytester: pytest.Pytester, start):
