@@ -92,6 +92,10 @@ def remove_worktrees(directory: RunDirectory, header: Mapping[str, Any]) -> list
 
 def _name(base: Base, commit: str, branch: str) -> None:
     """Give commits that are on no branch one of their own, beside that of their task."""
+    try:
+        in_repository(base.common, "cat-file", "-e", f"{commit}^{{commit}}")
+    except OrchError:  # what git keeps of the worktree was spoilt, and there is nothing to be named
+        return
     known = (base.commit, "--branches", "--remotes", "--tags")
     if int(in_repository(base.common, "rev-list", "--count", commit, "--not", *known)):
         in_repository(base.common, "branch", "--no-track", "--force", f"{branch}@{commit[:10]}", commit)

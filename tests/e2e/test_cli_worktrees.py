@@ -25,6 +25,7 @@ tasks:
   lost: {workspace: worktree, run: git checkout -q --detach && git commit -q --allow-empty -m precious, shell: true}
   same: {workspace: worktree, run: git checkout -q --detach, shell: true}
   spoilt: {workspace: worktree, run: rm .git && mkdir .git && mkdir .git/x && chmod 500 .git, shell: true}
+  headless: {workspace: worktree, run: rm "$(git rev-parse --git-dir)/HEAD", shell: true}
   linked: {workspace: worktree, run: 'rm .git && echo "gitdir: $HOME/.git" > .git', shell: true}
 """
 
@@ -102,11 +103,11 @@ def test_clean_keeps_commits_that_are_on_no_branch_and_removes_what_is_no_worktr
     cleaned = sessions.call("clean", "--keep", "0")
     said = " ".join(cleaned.stdout.split())
 
-    assert " 4 failed, 3 passed in " in played
+    assert " 5 failed, 3 passed in " in played
     assert cleaned.returncode == 0, cleaned.stdout
     kept = f"orchharness/{run.name}/lost@{commit[:10]}"
     assert f"branch '{kept}' is kept: 1 commit of it is nowhere else" in said
-    for name in ("spoilt", "linked"):
+    for name in ("spoilt", "headless", "linked"):
         assert f"the folder of '{name}' was no git worktree any more: it was removed" in said
     assert not run.exists()
     assert git(play, "worktree", "list").count("\n") == 0
