@@ -87,8 +87,11 @@ def _before_limited(request: ActRequest) -> dict[str, Any] | None:
     """
     if not request.goes_on_from:
         return None
+    from orchharness.workspace.files import open_regular
+
     try:
-        text = Path(request.goes_on_from, _SNAPSHOT).read_text()
+        with open_regular(f"{request.goes_on_from}/{_SNAPSHOT}") as file:
+            text = file.read().decode()
         found = json.loads(text)
     except (OSError, ValueError):
         return None
