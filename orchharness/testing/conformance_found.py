@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from orchharness.testing.processes import alive, look
 from orchharness.testing.rules import rule
 from orchharness.testing.trial import Trial, handle_of, plain
 
+_DYING = 0.3  # seconds in which a process that was told to end is gone
 _OVERRIDE = "switch the rule off with a reason where the engine is no process of this machine"
 
 
@@ -58,6 +60,7 @@ class Found(Life):
         assert not said, (
             "what cannot be reached from here cannot be ended from here, and cancel says that it was"
         )
+        time.sleep(_DYING)
         assert alive(known) == known, "the handle is another machine's, and an act of this one was ended"
         assert isinstance(trial.poll(handle), Running), (
             "the handle is another machine's, and an act of this one was ended"

@@ -26,6 +26,13 @@ from orchharness import (
 STARTED = {}
 
 
+class Loose(subprocess.Popen):
+    """Nobody waits for it, and Python is not to warn of that in some later test."""
+
+    def __del__(self):
+        pass
+
+
 def words(request):
     return (request.options["program"], *request.options["args"], request.prompt or "")
 
@@ -35,9 +42,7 @@ def start(request, **more):
     given = {"args": words(request), "cwd": request.cwd, "env": {**os.environ, **request.env}}
     logs = [Path(request.folder, f"{name}.log") for name in ("stdout", "stderr")]
     with logs[0].open("ab") as out, logs[1].open("ab") as err:
-        process = subprocess.Popen(
-            **{**given, "stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **more}
-        )
+        process = Loose(**{**given, "stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **more})
     STARTED[process.pid] = process
     return Handle(kind=request.kind, data={"pid": process.pid, "folder": request.folder, "key": request.key})
 

@@ -118,8 +118,10 @@ class Session:
         self.acts = [int((pytester.path / n).read_text()) for n in ("a.pid", "b.pid")]
 
     def workers(self) -> list[int]:
+        """Children that execnet began; what renders reports is a child as well."""
         tasks = Path(f"/proc/{self.process.pid}/task")
-        return [int(p) for t in tasks.iterdir() for p in (t / "children").read_text().split()]
+        children = [p for t in tasks.iterdir() for p in (t / "children").read_text().split()]
+        return [int(p) for p in children if b"sys.stdin.readline" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
     def end(self) -> str:
         try:
