@@ -148,9 +148,8 @@ class PlanRun:
     def _take_over(self, opened: Opened) -> None:
         """Go on from there: journal how it was opened, and show it."""
         self.directory, self.journal = opened.directory, opened.journal
-        self.hidden = replace(
-            self.hidden, redactor=redactor_of(self.hidden.names)
-        )  # it may know former values now
+        # By now former values may be known.
+        self.hidden = replace(self.hidden, redactor=redactor_of(self.hidden.names))
         self.prepare, self.frozen, self.reasons = opened.prepare, opened.frozen, opened.reasons
         self.run, self.going_on_with = opened.run, opened.origin
         self.view = RunView(self.run)

@@ -19,9 +19,8 @@ from orchharness.redact import SHORTEST
 
 NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNKNOWN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-_MARK = (
-    4  # hexadecimal digits: a changed value is seen, and of a guessed one nobody can tell whether it is right
-)
+# Hexadecimal digits: enough to see that a value changed, too few to tell whether a guessed one is right.
+_MARK = 4
 # A process can give itself any environment: what verdicts are made of is never taken for a value.
 _NEVER = frozenset({"criteria", "findings", "severity", "critical", "passed"})
 
