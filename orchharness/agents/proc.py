@@ -77,6 +77,16 @@ def is_marked(pid: int, markers: Collection[bytes] | None = None) -> bool:
     return markers is None or any(word in markers for word in text.split(b"\0"))
 
 
+def environ_of(pid: int) -> dict[str, str]:
+    """The environment that the process was started with; empty when it is gone, or of another user."""
+    try:
+        entries = _read(f"/proc/{pid}/environ").split(b"\0")
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(entry).partition("=") for entry in entries)
+    return {name: value for name, _, value in pairs}
+
+
 def command_of(pid: int) -> str:
     """The command line, for people."""
     try:

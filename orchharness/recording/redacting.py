@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchharness.redact import Redactor
+from orchharness.run.former import former
 from orchharness.run.hidden import redactor_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _NAMED = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?
 def recorded_by(parts: Parts) -> Callable[[str], str]:
     """Takes out what the run hides, and the values of all variables that are called like secrets."""
     names = tuple(n for n, v in sorted(os.environ.items()) if _NAMED.search(n) and len(v) >= _SHORTEST)
-    return _made((*parts.hidden, *names), tuple(os.environ.get(n, "") for n in names)).text
+    return _made((*parts.hidden, *names), (*(os.environ.get(n, "") for n in names), *former())).text
 
 
 def asked_by(parts: Parts) -> Callable[[str], str]:

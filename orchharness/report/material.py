@@ -38,6 +38,7 @@ class Places:
     plan: Path | None = None
     act: Callable[[str], Path] | None = None  # folder of an act
     stored: Callable[[str], Path] | None = None  # file of an artifact, by its digest
+    hidden: tuple[str, ...] = ()  # values that are not shown, beside those that the journal's header names
 
 
 @record
@@ -78,7 +79,7 @@ def look(places: Places, history: History, *, brief: bool = False) -> Material:
         running = [act for act in acts if act.over is None or not act.ok]
         acts = list({act.name: act for act in (*acts[-20:], *running[-40:])}.values())
     limit = max(LEAST, min(TAIL, BUDGET // max(1, 2 * len(acts))))
-    redactor = _redactor(history)
+    redactor = _redactor(history, places.hidden)
     plan = redactor.text((_bytes(places.plan, _PLAN) or b"").decode(errors="replace")) if places.plan else ""
     return Material(
         plan=clean(plan, _PLAN),
@@ -87,11 +88,11 @@ def look(places: Places, history: History, *, brief: bool = False) -> Material:
     )
 
 
-def _redactor(history: History) -> Redactor:
-    """It knows the values that the run hides, as far as they are in this environment."""
+def _redactor(history: History, hidden: Iterable[str]) -> Redactor:
+    """It knows these values, and those that the run hides, as far as they are in this environment."""
     names = history.header.get("hidden")
     known = names if isinstance(names, list | tuple) else ()
-    return Redactor(os.environ.get(name, "") for name in known if isinstance(name, str))
+    return Redactor([*hidden, *(os.environ.get(name, "") for name in known if isinstance(name, str))])
 
 
 def _acts(

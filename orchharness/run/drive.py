@@ -28,7 +28,7 @@ from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import RunDirectory
 from orchharness.run.entries import Start, finished, not_started, start_of, started, wanted_of
 from orchharness.run.frozen import Watched
-from orchharness.run.hidden import hidden_by, redacted
+from orchharness.run.hidden import hidden_by, redacted, redactor_of
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.outages import OutageNotes
@@ -148,6 +148,8 @@ class PlanRun:
     def _take_over(self, opened: Opened) -> None:
         """Go on from there: journal how it was opened, and show it."""
         self.directory, self.journal = opened.directory, opened.journal
+        # By now former values may be known.
+        self.hidden = replace(self.hidden, redactor=redactor_of(self.hidden.names))
         self.prepare, self.frozen, self.reasons = opened.prepare, opened.frozen, opened.reasons
         self.run, self.going_on_with = opened.run, opened.origin
         self.view = RunView(self.run)

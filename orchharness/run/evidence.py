@@ -16,7 +16,8 @@ from orchharness.errors import OrchError
 from orchharness.record import record
 from orchharness.redact import MARK, Redactor
 from orchharness.run.act import ActRequest
-from orchharness.run.hidden import NAMED, redactor_of
+from orchharness.run.former import NAMED
+from orchharness.run.hidden import redactor_of
 
 _SNAPSHOT = "snapshot.json"
 _TAIL = 2000  # bytes of a log that a message shows

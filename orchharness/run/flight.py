@@ -23,6 +23,7 @@ from orchharness.run.evidence import (
     before_task,
     with_secrets,
 )
+from orchharness.run.former import given, note
 from orchharness.run.handles import keep_handle, spawned_at, stored_handle
 
 OUTPUT_LIMIT = 100 * 1024 * 1024  # bytes of output after which an act is ended
@@ -62,6 +63,8 @@ def launch(
         BaseException: whatever its plugin raises.
     """
     found = stored_handle(request.folder, request.key)
+    if found and request.hidden:
+        note(given(request.hidden, (), [request.key]))
     # A critic that runs already was let through before; what it judged is looked at again when it ends.
     before = {} if found and request.role == "critic" else _before(request)
     # Only what is spawned now needs the caller's values: what runs already has them.

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from orchharness.core import events as ev
 from orchharness.record import record
 from orchharness.redact import SHORTEST, Redactor
+from orchharness.run.former import NAMED, former, given, note
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.run.act import ActResult
 
-NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH|PIN\b", re.IGNORECASE)
 # Where things are and how they are written is no secret: every path would be unreadable.
 _OPEN = frozenset(
@@ -79,10 +79,21 @@ def hidden_by(plan: Plan, environ: Mapping[str, str]) -> Hidden:
     return Hidden(names=tuple(names), redactor=redactor_of(names, environ), warnings=tuple(warnings))
 
 
+def learn(plan: Plan, names: Iterable[str], keys: Iterable[str]) -> None:
+    """Hide as well what living acts of an earlier session were given, where the environment has other values now.
+
+    `names` are the variables that the session hid, `keys` those of its acts.
+    """
+    asked = _asked(plan)
+    found = given({*names, *_passed_through(plan)}, [_secret(env) for env in asked], keys)
+    words = "\n".join(_words(plan)) if found else ""
+    note(value for value in found if value.strip() not in words)
+
+
 def redactor_of(names: Iterable[str], environ: Mapping[str, str] | None = None) -> Redactor:
-    """The redactor for the values that these variables have in this process's environment."""
+    """The redactor for the values that these variables have in this process's environment, and for former ones."""
     found = os.environ if environ is None else environ
-    return _made(tuple(found.get(name, "") for name in names))
+    return _made((*(found.get(name, "") for name in names), *former()))
 
 
 @lru_cache(maxsize=16)
@@ -136,10 +147,24 @@ def _without_places(found: Mapping[str, Any], redactor: Redactor) -> dict[str, A
 
 def _passed_through(plan: Plan) -> set[str]:
     """The caller's variables that the plan's tasks and critics ask for, but for those that hold no secret."""
+    names = {name for env in _asked(plan) for value in env.values() for name in NAMED.findall(value)}
+    return {n for n in names if not _is_open(n)}
+
+
+def _asked(plan: Plan) -> list[Mapping[str, str]]:
+    """What tasks, critics and menders ask for in their environments."""
     asked = [task.env for task in plan.tasks.values()] + [critic.env for critic in plan.critics.values()]
-    asked += [gate.mender.env for gate in plan.gates.values() if gate.mender is not None]
-    names = {name for env in asked for value in env.values() for name in NAMED.findall(value)}
-    return {n for n in names if n not in _OPEN and not n.startswith(_OPEN_FAMILIES)}
+    return asked + [gate.mender.env for gate in plan.gates.values() if gate.mender is not None]
+
+
+def _secret(env: Mapping[str, str]) -> dict[str, str]:
+    """The entries that hold nothing of the caller's but what is hidden."""
+    found = {entry: NAMED.findall(written) for entry, written in env.items()}
+    return {entry: env[entry] for entry, names in found.items() if names and not any(map(_is_open, names))}
+
+
+def _is_open(name: str) -> bool:
+    return name in _OPEN or name.startswith(_OPEN_FAMILIES)
 
 
 def _words(plan: Plan) -> Iterator[str]:

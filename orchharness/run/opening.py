@@ -20,7 +20,9 @@ from orchharness.record import field, record
 from orchharness.run import directory as places
 from orchharness.run.adrift import attached, end_dropped
 from orchharness.run.directory import RunDirectory
+from orchharness.run.former import changed
 from orchharness.run.frozen import FrozenInputs
+from orchharness.run.hidden import learn
 from orchharness.run.parts import Parts
 from orchharness.run.past import (
     Earlier,
@@ -214,6 +216,7 @@ class Opening:
         from orchharness.run.resume import Comparison
 
         earlier = read_earlier(directory, content.records)
+        unknown = _former_values(self.plan, earlier)
         workspace = directory.workspace if self.plan.copy is not None else self.where.root
         self._refuse_elsewhere(earlier, workspace)
         mark_open(directory)
@@ -225,7 +228,7 @@ class Opening:
         self._begin_tape(prepare.parts, directory.session(number))
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
-        warnings = [*told, *compared.warnings, *([content.torn] if content.torn else [])]
+        warnings = [*told, *unknown, *compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
         header = self._header(workspace, warnings)
         kept = {n: earlier.header[n] for n in ("copy", "copied", "traceparent") if n in earlier.header}
@@ -318,6 +321,20 @@ class Opening:
         )
         store = Store(directory.store)
         return Preparer(parts=parts, store=store, frozen=frozen, plugins=where.plugins), frozen
+
+
+def _former_values(plan: Plan, earlier: Earlier) -> list[str]:
+    """Learn the values that its acts were given; a warning for each that is another one now and is not known."""
+    headers = [header for r in earlier.records if isinstance(header := r.get("header"), dict)]
+    marks = {name: mark for header in headers for name, mark in header.get("hidden_marks", {}).items()}
+    learn(plan, marks, [event.key for event in earlier.past.open])
+    if earlier.past.ended:  # it left nothing that was not redacted
+        return []
+    return [
+        f"{name!r} has another value than when the run was left, and that one is not known: "
+        "what its acts printed of it cannot be redacted"
+        for name in changed(marks)
+    ]
 
 
 def _recorded(base: Base) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.run.directory import RunDirectory
+from orchharness.run.former import former, note
 
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
@@ -107,7 +108,7 @@ class ReportHelper:
         known, self._told = target in self._told, self._told | {target}
         _send(
             self._pipe[0],
-            pickle.dumps((None if known else plan, journal, target, tuple(warnings), refresh)),
+            pickle.dumps((None if known else plan, journal, target, tuple(warnings), refresh, former())),
         )
         self._asked = True
 
@@ -162,8 +163,9 @@ def _serve(asked: int, answer: int, host: PluginHost | None) -> None:
     plans: dict[Path, Plan] = {}
     with suppress(OSError, EOFError):
         while True:
-            plan, journal, target, warnings, refresh = pickle.loads(_receive(asked))  # noqa: S301 - from the parent alone
+            plan, journal, target, warnings, refresh, values = pickle.loads(_receive(asked))  # noqa: S301 - from the parent alone
             plan = plans.setdefault(target, plan)
+            note(values)
             began = time.process_time()
             fault = render_now(plan, journal, target, warnings, refresh=refresh, host=host)
             _send(answer, f"{time.process_time() - began} {fault}".encode(errors="replace"))
@@ -202,6 +204,7 @@ def places_of(directory: RunDirectory, records: Sequence[Mapping[str, Any]]) -> 
         plan=directory.session(session if isinstance(session, int) else 0) / "plan.yaml",
         act=directory.act,
         stored=Store(directory.store).path,
+        hidden=former(),
     )
 
 

@@ -19,8 +19,8 @@ LIMIT = 100 * 1024 * 1024  # bytes; logs are not longer, and what else is was no
 _PIECE = 1 << 20
 _PART = ".redacted"
 _WORK = frozenset({"inputs", "gate"})
-# How an act is found again, and what ended it; a result is redacted before it is written.
-_KEPT = frozenset({"handle.json", "pid", "exit", "result.json"})
+# How an act is found again, and what ended it.
+_KEPT = frozenset({"handle.json", "pid", "exit"})
 # Written by the harness before the act: they can hold known values only, by way of artifacts and file names.
 _OURS = frozenset({"request.json", "critic-request.json", "snapshot.json", "prompt.md"})
 

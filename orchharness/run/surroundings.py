@@ -15,6 +15,7 @@ from orchharness.journal import FORMAT, RunLock
 from orchharness.record import field, record
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import workspace_lock
+from orchharness.run.former import marks_of
 from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def header_of(
         header["vars"] = dict(plan.vars)
     if hidden:
         header["hidden"] = list(hidden)
+        header["hidden_marks"] = marks_of(hidden)
     if where.plugins:
         header["conftests"] = list(where.plugins)
     if warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,17 @@ Path(os.environ["ORCH_RESULT"]).write_text(json.dumps(said))
 Path("begun").touch()
 while Path("wait").exists():
     time.sleep(0.02)
+"""
+LATE = """
+import os, sys, time
+from pathlib import Path
+token = os.environ.get("TOKEN") or os.environ["REAL_TOKEN"].rpartition(" ")[2]
+Path("begun").touch()
+while Path("wait").exists():
+    time.sleep(0.02)
+print(f"late with {token}", file=sys.stderr)
+print("x" * 1990, token, flush=True)
+sys.exit(3)
 """
 JUDGE = """
 import json, os, sys
@@ -163,6 +175,67 @@ def test_an_act_that_runs_is_taken_back_without_the_variable_that_it_was_given(
     assert decided(pytester)["leak"] == "passed"
     result.stdout.fnmatch_lines(["*leak re-attached: running*"])
     result.stdout.no_fnmatch_line("*the environment has no*")
+
+
+WITHIN = ALONE.replace("${REAL_TOKEN}", "Bearer {{ iteration }} ${REAL_TOKEN}").replace(
+    "TOKEN:", "REAL_TOKEN:"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "value"),
+    [(ALONE, [], None), (WITHIN, [], "tok-of-another-day"), (WITHIN, ["-n2"], None)],
+    ids=["unset", "changed", "n2"],
+)
+def test_the_former_value_of_an_act_that_is_taken_back_is_hidden_too(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    words: list[str],
+    value: str | None,
+) -> None:
+    (pytester.path / "leak.py").write_text(LATE)
+    left_running(pytester, text)
+    change(monkeypatch, value)
+
+    result = resumed(pytester, *words, "--orch-record=all", "--junitxml=found.xml")
+
+    assert decided(pytester)["leak"] == "failed"
+    shown = (result.stdout.str(), (pytester.path / "found.xml").read_text())
+    assert all("late with" in text and "[redacted]" in text and SECRET not in text for text in shown)
+    assert holders(pytester) == []
+    recorded = [p for p in (pytester.path / "recordings").rglob("*") if p.is_file()]
+    assert not [p for p in recorded if SECRET in p.read_text()]
+    assert "cannot be redacted" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(SECRET, False), ("tok-of-another-day", True), (None, True)],
+    ids=["same", "changed", "unset"],
+)
+def test_a_former_value_that_nobody_knows_any_more_is_told(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, value: str | None, *, told: bool
+) -> None:
+    left_running(pytester)
+    (pytester.path / "wait").unlink()
+    wait_for(lambda: list(run_folder(pytester).glob("acts/*/exit")))
+    change(monkeypatch, value)
+
+    result = session(pytester, "--orch-resume")
+
+    assert decided(pytester)["leak"] == "passed"
+    says = "warning: 'REAL_TOKEN' has another value than when the run was left" in result.stdout.str()
+    assert says is told
+    mark = journal(pytester)[0]["header"]["hidden_marks"]["REAL_TOKEN"]
+    assert re.fullmatch("[0-9a-f]{16}:[0-9a-f]{4}", mark)
+
+
+def change(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    if value is None:
+        monkeypatch.delenv("REAL_TOKEN")
+    else:
+        monkeypatch.setenv("REAL_TOKEN", value)
 
 
 def test_what_a_look_ahead_says_is_redacted(pytester: pytest.Pytester) -> None:

@@ -392,6 +392,18 @@ def test_what_a_run_hides_is_not_shown_of_prompts_logs_and_artifacts(tmp_path, m
     assert shown.read("digest", 100) == b"# [redacted]\n"
 
 
+def test_what_a_run_hides_though_the_environment_does_not_have_it_is_not_shown(tmp_path):
+    (tmp_path / "A.i1.a1").mkdir()
+    (tmp_path / "A.i1.a1" / "stdout.log").write_text("the value is hunter2-hunter2\n")
+    run = one_act()
+    places = Places(act=lambda name: tmp_path / name, hidden=("hunter2-hunter2",))
+
+    assert (
+        look(places, read(run.plan, run.records, now=T0)).acts["A.i1.a1"].logs[0].text
+        == "the value is [redacted]"
+    )
+
+
 def test_a_log_that_is_a_link_or_no_file_is_not_read(tmp_path):
     folder = tmp_path / "A.i1.a1"
     folder.mkdir()

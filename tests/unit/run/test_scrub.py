@@ -36,6 +36,7 @@ def test_every_file_that_the_act_left_is_redacted_and_artifacts_are_not(tmp_path
         "stdout.log",
         "agent/stderr.log",
         "agent-result.json",
+        "result.json",
         "odd",
         "gate/work.md",
         "inputs/a/work.md",
