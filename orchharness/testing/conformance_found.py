@@ -14,6 +14,7 @@ from orchharness.testing.processes import alive, look
 from orchharness.testing.rules import rule
 from orchharness.testing.trial import Trial, handle_of, plain
 
+_TICK = 0.03  # seconds: Linux tells starts in hundredths, and what began in the same one cannot be told apart
 _DYING = 0.3  # seconds in which a process that was told to end is gone
 _OVERRIDE = "switch the rule off with a reason where the engine is no process of this machine"
 
@@ -99,6 +100,7 @@ class Found(Life):
 
         handle, _ = self.running(trial)
         words = (sys.executable, "-c", "import signal; signal.pause()")
+        time.sleep(_TICK)
         bystander = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
         try:
             answers = trial.elsewhere("damaged", _damaged(handle, bystander.pid))["damaged"]
