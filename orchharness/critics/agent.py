@@ -10,7 +10,7 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,14 +93,17 @@ def _ask(request: CriticRequest, host: PluginHost, name: str, text: str) -> Fini
         options=agent.get("options") or {},
         timeout=request.timeout,
     )
-    with _ended_with_us():
-        return _finish(request, host, act)
+    with _ended_with_us() as let_it:
+        return _finish(request, host, act, let_it)
 
 
-def _finish(request: CriticRequest, host: PluginHost, act: SpawnRequest) -> Finished:
+def _finish(
+    request: CriticRequest, host: PluginHost, act: SpawnRequest, let_it: Callable[[], None]
+) -> Finished:
     handle = host.spawn(act)
     pause = _FIRST
     try:
+        let_it()
         while not isinstance(result := _poll(host, handle), Finished | Lost):
             time.sleep(pause)
             pause = min(pause * 1.5, _SLOWEST)
@@ -132,15 +135,29 @@ def _poll(host: PluginHost, handle: Handle) -> PollResult:
 
 
 @contextmanager
-def _ended_with_us() -> Iterator[None]:
-    """SIGTERM unwinds instead of ending at once, so that an agent on another machine is cancelled too."""
+def _ended_with_us() -> Iterator[Callable[[], None]]:
+    """SIGTERM unwinds instead of ending at once, so that an agent on another machine is cancelled too.
+
+    It is kept until what is given is called: without its handle an agent cannot be cancelled. Only the first one
+    unwinds, so that another does not interrupt the cancelling.
+    """
+    asked, kept = 0, True
 
     def leave(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
+        nonlocal asked
+        first, asked = not asked, number
+        if first and not kept:
+            raise SystemExit(128 + number)
+
+    def let_it() -> None:
+        nonlocal kept
+        kept = False
+        if asked:
+            raise SystemExit(128 + asked)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        yield
+        yield let_it
     finally:
         signal.signal(signal.SIGTERM, before)
 

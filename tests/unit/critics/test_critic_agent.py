@@ -233,6 +233,60 @@ def test_sigterm_to_the_judgement_ends_its_agent(judgements):
     assert LocalProcess.sweep([key]) == []
 
 
+SLOW = """
+from pathlib import Path
+from orchharness import Handle, Kind, Running, hookimpl
+
+@hookimpl
+def orchharness_agent_kinds():
+    return [Kind(name="slow")]
+
+@hookimpl
+def orchharness_spawn(request):
+    Path("begun").write_text("begun")
+    with open("go") as go:
+        go.readline()
+    Path("spawned").touch()
+    return Handle(kind="slow", data={"key": request.key})
+
+@hookimpl
+def orchharness_poll(handle):
+    return Running()
+
+@hookimpl
+def orchharness_cancel(handle):
+    Path("cancelled").touch()
+    return True
+"""
+
+
+def test_sigterm_that_comes_while_the_agent_is_started_waits_for_its_handle_and_ends_it(judgements):
+    fifos = [judgements.workspace / name for name in ("begun", "go")]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    begun, go = (os.open(fifo, os.O_RDWR) for fifo in fifos)
+    conftest = judgements.root / "conftest.py"
+    conftest.write_text(SLOW)
+    judgements.store(judgements.request("agent", agent={"kind": "slow"}), [str(conftest)])
+    process = subprocess.Popen(
+        judgements.command(), env=judgements.env(), stdin=subprocess.DEVNULL, cwd=judgements.workspace
+    )
+    try:
+        assert select.select([begun], [], [], 20)[0]
+        process.send_signal(signal.SIGTERM)
+        os.write(go, b"\n")
+        status = process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(begun)
+        os.close(go)
+
+    assert status == 128 + signal.SIGTERM
+    assert (judgements.workspace / "spawned").exists()
+    assert (judgements.workspace / "cancelled").exists()
+
+
 def test_evaluations_that_a_critic_reads_are_framed_as_data_and_cut(judgements):
     said = {
         "strict": {
