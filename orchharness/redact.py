@@ -1,8 +1,8 @@
 """What must not be stored or shown: values that were handed over in secret, and what looks like a key.
 
 Pure, and at the bottom: whoever writes a stream can use it. Rules that hold here:
-  * A known value goes wherever it stands, also as a URL, JSON or base64 would have it; one of fewer than `SHORTEST`
-    characters cannot, since half of all words would go with it.
+  * A known value goes wherever it stands, also as a URL, HTML, JSON, Python, hexadecimal digits or base64 would have
+    it; one of fewer than `SHORTEST` characters cannot, since half of all words would go with it.
   * Of what is not known only the shapes of keys go, few and exact: digests, UUIDs and nonces are none.
   * What is redacted already comes out as it was.
 """
@@ -149,7 +149,7 @@ def _mark(found: re.Match[str]) -> str:
 
 
 def _forms(value: str) -> Iterable[str]:
-    """The value, and how a URL, a JSON text and base64 would have it."""
+    """The value, and how a URL, HTML, a JSON text, Python's `repr`, hexadecimal digits and base64 would have it."""
     raw = value.encode("utf-8", "surrogateescape")
     yield value
     yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= _SHORTEST_LINE)
@@ -160,9 +160,19 @@ def _forms(value: str) -> Iterable[str]:
         for encode in (_escape, _escape_little):
             once = encode(value)[1:-1]
             yield from (once, encode(once)[1:-1], once.replace("/", "\\/"))
+        yield from (repr(value)[1:-1], repr(f'"{value}')[2:-1], repr(raw)[2:-1], *_html(value))
+    yield from (raw.hex(), raw.hex().upper())
     for before in range(3):
         encoded = _base64(raw, before)
         yield from (encoded, encoded.replace("+", "-").replace("/", "_"))
+
+
+def _html(value: str) -> Iterable[str]:
+    """With the marks of HTML escaped; quotes are written as they are, by name or by number."""
+    text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    yield text
+    for double, single in (("&quot;", "&#x27;"), ("&#34;", "&#39;"), ("&quot;", "&apos;"), ("&quot;", "'")):
+        yield text.replace('"', double).replace("'", single)
 
 
 def _base64(raw: bytes, before: int) -> str:

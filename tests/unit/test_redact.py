@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import html
 import json
 import time
 import urllib.parse
@@ -71,7 +72,9 @@ def test_of_a_bearer_the_token_goes_and_the_word_stays():
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])
-@pytest.mark.parametrize("value", [VALUE, "tok-5f1c8a77e2", "123456", "line one of it\nline two of it\n"])
+@pytest.mark.parametrize(
+    "value", [VALUE, "tok-5f1c8a77e2", "123456", "line one of it\nline two of it\n", "<it's&more>"]
+)
 def test_a_known_value_goes_in_every_form_of_it(value, before):
     redactor = Redactor([value])
     bare = value.strip()
@@ -83,16 +86,28 @@ def test_a_known_value_goes_in_every_form_of_it(value, before):
         json.dumps(bare),
         json.dumps(bare, ensure_ascii=False),
         json.dumps(json.dumps({"a": bare})),
+        repr(bare),
+        repr(bare.encode())[1:],
+        bare.encode().hex(),
+        bare.encode().hex().upper(),
+        html.escape(bare),
+        html.escape(bare, quote=False),
+        html.escape(bare).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),  # as Jinja has it
+        html.escape(bare).replace("&#x27;", "&apos;"),
     }
     encoded = base64.b64encode(f"{before}{bare}".encode()).decode()
 
     for form in forms:
         assert MARK in redactor.text(f"a {form} b")
         assert bare not in redactor.text(f"a {form} b")
-        assert redactor.text(f"a {form} b").removeprefix("a ").removesuffix(" b").strip('{}\\": a') == MARK
+        assert redactor.text(f"a {form} b").removeprefix("a ").removesuffix(" b").strip("{}\\\"': a") == MARK
     left = redactor.text(encoded)
     assert MARK in left
     assert len(left.replace(MARK, "")) <= len(base64.b64encode(before.encode())) + 5
+
+
+def test_a_quote_of_a_value_is_escaped_where_the_text_around_it_has_the_other_one():
+    assert Redactor(["it's one"]).text(repr("""it's one "a" """)) == f"'{MARK} \"a\" '"
 
 
 def test_a_value_of_few_characters_stays_and_is_not_known():
