@@ -29,7 +29,7 @@ from orchharness.core.acts import (
 from orchharness.core.section import Section, Text
 from orchharness.errors import PluginError
 from orchharness.hookspecs import HOOKS, PROJECT
-from orchharness.record import record
+from orchharness.plugins.offers import Offer, caller, offers_of
 
 if TYPE_CHECKING:
     from orchharness.core.acts import PollResult, PreflightRequest, SpawnRequest
@@ -38,31 +38,7 @@ if TYPE_CHECKING:
     from orchharness.report.view import ReportView
 
 BUILT_IN = ("orchharness.agents.builtin", "orchharness.critics.builtin")
-_NEEDED = {
-    "agent": ("orchharness_spawn", "orchharness_poll", "orchharness_cancel"),
-    "critic": ("orchharness_critic",),
-}
-_OPTIONAL = {"agent": ("orchharness_preflight",), "critic": ()}
-_HANDLED = frozenset(
-    {"orchharness_poll", "orchharness_cancel"}
-)  # called with a handle, the others with a request
 _POLLED = (Queued, Running, Unknown, Finished, Lost)
-
-
-@record
-class _Offer:
-    """A kind, and the hooks of the plugin that offered it."""
-
-    kind: Kind
-    plugin: str
-    hooks: Mapping[str, Callable[[Any], Any]]
-
-    def call(self, hook: str, argument: Any, expected: type | tuple[type, ...]) -> Any:
-        result = self.hooks[hook](argument)
-        if not isinstance(result, expected):
-            msg = f"plugin {self.plugin!r}: {hook} returned {result!r:.200}, which is not what the hook promises"
-            raise PluginError(msg)
-        return result
 
 
 class PluginHost:
@@ -72,7 +48,7 @@ class PluginHost:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._versions: dict[str, str] = {}
-        self._offers: dict[str, dict[str, _Offer]] | None = None
+        self._offers: dict[str, dict[str, Offer]] | None = None
         self._watchers: list[tuple[str, Callable[[Any, Any], Any]]] | None = None
 
     @classmethod
@@ -127,12 +103,12 @@ class PluginHost:
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The agent kinds, by name."""
-        return MappingProxyType({name: offer.kind for name, offer in self._offered()["agent"].items()})
+        return MappingProxyType({name: offer.kind for name, offer in self._offered["agent"].items()})
 
     @property
     def critic_kinds(self) -> Mapping[str, Kind]:
         """The critic kinds, by name."""
-        return MappingProxyType({name: offer.kind for name, offer in self._offered()["critic"].items()})
+        return MappingProxyType({name: offer.kind for name, offer in self._offered["critic"].items()})
 
     def versions(self) -> dict[str, str]:
         """Plugin name -> version; a plugin that is a file without one gets the digest of the file."""
@@ -188,9 +164,8 @@ class PluginHost:
             Plugin name and error text of each that raised.
         """
         if self._watchers is None:
-            impls = self._manager.hook.orchharness_update.get_hookimpls()
-            ordered = sorted(impls, key=lambda impl: impl.trylast - impl.tryfirst)
-            self._watchers = [(impl.plugin_name, _caller(impl, ("event", "run"))) for impl in ordered]
+            impls = _in_order(self._manager.hook.orchharness_update)
+            self._watchers = [(impl.plugin_name, caller(impl, ("event", "run"))) for impl in impls]
         failed: list[tuple[str, str]] = []
         if self._watchers:
             from orchharness.core.views import read_only
@@ -208,67 +183,44 @@ class PluginHost:
     @property
     def report_sections(self) -> Callable[[ReportView], list[tuple[str, Section]]] | None:
         """Asks every plugin for its section of the report; None when none has one."""
-        ordered = self._section_impls()
-        if not ordered:
+        impls = _in_order(self._manager.hook.orchharness_report_section)
+        if not impls:
             return None
         return lambda view: [
-            (impl.plugin_name, section) for impl in ordered if (section := _section(impl, view)) is not None
+            (impl.plugin_name, section) for impl in impls if (section := _section(impl, view)) is not None
         ]
 
     @property
     def section_plugins(self) -> tuple[str, ...]:
         """The plugins that may add a section to the report, in their order there."""
-        return tuple(impl.plugin_name for impl in self._section_impls())
-
-    def _section_impls(self) -> list[pluggy.HookImpl]:
-        impls = self._manager.hook.orchharness_report_section.get_hookimpls()
-        return sorted(impls, key=lambda impl: impl.trylast - impl.tryfirst)
+        impls = _in_order(self._manager.hook.orchharness_report_section)
+        return tuple(impl.plugin_name for impl in impls)
 
     def mute(self) -> None:
         """Tell nobody any more what happens: somebody who was told did not come back."""
         self._watchers = []
 
-    def _offer(self, role: str, kind: str) -> _Offer:
-        offered = self._offered()[role]
+    def _offer(self, role: str, kind: str) -> Offer:
+        offered = self._offered[role]
         if kind not in offered:
             msg = f"unknown {role} kind {kind!r}; installed: {', '.join(sorted(offered))}"
             raise PluginError(msg)
         return offered[kind]
 
-    def _offered(self) -> dict[str, dict[str, _Offer]]:
+    @property
+    def _offered(self) -> dict[str, dict[str, Offer]]:
         if self._offers is None:
-            offers: dict[str, dict[str, _Offer]] = {"agent": {}, "critic": {}}
-            for impl in self._manager.hook.orchharness_agent_kinds.get_hookimpls():
-                for kind in _ask(impl):
-                    self._add(offers[kind.role], kind, impl)
-            self._offers = offers
+            self._offers = offers_of(self._manager)
         return self._offers
 
-    def _add(self, offers: dict[str, _Offer], kind: Kind, impl: pluggy.HookImpl) -> None:
-        if kind.name in offers:
-            first = offers[kind.name].plugin
-            msg = f"{kind.role} kind {kind.name!r} is offered by plugin {first!r} and by plugin {impl.plugin_name!r}"
-            raise PluginError(msg)
-        hooks = {}
-        for hook in (*_NEEDED[kind.role], *_OPTIONAL[kind.role]):
-            impls = getattr(self._manager.hook, hook).get_hookimpls()
-            mine = [i for i in impls if i.plugin is impl.plugin]
-            if not mine and hook in _OPTIONAL[kind.role]:
-                continue
-            if not mine:
-                msg = f"plugin {impl.plugin_name!r} offers {kind.role} kind {kind.name!r} but does not implement {hook}"
-                raise PluginError(msg)
-            hooks[hook] = _caller(mine[0], ("handle" if hook in _HANDLED else "request",))
-        offers[kind.name] = _Offer(kind=kind, plugin=impl.plugin_name, hooks=hooks)
-
     def _check(self, plugin: object, name: str) -> None:
-        for caller in self._manager.get_hookcallers(plugin) or ():
-            mine = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
-            if not caller.has_spec() and not mine[0].optionalhook:
-                msg = f"plugin {name!r}: there is no hook {caller.name!r}; the hooks are {', '.join(HOOKS)}"
+        for hook in self._manager.get_hookcallers(plugin) or ():
+            mine = [impl for impl in hook.get_hookimpls() if impl.plugin is plugin]
+            if not hook.has_spec() and not mine[0].optionalhook:
+                msg = f"plugin {name!r}: there is no hook {hook.name!r}; the hooks are {', '.join(HOOKS)}"
                 raise PluginError(msg)
             if mine[0].hookwrapper or mine[0].wrapper:
-                msg = f"plugin {name!r}: {caller.name} is a hook wrapper; acts go to one plugin alone, write a plain hook"
+                msg = f"plugin {name!r}: {hook.name} is a hook wrapper; acts go to one plugin alone, write a plain hook"
                 raise PluginError(msg)
 
     def _load_installed(self) -> None:
@@ -291,31 +243,15 @@ def _is_hook(plugin: object, name: str) -> bool:
     return marked or (name in HOOKS and callable(value) and not hasattr(value, "orchharness_spec"))
 
 
-def _caller(impl: pluggy.HookImpl, names: tuple[str, ...]) -> Callable[..., Any]:
-    """The function, called with all arguments by place; as in pluggy, it may take fewer of them."""
-    if tuple(impl.argnames) == names:
-        return impl.function
-    places = [names.index(name) for name in impl.argnames]
-    return lambda *arguments: impl.function(*(arguments[place] for place in places))
-
-
-def _ask(impl: pluggy.HookImpl) -> list[Kind]:
-    try:
-        kinds: list[Any] = list(impl.function())  # type: ignore[call-overload]
-    except Exception as error:
-        msg = f"plugin {impl.plugin_name!r} failed to say its kinds: {type(error).__name__}: {error}"
-        raise PluginError(msg) from error
-    for kind in kinds:
-        if not isinstance(kind, Kind) or kind.role not in _NEEDED:
-            msg = f"plugin {impl.plugin_name!r}: {kind!r:.200} is not a Kind of role 'agent' or 'critic'"
-            raise PluginError(msg)
-    return kinds
+def _in_order(hook: pluggy.HookCaller) -> list[pluggy.HookImpl]:
+    """As they were registered; those that say `tryfirst` before all, `trylast` behind."""
+    return sorted(hook.get_hookimpls(), key=lambda impl: impl.trylast - impl.tryfirst)
 
 
 def _section(impl: pluggy.HookImpl, view: ReportView) -> Section | None:
     """What the plugin adds to the report; that it failed is told there, too."""
     try:
-        found: Any = _caller(impl, ("view",))(view)
+        found: Any = caller(impl, ("view",))(view)
         if found is None or isinstance(found, Section):
             return found
         fault = f"returned {found!r:.200}, which is no Section"
