@@ -66,6 +66,7 @@ class Conformance:
     unsupported: Mapping[str, str] = MappingProxyType({})
     limit: float = 20.0
     role: ClassVar[str] = "agent"
+    sample_options: Callable[[], Mapping[str, Any]]  # a suite says which options are right
 
     def __init_subclass__(cls) -> None:
         rules = {getattr(value, "rule", None) for base in cls.__mro__ for value in vars(base).values()} - {
@@ -108,10 +109,6 @@ class Conformance:
             return {}
         found: dict[str, Any] = model.model_validate(dict(options)).model_dump(mode="json")
         return found
-
-    def sample_options(self) -> Mapping[str, Any]:
-        """Options that are right; a suite says which."""
-        raise NotImplementedError
 
     def _kinds(self, host: PluginHost) -> Mapping[str, Kind]:
         return host.kinds if self.role == "agent" else host.critic_kinds

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchharness import OrchError
 from orchharness.record import record
+from orchharness.testing.processes import look
 from orchharness.testing.scripted import STARTS
 
 _OUTER = ("PYTEST_ADDOPTS", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
@@ -70,7 +71,9 @@ class Played:
     def left_behind(self) -> list[int]:
         """The processes that scripted agents and critics left behind and that are still alive."""
         return [
-            entry["pid"] for entry in self._noted() if entry["what"] != "start" and _is_alive(entry["pid"])
+            entry["pid"]
+            for entry in self._noted()
+            if entry["what"] != "start" and look(entry["pid"]) is not None
         ]
 
     def _noted(self) -> list[dict[str, Any]]:
@@ -181,11 +184,3 @@ def run_plan(
         OrchError: it took longer than `timeout` seconds.
     """
     return start_plan(plan, folder, *args, env=env).wait(timeout)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
