@@ -29,6 +29,7 @@ from orchharness.recording.reach import covers
 from orchharness.recording.redacting import asked_by
 from orchharness.recording.texts import Texts, texts_of
 from orchharness.recording.which import is_asked, is_model
+from orchharness.report.text import plural
 from orchharness.run.act import write_request
 from orchharness.workspace.declared import ANSWER, RUN, STDOUT
 from orchharness.workspace.files import below, inside
@@ -105,9 +106,13 @@ class Replayer:
 
     def lines(self) -> list[str]:
         """For the terminal."""
-        really = f"; {self._really} acts that are no model's were carried out" if self._really else ""
-        took = f", which took {self._seconds} s when they were recorded" if self._seconds else ""
-        return [f"{self.note()}: {self.replayed} acts replayed{took}{really}"]
+        took = f", which took {self._seconds} s when recorded" if self._seconds else ""
+        told = f"{self.note()}: {plural(self.replayed, 'act')} replayed{took}"
+        if self._really == 1:
+            told += "; 1 act that is no model's was carried out"
+        elif self._really:
+            told += f"; {self._really} acts that are no model's were carried out"
+        return [told]
 
     # ---- the act -----------------------------------------------------------------------------
 

@@ -51,27 +51,15 @@ class Texts:
 
     def stored_all(self, value: Any) -> Any:
         """Every text of a JSON value, as it is stored; keys as well."""
-        if isinstance(value, str):
-            return self.stored(value)
-        if isinstance(value, Mapping):
-            return {self.stored(str(name)): self.stored_all(v) for name, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.stored_all(v) for v in value]
-        return value
+        return _each(value, self.stored)
 
     def here(self, text: str) -> str:
         """A stored text, with the paths of this machine."""
         return self._stored.sub(lambda found: self._back[found.group()], text)
 
     def here_all(self, value: Any) -> Any:
-        """Every text of a stored JSON value, with the paths of this machine."""
-        if isinstance(value, str):
-            return self.here(value)
-        if isinstance(value, Mapping):
-            return {name: self.here_all(v) for name, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.here_all(v) for v in value]
-        return value
+        """Every text of a stored JSON value, with the paths of this machine; keys as well."""
+        return _each(value, self.here)
 
     def digest(self, data: bytes) -> str:
         """The SHA-256 of the bytes as they would be stored: the same for the same work on another machine."""
@@ -79,6 +67,16 @@ class Texts:
 
         text = self.stored(data.decode("utf-8", "surrogateescape"))
         return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(name)): _each(v, change) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_each(v, change) for v in value]
+    return value
 
 
 def texts_of(parts: Parts, folder: str, session: Path, redacts: Callable[[str], str]) -> Texts:

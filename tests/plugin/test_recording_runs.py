@@ -69,6 +69,7 @@ def test_a_red_run_replays_red(pytester: pytest.Pytester):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*exit 3; the agent says 'exit, as recorded'", "*no more tokens*"])
+    result.stdout.fnmatch_lines(["*no agent ran: 1 act replayed*"])
     assert calls(pytester) == []
 
 

@@ -42,6 +42,14 @@ def test_names_become_paths_of_the_machine_again():
     }
 
 
+def test_what_was_stored_comes_back_with_its_keys():
+    texts = Texts(PLACES, plain)
+    value = {"/home/ann/proj/a.md": {"score": 1.0, "why": ["/home/ann/b"]}}
+
+    assert texts.stored_all(value) == {"<workspace>/a.md": {"score": 1.0, "why": ["<home>/b"]}}
+    assert texts.here_all(texts.stored_all(value)) == value
+
+
 def test_the_same_work_elsewhere_has_the_same_digest():
     here, there = Texts(PLACES, plain), Texts([("/opt/ci/w", "<workspace>")], plain)
 
