@@ -83,8 +83,8 @@ class Judges:
         if away:
             shown = ", ".join(away[:_SHOWN]) + (", …" if len(away) > _SHOWN else "")
             what = (
-                f"the checks of gate {gate.id!r} run in the plan's workspace, where the files of {shown} are not, "
-                "which have workspaces of their own: let one task bring them together and check that in its own gate, "
+                f"the checks of gate {gate.id!r} run in the plan's workspace, but {shown} have workspaces of "
+                "their own, so their files are not there: let one task bring them together and check that in its own gate, "
                 "or name the outputs in the check's 'inputs'"
             )
             self.context.problems.warn(self.names.gates[gate.id].key, what)

@@ -853,5 +853,6 @@ tracks:
 
     (warning,) = made.warnings
     assert (
-        "the checks of gate 'G-t' run in the plan's workspace, where the files of 'a', 'b' are not" in warning
+        "the checks of gate 'G-t' run in the plan's workspace, but 'a', 'b' have workspaces of their own, so their files are not there: "
+        in warning
     )
