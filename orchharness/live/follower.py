@@ -23,7 +23,7 @@ from orchharness.report.text import number
 from orchharness.run.directory import RunDirectory
 from orchharness.run.hidden import redactor_of
 from orchharness.run.past import runs_of
-from orchharness.run.resume import BUDGETS, OUTLOOK
+from orchharness.run.resume import BUDGETS
 
 _MOST = 40  # acts whose last lines are looked for
 _OLDER = 20  # runs that are looked through for one that is over
@@ -96,7 +96,7 @@ class Follower:
         """A session begins: it froze its own plan."""
         header = self.picture.header
         session = self.directory.session(int(number(header.get("session")) or 0))
-        self._outlook = outlook_in(session / OUTLOOK)
+        self._outlook = outlook_in(session)
         self._usd_limit = None
         with suppress(OSError, ValueError, TypeError, KeyError):
             self._usd_limit = float(json.loads((session / BUDGETS).read_bytes())["limits"]["run"]["usd"])
