@@ -17,9 +17,10 @@ from orchharness.cli.project import chosen_run, project_of
 from orchharness.cli.standing import Standing
 from orchharness.errors import OrchError
 from orchharness.journal import read_journal
-from orchharness.live.output import Cleaner, chosen_log, opened
+from orchharness.live.output import Cleaner, chosen_log
 from orchharness.live.picture import Act, picture_of
 from orchharness.redact import Redactor, Stream
+from orchharness.report.printed import opened
 from orchharness.report.text import line
 from orchharness.run.directory import RunDirectory
 

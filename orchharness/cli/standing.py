@@ -16,11 +16,11 @@ from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.live.outlook import Outlook, outlook_in
+from orchharness.live.output import redactor_for
 from orchharness.live.picture import Picture, picture_of
 from orchharness.redact import Redactor
 from orchharness.run.commands import replay_command, resume_command
 from orchharness.run.directory import RunDirectory
-from orchharness.run.hidden import redactor_of
 from orchharness.run.resume import BUDGETS
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
@@ -115,8 +115,7 @@ class Standing:
     @cached_property
     def redactor(self) -> Redactor:
         """For what agents printed: it has the values that the run hides, as far as they are in this environment."""
-        names = self.picture.header.get("hidden")
-        return redactor_of([n for n in names if isinstance(n, str)] if isinstance(names, list) else [])
+        return redactor_for(self.picture.header)
 
     # ---- what to do next ---------------------------------------------------------------------
 
