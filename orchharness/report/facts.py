@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.report.history import Act, History
-from orchharness.report.spending import Spending, dollars, spending
-from orchharness.report.text import duration, line, number, plural
+from orchharness.report.spending import Spending, spending
+from orchharness.report.text import dollars, duration, line, number, plural
 
 _BUDGETS = 8
 _LENGTH = 300.0  # pixels of the longest bar
