@@ -22,7 +22,7 @@ from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
-from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
+from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused, late_texts
 from orchharness.pytest_plugin.scan import plan_texts
 from orchharness.run.act import ActResult, read_result
 from orchharness.run.drive import PlanRun
@@ -231,8 +231,7 @@ class LivePlans:
         state = run.end(self.stopped)
         if state == "paused" or (state == "failed" and not self.stopped):
             self._decided(live, run, list(live.unreported), ended=True)
-        for gate, paths in run.late.items():
-            text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
+        for gate, text in late_texts(run).items():
             emit_late(self._config, live.targets[gate], text)
         self._plans.paused = self._plans.paused or state == "paused"
         return True
