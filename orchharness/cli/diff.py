@@ -11,7 +11,7 @@ from orchharness.cli.table import table
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.report.compare import ItemSums, Pair, RunSums, pairs, sums
-from orchharness.report.text import duration, plural
+from orchharness.report.text import dollars, duration, plural
 from orchharness.run.directory import RunDirectory
 
 _SAME = 0.05  # share of the time that a difference must have to be shown as one
@@ -147,6 +147,4 @@ def _known(count: int | None) -> str:
 
 
 def _dollars(usd: float | None) -> str:
-    from orchharness.report.spending import dollars
-
     return "unknown" if usd is None else dollars(usd)

@@ -17,9 +17,11 @@ from orchharness.cli.project import chosen_run, project_of
 from orchharness.cli.standing import Standing
 from orchharness.errors import OrchError
 from orchharness.journal import read_journal
-from orchharness.live.output import Cleaner, chosen_log, opened
+from orchharness.live.output import Cleaner, chosen_log
 from orchharness.live.picture import Act, picture_of
 from orchharness.redact import Redactor, Stream
+from orchharness.report.printed import opened
+from orchharness.report.text import line
 from orchharness.run.directory import RunDirectory
 
 _BLOCK = 64 * 1024
@@ -60,9 +62,9 @@ def _act(one: Standing, item: str, wanted: str | None) -> Act:
     if wanted is None and acts:
         return max(acts, key=lambda a: a.began)
     if wanted is None:
-        blocker = one.outline.blocker(one.picture, item)
+        blocker = one.outlook.blocker(one.picture, item)
         state = one.picture.items[item].state
-        reason = f" for {blocker}" if blocker else ""
+        reason = "" if blocker is None else f" for {line(blocker.id)}"
         msg = f"{item!r} printed nothing: it is {state}{reason}"
         raise OrchError(msg)
     named = [a for a in acts if a.name == wanted]

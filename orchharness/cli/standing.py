@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from orchharness.cli.alive import Agent, Life, agent_of, orchestrator_of
-from orchharness.cli.outline import Outline, outline_of
 from orchharness.core.budget import tally
 from orchharness.core.events import from_record
 from orchharness.core.spent import Spent
 from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
 from orchharness.journal import read_journal
+from orchharness.live.outlook import Outlook, outlook_in
+from orchharness.live.output import redactor_for
 from orchharness.live.picture import Picture, picture_of
 from orchharness.redact import Redactor
 from orchharness.run.commands import replay_command, resume_command
 from orchharness.run.directory import RunDirectory
-from orchharness.run.hidden import redactor_of
 from orchharness.run.resume import BUDGETS
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
@@ -66,16 +66,20 @@ class Standing:
         return max(0.0, (self.now if self.pid is not None else self.picture.last) - self.picture.began)
 
     @cached_property
-    def outline(self) -> Outline:
+    def outlook(self) -> Outlook:
         """What is known of the plan."""
-        return outline_of(self.directory, self.picture)
+        return outlook_in(self._session)
+
+    @property
+    def _session(self) -> Path:
+        """What the last session froze."""
+        return self.directory.session(int(self.picture.header.get("session", 0)))
 
     @cached_property
     def spent(self) -> tuple[Spent, ...]:
         """What stands against the plan's budgets; nothing when it has none."""
-        session = self.directory.session(int(self.picture.header.get("session", 0)))
         try:
-            terms = terms_from(json.loads((session / BUDGETS).read_bytes()))
+            terms = terms_from(json.loads((self._session / BUDGETS).read_bytes()))
             budgets = tally(terms, map(from_record, self._records))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, JournalError):
             return ()
@@ -105,14 +109,13 @@ class Standing:
 
     def passed(self, type_: str) -> tuple[int, int]:
         """How many of the run's tasks, or gates, passed, and how many there are."""
-        found = [i for i in self.picture.items if self.outline.type_of(i) == type_]
+        found = [i for i in self.picture.items if self.outlook.type_of(i) == type_]
         return self.picture.passed(found), len(found)
 
     @cached_property
     def redactor(self) -> Redactor:
         """For what agents printed: it has the values that the run hides, as far as they are in this environment."""
-        names = self.picture.header.get("hidden")
-        return redactor_of([n for n in names if isinstance(n, str)] if isinstance(names, list) else [])
+        return redactor_for(self.picture.header)
 
     # ---- what to do next ---------------------------------------------------------------------
 

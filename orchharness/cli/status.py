@@ -187,7 +187,7 @@ def _said(one: Standing, act: Act) -> str:
 
 def _score(one: Standing, item: Item) -> str:
     """The score against the threshold, as far as they are known."""
-    threshold = one.outline.thresholds.get(item.id)
+    threshold = one.outlook.thresholds.get(item.id)
     if item.score is None:
         return ""
     return f"{item.score} of {threshold}" if threshold else item.score
@@ -234,10 +234,8 @@ def _blocked(one: Standing, *, everything: bool) -> str:
 
 
 def _waits_for(one: Standing, item: Item) -> str:
-    blocker = one.outline.blocker(one.picture, item.id)
-    if blocker is None:
-        return ""
-    return f"{line(blocker)} ({one.picture.items[blocker].state})"
+    blocker = one.outlook.blocker(one.picture, item.id)
+    return "" if blocker is None else f"{line(blocker.id)} ({blocker.state})"
 
 
 def _more(count: int) -> str:

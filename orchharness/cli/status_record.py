@@ -28,17 +28,18 @@ def record_of(one: Standing, further: str = "") -> dict[str, Any]:
 
 
 def _item_record(one: Standing, item: Item) -> dict[str, Any]:
+    blocker = one.outlook.blocker(one.picture, item.id) if item.state == WAITING else None
     return {
         "id": item.id,
-        "type": one.outline.type_of(item.id),
+        "type": one.outlook.type_of(item.id),
         "state": item.state,
         "reason": item.reason,
         "iteration": item.iteration,
         "score": item.score,
-        "threshold": one.outline.thresholds.get(item.id),
+        "threshold": one.outlook.thresholds.get(item.id),
         "since": item.since,
         "seconds": sum(act.seconds or 0.0 for act in item.acts),
-        "waits_for": one.outline.blocker(one.picture, item.id) if item.state == WAITING else None,
+        "waits_for": None if blocker is None else blocker.id,
         "acts": [_act_record(one, act) for act in item.open],
     }
 

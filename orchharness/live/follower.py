@@ -15,15 +15,14 @@ from orchharness.errors import JournalError
 from orchharness.journal import read_journal
 from orchharness.journal.lines import LineError, parse
 from orchharness.live.outlook import Outlook, lengths_of, outlook_in
-from orchharness.live.output import last_line, logs_of
+from orchharness.live.output import last_line, logs_of, redactor_for
 from orchharness.live.picture import Picture, add, picture_of
 from orchharness.live.scene import Scene, scene_of
 from orchharness.redact import Redactor
 from orchharness.report.text import number
 from orchharness.run.directory import RunDirectory
-from orchharness.run.hidden import redactor_of
 from orchharness.run.past import runs_of
-from orchharness.run.resume import BUDGETS, OUTLOOK
+from orchharness.run.resume import BUDGETS
 
 _MOST = 40  # acts whose last lines are looked for
 _OLDER = 20  # runs that are looked through for one that is over
@@ -96,14 +95,11 @@ class Follower:
         """A session begins: it froze its own plan."""
         header = self.picture.header
         session = self.directory.session(int(number(header.get("session")) or 0))
-        self._outlook = outlook_in(session / OUTLOOK)
+        self._outlook = outlook_in(session)
         self._usd_limit = None
         with suppress(OSError, ValueError, TypeError, KeyError):
             self._usd_limit = float(json.loads((session / BUDGETS).read_bytes())["limits"]["run"]["usd"])
-        names = header.get("hidden")
-        self._redactor = redactor_of(
-            [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-        )
+        self._redactor = redactor_for(header)
 
     # ---- beside it -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from orchharness.core.acts import Outcome
 from orchharness.core.plan import gate_of
@@ -18,6 +18,7 @@ from orchharness.core.status import OVER
 from orchharness.live.picture import Item, Picture
 from orchharness.record import record
 from orchharness.report.text import mapping, number
+from orchharness.run.resume import DEFINITION, OUTLOOK
 
 
 @record
@@ -30,19 +31,27 @@ class Left:
 
 @record
 class Outlook:
-    """What the session froze of the plan (`core.outlook`). `order`: the nodes, each after all it waits for."""
+    """What the session froze of the plan (`core.outlook`), and which of its items are gates.
+
+    `order`: the nodes, each after all it waits for.
+    """
 
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     after: Mapping[str, Sequence[str]] = field(default_factory=dict)
     before: Mapping[str, Sequence[str]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, str] = field(default_factory=dict)
+    gates: frozenset[str] = frozenset()
     order: Sequence[str] = ()
+
+    def type_of(self, item: str) -> Literal["task", "gate"]:
+        """What the item is."""
+        return "gate" if item in self.gates else "task"
 
     def blocker(self, picture: Picture, item: str) -> Item | None:
         """The first item that this one waits for; None when nothing is known to be in its way."""
         for node in self.before.get(item, ()):
-            for name in (node,) if node in picture.items else self.before.get(node, ()):
+            for name in (node,) if node in self.places else self.before.get(node, ()):
                 known = picture.items.get(name)
                 if known is not None and known.state not in OVER:
                     return known
@@ -58,26 +67,27 @@ class Outlook:
             if item is not None and item.state not in OVER:
                 length = lengths.get(node, self.seconds.get(node))
                 known += length is not None
-                unknown += length is None and node not in self.thresholds and not _is_gate(item)
+                unknown += length is None and node not in self.gates
                 own = 0.0 if length is None else max(0.0, length - _elapsed(item, now))
             rest[node] = own + max((rest[n] for n in self.after.get(node, ())), default=0.0)
         return Left(seconds=max(rest.values(), default=0.0) if known else None, unknown=unknown)
-
-
-def _is_gate(item: Item) -> bool:
-    return any(act.critic is not None for act in item.acts)
 
 
 def _elapsed(item: Item, now: float) -> float:
     return max((now - act.began for act in item.open), default=0.0)
 
 
-def outlook_in(path: Path) -> Outlook:
-    """The outlook in that file; an empty one where there is none, as in runs of older versions."""
+def outlook_in(session: Path) -> Outlook:
+    """What is known of the plan of that session; of what its folder does not have, nothing is."""
+    definition = _json(session / DEFINITION)
+    gates = frozenset(name for name, entry in definition.items() if "of" in mapping(entry))
     try:
-        found = mapping(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
-        return Outlook()
+        return _outlook(_json(session / OUTLOOK), gates)
+    except (TypeError, LookupError):
+        return Outlook(gates=gates)
+
+
+def _outlook(found: Mapping[str, Any], gates: frozenset[str]) -> Outlook:
     after = {node: tuple(map(str, later)) for node, later in mapping(found.get("after")).items()}
     places = {i: (str(p[0]), str(p[1])) for i, p in mapping(found.get("places")).items()}
     before: dict[str, list[str]] = {}
@@ -91,8 +101,16 @@ def outlook_in(path: Path) -> Outlook:
         before=before,
         seconds=seconds,
         thresholds={g: str(t) for g, t in mapping(found.get("thresholds")).items()},
+        gates=gates,
         order=_sorted([*places, *(n for n in before if n not in places)], after, before),
     )
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        return mapping(json.loads(path.read_bytes()))
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _sorted(nodes: Iterable[str], after: Mapping[str, Sequence[str]], before: Mapping[str, Any]) -> list[str]:

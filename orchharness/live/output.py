@@ -1,23 +1,21 @@
-"""What acts printed. It lies in their own folders and was written by nobody who can be trusted.
-
-Only regular files are opened, and never waited for; links are not followed.
-"""
+"""What acts printed. It lies in their own folders and was written by nobody who can be trusted."""
 
 from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from orchharness.record import record
 from orchharness.redact import Redactor
+from orchharness.report.printed import logs_in, opened
 from orchharness.report.text import clean
+from orchharness.run.hidden import redactor_of
 
 _TAIL = 8 * 1024  # bytes that are looked at for the last line
-_JUDGES = ("", "agent", "agent-2")  # where a judge's commands and agents print: its folder and below it
 _HELD = 4096  # characters; an escape sequence that is longer is none
 _CUT_OFF = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]*\x1b?|[ -/]*)\Z|\x9b[0-?]*[ -/]*\Z|\r\Z")
 _SEQUENCE = re.compile(
@@ -34,6 +32,12 @@ class LastLine:
 
     text: str = ""
     at: float | None = None
+
+
+def redactor_for(header: Mapping[str, Any]) -> Redactor:
+    """It knows the values that a run of that journal's header hides, as far as they are in this environment."""
+    names = header.get("hidden")
+    return redactor_of([n for n in names if isinstance(n, str)] if isinstance(names, list) else [])
 
 
 def last_line(folder: Path, redactor: Redactor, limit: int = 500) -> LastLine:
@@ -53,10 +57,7 @@ def last_line(folder: Path, redactor: Redactor, limit: int = 500) -> LastLine:
 
 def logs_of(folder: Path) -> list[Path]:
     """The files that the act printed into; those of a judge's commands first, then its own."""
-    found: list[Path] = []
-    for name in _JUDGES:
-        with suppress(OSError):
-            found += [p for p in sorted((folder / name).iterdir()) if p.name.endswith(".log")]
+    found = list(logs_in(folder))
     own = [folder / "stdout.log", folder / "stderr.log"]
     return [p for p in found if p not in own] + [p for p in own if p in found]
 
@@ -76,23 +77,6 @@ def _size(path: Path) -> int:
         return path.stat(follow_symlinks=False).st_size
     except OSError:
         return 0
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A descriptor of the file.
-
-    Raises:
-        OSError: there is none, or it is no regular file.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            msg = f"{path}: no regular file"
-            raise OSError(msg)
-        yield fd
-    finally:
-        os.close(fd)
 
 
 class Cleaner:

@@ -11,7 +11,7 @@ from orchharness.core.status import OVER, SUCCESS
 from orchharness.live.outlook import Left, Outlook
 from orchharness.live.picture import Act, Item, Picture
 from orchharness.record import record
-from orchharness.report.text import duration, line, number
+from orchharness.report.text import dollars, duration, line, number
 
 _AT_WORK = frozenset({"running", "judging", "refining", "paused"})
 _NAMED = 8  # acts that one plain line names
@@ -197,7 +197,7 @@ def money(scene: Scene) -> str:
     """What agents said they cost; empty where none said anything."""
     if not scene.usd and scene.usd_limit is None:
         return ""
-    return f"${scene.usd:.2f}" + (f" of ${scene.usd_limit:g}" if scene.usd_limit is not None else "")
+    return dollars(scene.usd) + (f" of ${scene.usd_limit:g}" if scene.usd_limit is not None else "")
 
 
 def left_text(left: Left) -> str:

@@ -28,95 +28,31 @@ SCHEDULER: pytest.StashKey[Any] = pytest.StashKey()  # the xdist scheduler, in t
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini values."""
+    flag: dict[str, Any] = {"action": "store_true", "default": False}
+    variable: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+    resume: dict[str, Any] = {"nargs": "?", "const": "", "metavar": "RUN"}
+    record: dict[str, Any] = {"nargs": "?", "const": "models", "metavar": "all"}
+    interrupt: dict[str, Any] = {"choices": ("cancel", "detach"), "default": "cancel"}
+    live: dict[str, Any] = {"choices": ("auto", "off"), "default": "auto"}
     group = parser.getgroup("orchharness", "plans of multi-agent work")
-    group.addoption(
-        "--orch-var",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="give a plan's variable a value; a relative path means one from the current folder",
-    )
-    group.addoption(
-        "--orch-dir",
-        metavar="FOLDER",
-        help="where runs are kept (default: the user's state folder, linked as .orchharness)",
-    )
-    group.addoption(
-        "--orch-strict", action="store_true", default=False, help="treat a plan's warnings as errors"
-    )
-    group.addoption(
-        "--orch-skip-missing",
-        action="store_true",
-        default=False,
-        help="skip plans whose agents need a client that is not installed, instead of failing them",
-    )
-    group.addoption(
-        "--orch-explain",
-        action="store_true",
-        default=False,
-        help="say what the plans will do (what runs at once, how long, what is spawned), and run nothing",
-    )
-    group.addoption(
-        "--orch-resume",
-        nargs="?",
-        const="",
-        metavar="RUN",
-        help="go on with the newest run of each plan, or with RUN: what passed is reused, agents are re-attached",
-    )
-    group.addoption(
-        "--orch-reuse",
-        action="store_true",
-        default=False,
-        help="begin a new run that takes over what passed in the newest one, where nothing it depends on changed",
-    )
-    group.addoption(
-        "--orch-fresh",
-        action="store_true",
-        default=False,
-        help="take over nothing, also not what chosen items (-k, --lf, node ids) need",
-    )
-    group.addoption(
-        "--orch-record",
-        nargs="?",
-        const="models",
-        metavar="all",
-        help="run the plans, and record what model agents and judges answer beside them; all: every act",
-    )
-    group.addoption(
-        "--orch-replay",
-        action="store_true",
-        default=False,
-        help="run the plans from what was recorded: no model, no network; what was not recorded fails",
-    )
-    group.addoption(
-        "--orch-on-interrupt",
-        choices=("cancel", "detach"),
-        default="cancel",
-        help="what Ctrl-C does to running agents: end them, or leave them to a later --orch-resume",
-    )
-    group.addoption(
-        "--orch-wait",
-        action="store_true",
-        default=False,
-        help="wait for a person's answer (`orchharness decide`) instead of ending paused",
-    )
-    group.addoption(
-        "--orch-ask",
-        action="store_true",
-        default=False,
-        help="ask at the terminal's prompt what a person must decide",
-    )
-    group.addoption(
-        "--orch-summary",
-        metavar="FILE",
-        help="write a summary of the plans in Markdown (in GitHub Actions the step's page has one without it)",
-    )
-    group.addoption(
-        "--orch-live",
-        choices=("auto", "off"),
-        default="auto",
-        help="show what runs below the output, on a terminal (auto), or never: then a line a minute at most",
-    )
+    for name, kind, text in (
+        ("--orch-var", variable, "give a plan's variable a value; a relative path means one from the current folder"),
+        ("--orch-dir", {"metavar": "FOLDER"}, "where runs are kept (default: the user's state folder, linked as .orchharness)"),
+        ("--orch-strict", flag, "treat a plan's warnings as errors"),
+        ("--orch-skip-missing", flag, "skip plans whose agents need a client that is not installed, instead of failing them"),
+        ("--orch-explain", flag, "say what the plans will do (what runs at once, how long, what is spawned), and run nothing"),
+        ("--orch-resume", resume, "go on with the newest run of each plan, or with RUN: what passed is reused, agents are re-attached"),
+        ("--orch-reuse", flag, "begin a new run that takes over what passed in the newest one, where nothing it depends on changed"),
+        ("--orch-fresh", flag, "take over nothing, also not what chosen items (-k, --lf, node ids) need"),
+        ("--orch-record", record, "run the plans, and record what model agents and judges answer beside them; all: every act"),
+        ("--orch-replay", flag, "run the plans from what was recorded: no model, no network; what was not recorded fails"),
+        ("--orch-on-interrupt", interrupt, "what Ctrl-C does to running agents: end them, or leave them to a later --orch-resume"),
+        ("--orch-wait", flag, "wait for a person's answer (`orchharness decide`) instead of ending paused"),
+        ("--orch-ask", flag, "ask at the terminal's prompt what a person must decide"),
+        ("--orch-summary", {"metavar": "FILE"}, "write a summary of the plans in Markdown (in GitHub Actions the step's page has one without it)"),
+        ("--orch-live", live, "show what runs below the output, on a terminal (auto), or never: then a line a minute at most"),
+    ):  # fmt: skip
+        group.addoption(name, help=text, **kind)
     parser.addini("orch_plan_files", "globs of file names that are plans", type="args", default=DEFAULT_GLOBS)
     parser.addini("orch_dir", "where runs are kept", default="")
 
@@ -164,11 +100,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register(config, os.environ)
     if config.option.orch_explain and hasattr(config.option, "dist"):
-        config.option.dist, config.option.tx, config.option.numprocesses = (
-            "no",
-            [],
-            None,
-        )  # no workers for nothing
+        # No workers for nothing.
+        config.option.dist, config.option.tx, config.option.numprocesses = "no", [], None
     config.stash[LATE] = []
     folder = config.option.orch_dir or config.getini("orch_dir")
     if folder:
@@ -186,9 +119,9 @@ def _check_beginning(option: Any) -> None:
         msg = f"--orch-resume {run}: {run!r} is no run; write the plans first, as in 'pytest {run} --orch-resume'"
         raise pytest.UsageError(msg)
     given = [
-        ("--orch-resume", run is not None),
-        ("--orch-reuse", option.orch_reuse),
-        ("--orch-fresh", option.orch_fresh),
+        ("--orch---orch-resume", run is not None),
+        ("--orch---orch-reuse", option.orch_reuse),
+        ("--orch---orch-fresh", option.orch_fresh),
     ]
     names = [name for name, there in given if there]
     recorded = option.orch_record

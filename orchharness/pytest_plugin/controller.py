@@ -9,32 +9,22 @@ Rules that hold here:
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from orchharness.core.acts import Finished, Outcome
+from orchharness.core.acts import Outcome
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
+from orchharness.pytest_plugin.ending import SPAWNING, cancel, ended, no_result
 from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
-from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
+from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused, late_texts
 from orchharness.pytest_plugin.scan import plan_texts
 from orchharness.run.act import ActResult, read_result
 from orchharness.run.drive import PlanRun
-from orchharness.run.handles import stored_handle
-from orchharness.run.leftovers import end_leftovers
-from orchharness.run.runner import Runner
-
-if TYPE_CHECKING:
-    from orchharness.run.act import ActRequest
-
-_SPAWNING = 2.0  # seconds in which a worker that was just told to start an act has started it
-_LOOK = 0.02
 
 
 class LivePlans:
@@ -197,7 +187,7 @@ class LivePlans:
         result = read_result(folder, job.request.key)
         if result is None:
             fault = _text_of(folder / "fault") or "no result"
-            result = _no_result(job.request, f"the worker that executed it came back with: {fault}")
+            result = no_result(job.request, f"the worker that executed it came back with: {fault}")
         self._finish(job, result)
 
     def fail(self, job: Job, detail: str, *, deadly: bool = False) -> None:
@@ -207,10 +197,10 @@ class LivePlans:
         """
         found = None
         if deadly:
-            self._cancel(job.request, patience=0.0)
+            cancel(self._plans.host, job.request, patience=0.0)
         else:
-            found = self._ended(job.request, patience=0.0)
-        self._finish(job, found or _no_result(job.request, detail))
+            found = ended(self._plans.host, job.request, patience=0.0)
+        self._finish(job, found or no_result(job.request, detail))
 
     def _finish(self, job: Job, result: ActResult) -> None:
         run = job.live.run
@@ -231,8 +221,7 @@ class LivePlans:
         state = run.end(self.stopped)
         if state == "paused" or (state == "failed" and not self.stopped):
             self._decided(live, run, list(live.unreported), ended=True)
-        for gate, paths in run.late.items():
-            text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
+        for gate, text in late_texts(run).items():
             emit_late(self._config, live.targets[gate], text)
         self._plans.paused = self._plans.paused or state == "paused"
         return True
@@ -250,39 +239,19 @@ class LivePlans:
         if jobs:
             from concurrent.futures import ThreadPoolExecutor
 
-            patience = [_SPAWNING] * len(given) + [0.0] * len(queued)
+            patience = [SPAWNING] * len(given) + [0.0] * len(queued)
             with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
-                ended = list(pool.map(lambda j, p: self._ended(j.request, patience=p), jobs, patience))
-            for job, found in zip(jobs, ended, strict=True):
+                host = self._plans.host
+                results = list(pool.map(lambda j, p: ended(host, j.request, patience=p), jobs, patience))
+            for job, found in zip(jobs, results, strict=True):
                 drive = job.live.run
                 assert drive is not None
-                result = found or _no_result(job.request, reason, Outcome.CANCELLED)
+                result = found or no_result(job.request, reason, Outcome.CANCELLED)
                 final = drive.finished(result, job.request)
                 self._decided(job.live, drive, [i for i in final if drive.run.status(i).state in SUCCESS])
         for live, run in open_:
             run.end(reason)
             live.over = True
-
-    def _ended(self, request: ActRequest, *, patience: float) -> ActResult | None:
-        """End the act; what came of it if it ended before it was told to: what was paid for counts."""
-        found = read_result(Path(request.folder), request.key)
-        handle = stored_handle(request.folder, request.key) if found is None else None
-        if handle is not None:
-            with suppress(Exception):
-                if isinstance(self._plans.host.poll(handle), Finished):
-                    found = self._looked_at(request)
-        if found is None:
-            self._cancel(request, patience=patience)
-        return found
-
-    def _looked_at(self, request: ActRequest) -> ActResult | None:
-        """What came of an act that has ended, and whose worker is gone or about to say the same."""
-        runner = Runner(self._plans.host)
-        try:
-            runner.start(request)
-            return next(iter(runner.wait(_SPAWNING)), None)
-        finally:
-            runner.close()
 
     def detach(self) -> int:
         """Leave the agents running, and say how many acts do; who resumes the run finds them in their folders."""
@@ -291,35 +260,9 @@ class LivePlans:
             run.close()
         return sum(run.run.running for run in open_)
 
-    def _cancel(self, request: ActRequest, *, patience: float) -> None:
-        """End the act, wherever it is; `patience` is for a worker that may be about to spawn it."""
-        until = time.monotonic() + patience
-        while (handle := stored_handle(request.folder, request.key)) is None:
-            if time.monotonic() >= until or Path(request.folder, "result.json").exists():
-                break
-            time.sleep(_LOOK)
-        if handle is None:
-            end_leftovers([request.key])  # its worker died before it could tell
-            return
-        with suppress(Exception):  # the run's end looks again for what is left, and says so
-            self._plans.host.cancel(handle)
-
 
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _no_result(request: ActRequest, detail: str, outcome: Outcome = Outcome.ERROR) -> ActResult:
-    now = time.time()
-    return ActResult(
-        act=request.act,
-        key=request.key,
-        outcome=outcome,
-        started=now,
-        ended=now,
-        seconds=0.0,
-        detail=detail,
-    )

@@ -28,7 +28,6 @@ from orchharness.pytest_plugin.plans import Plans, plans_of
 from orchharness.pytest_plugin.showing import Showing
 from orchharness.pytest_plugin.signals import DetachError, Signals, detaches, left_text
 from orchharness.pytest_plugin.telling import PlanItems, Teller
-from orchharness.run.act import ActResult
 from orchharness.run.drive import PlanRun
 from orchharness.run.runner import Runner
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchharness.pytest_plugin.asking import Prompt
-    from orchharness.run.act import ActRequest
+    from orchharness.run.act import ActRequest, ActResult
 
 _ENDING = 10.0  # seconds in which acts are waited for after an interrupt
 _HASTE = 3.0  # the same, once asked a second time: enough for every local process
@@ -289,10 +288,13 @@ class LocalLoop:
     def _end_run(self, file: PlanItems, run: PlanRun, reason: str) -> None:
         """Journal what is not known to have ended, and the end."""
         try:
+            from orchharness.pytest_plugin.ending import no_result
+
             for key, (owner, request) in list(self.requests.items()):
                 if owner is file:
                     del self.requests[key]
-                    run.finished(_unknown(request, f"{reason}; it may still be running"), request)
+                    left = no_result(request, f"{reason}; it may still be running", Outcome.CANCELLED)
+                    run.finished(left, request)
             self.teller.tell()
             run.end(reason)
         finally:
@@ -313,16 +315,3 @@ def _prompt(config: pytest.Config) -> Prompt | None:
     from orchharness.pytest_plugin.asking import Prompt
 
     return Prompt(config)
-
-
-def _unknown(request: ActRequest, detail: str) -> ActResult:
-    now = time.time()
-    return ActResult(
-        act=request.act,
-        key=request.key,
-        outcome=Outcome.CANCELLED,
-        started=now,
-        ended=now,
-        seconds=0.0,
-        detail=detail,
-    )

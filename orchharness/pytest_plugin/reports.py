@@ -153,6 +153,13 @@ def emit(
     hook.pytest_runtest_logfinish(nodeid=target.nodeid, location=target.location)
 
 
+def late_texts(run: PlanRun) -> dict[str, str]:
+    """Gate -> what became of its inputs after it had been decided."""
+    return {
+        g: f"gate inputs changed after {g} was decided: {', '.join(paths)}" for g, paths in run.late.items()
+    }
+
+
 def emit_late(config: pytest.Config, target: Target, text: str) -> None:
     """Tell pytest that something was wrong with an item that is reported already: an error at its teardown."""
     report = pytest.TestReport(

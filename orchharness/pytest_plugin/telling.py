@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core.status import SUCCESS
-from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused
+from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused, late_texts
 
 if TYPE_CHECKING:
     import pytest
@@ -81,8 +81,7 @@ class Teller:
 
     def tell_late(self, items: PlanItems, run: PlanRun) -> None:
         """Report gates whose inputs changed after they had been decided and told."""
-        for gate, paths in run.late.items():
-            text = f"gate inputs changed after {gate} was decided: {', '.join(paths)}"
+        for gate, text in late_texts(run).items():
             emit_late(self._config, items.target(gate), text)
             self._after()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchharness.errors import Location, OrchError, PlanError, Problem
 from orchharness.journal import read_journal
 from orchharness.pytest_plugin.plans import plans_of
+from orchharness.pytest_plugin.reports import late_texts
 from orchharness.pytest_plugin.scan import plan_texts
 from orchharness.report.annotations import Annotation, commands
 from orchharness.report.history import read
@@ -196,8 +197,7 @@ def _summary_of(run: PlanRun) -> PlanSummary:
 
 def _notes(run: PlanRun) -> list[str]:
     """What is wrong with the run as a whole."""
-    late = [f"gate inputs changed after {g} was decided: {', '.join(p)}" for g, p in run.late.items()]
-    return [*late, *_stop_of(run), *filter(None, [parked_text(run.run)])]
+    return [*late_texts(run).values(), *_stop_of(run), *filter(None, [parked_text(run.run)])]
 
 
 def _stop_of(run: PlanRun) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML file, made from the plan and the journal's records alone."""
+"""The report of a run: one self-contained HTML file, made from the plan, the journal and what lies beside it."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.report.history import Act, History
-from orchharness.report.spending import Spending, dollars, spending
-from orchharness.report.text import duration, line, number, plural
+from orchharness.report.spending import Spending, spending
+from orchharness.report.text import dollars, duration, line, number, plural
 
 _BUDGETS = 8
 _LENGTH = 300.0  # pixels of the longest bar
@@ -71,10 +71,10 @@ def paces(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Pace]:
     bound = min(wall, max(chain, even))
     why = "the critical path alone" if chain >= even else f"all acts, {width:,} at once and never idle"
     longest = max(wall, total)
-    own = "this run" if history.finished else "this run, so far"
+    own = "This run" if history.finished else "This run, so far"
     for name, seconds, note in (
         ("One after another", total, f"{plural(len(history.acts), 'act')}, one at a time"),
-        (own[0].upper() + own[1:], wall, _speed(total / wall, "")),
+        (own, wall, _speed(total / wall, "")),
         ("Bound", bound, f"{why}: {bound / wall:.0%} of this run"),
     ):
         yield Pace(
@@ -82,7 +82,7 @@ def paces(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Pace]:
             value=duration(seconds),
             note=note,
             width=round(max(1.0, _LENGTH * seconds / longest), 1),
-            own=name.startswith("This run"),
+            own=name == own,
         )
 
 

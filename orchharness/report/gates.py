@@ -10,10 +10,9 @@ from orchharness.record import record
 from orchharness.report.changes import Change, Read, changes
 from orchharness.report.charts import Chart, chart_of
 from orchharness.report.history import Act, History, ItemPast, Round
-from orchharness.report.samples import SampleRow, criteria_of, samples_of, spans_of
+from orchharness.report.samples import SampleRow, criteria_of, findings_of, samples_of, spans_of
 from orchharness.report.text import clean, duration, entries, line, mapping, moment, number, plural, short
 
-_SEVERITIES = ("critical", "major", "minor")
 _FINDINGS = 100  # shown per gate
 
 
@@ -199,8 +198,7 @@ def _score(criteria: Mapping[str, Any], name: str) -> str:
 
 def _findings(acts: Sequence[Act], limit: int) -> Iterable[FindingRow]:
     for act in reversed(acts):
-        found = entries(mapping(act.result.get("evaluation")).get("findings"))
-        for finding in sorted(found, key=lambda f: _rank(f.get("severity"))):
+        for finding in findings_of([act]):
             yield FindingRow(
                 iteration=act.iteration,
                 critic=act.judge,
@@ -217,10 +215,6 @@ def worst_finding(past: ItemPast) -> str:
     judged = [act for act in past.acts if act.critic is not None and act.outcome == "success"]
     found = next(iter(_findings(judged[-1:], 400)), None)
     return "" if found is None else ": ".join(part for part in (found.where, line(found.what, 400)) if part)
-
-
-def _rank(severity: Any) -> int:
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 
 
 def _judged(acts: Sequence[Act]) -> Iterable[JudgedRow]:

@@ -8,7 +8,7 @@ Rules that hold here:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchharness.core.plan import Plan
 from orchharness.core.status import FAILURES, SUCCESS
@@ -16,7 +16,9 @@ from orchharness.record import record
 from orchharness.report.gantt import gantt
 from orchharness.report.harmless import markdown as md
 from orchharness.report.history import History, ItemPast
-from orchharness.report.text import duration, line, mapping, moment, number, plural
+from orchharness.report.samples import findings_of
+from orchharness.report.spending import Spending, spending
+from orchharness.report.text import dollars, duration, line, moment, number, plural
 
 LIMIT = 1_000_000  # bytes: GitHub takes 1 MiB of all summaries of a step
 _ROWS = 200
@@ -43,6 +45,11 @@ class PlanSummary:
         """The run's items with what became of them."""
         past = self.history.items
         return [(item, past.get(item) or ItemPast()) for item in self.history.selected]
+
+    @property
+    def spending(self) -> Spending:
+        """What its acts said they used."""
+        return spending(self.plan, self.history.acts)
 
     @property
     def seconds(self) -> float:
@@ -90,9 +97,8 @@ def _overview(runs: Sequence[PlanSummary], refused: Sequence[Refusal]) -> Iterat
     for run in runs:
         done = sum(past.state in SUCCESS for _, past in run.items)
         count = f"{done} of {len(run.items)}"
-        rows.append(
-            [md(run.plan.id), _signed(run.state), count, duration(run.seconds), _dollars(run.history)]
-        )
+        cost = dollars(run.spending.usd) if run.spending.priced else ""
+        rows.append([md(run.plan.id), _signed(run.state), count, duration(run.seconds), cost])
     yield _table(["plan", "state", "passed", "time", "cost"], rows)
 
 
@@ -130,7 +136,7 @@ def _head(run: PlanSummary) -> str:
         f"{plural(len(run.items), 'item')}: {counts or 'none'}.",
         f"{plural(len(acts), 'act')} in {duration(run.seconds)}; one after another: {duration(total)}.",
     ]
-    money = _money(run.history)
+    money = _money(run)
     if money:
         lines.append(f"{money}.")
     lines += [f"{md(s.name.capitalize())}: {md(s.text)}." for s in run.history.spent[:_ROWS]]
@@ -161,21 +167,12 @@ def _reason(past: ItemPast) -> str:
 
 def _findings(past: ItemPast, most: int = 3) -> str:
     last = max((act.iteration for act in past.acts if act.critic is not None), default=0)
-    found = [
-        f for act in past.acts if act.critic is not None and act.iteration == last for f in _found(act.result)
-    ]
-    rank = {"critical": 0, "major": 1, "minor": 2}
-    found.sort(key=lambda f: rank.get(str(f.get("severity")), 3))
+    found = findings_of(act for act in past.acts if act.critic is not None and act.iteration == last)
     texts = [f"{md(f.get('severity'), 20)}: {_where(f)}{md(f.get('what'), 200)}" for f in found[:most]]
     return "; ".join([*texts, *([f"and {len(found) - most} more"] if len(found) > most else [])])
 
 
-def _found(result: object) -> Iterable[dict[str, object]]:
-    listed = mapping(mapping(result).get("evaluation")).get("findings")
-    return [dict(f) for f in listed if mapping(f)] if isinstance(listed, list | tuple) else []
-
-
-def _where(finding: dict[str, object]) -> str:
+def _where(finding: Mapping[str, object]) -> str:
     return f"{md(finding['where'], 100)}: " if finding.get("where") else ""
 
 
@@ -234,25 +231,17 @@ def _signed(state: str) -> str:
     return f"{sign} {md(state)}".strip()
 
 
-def _money(history: History) -> str:
-    """`$1.23 (told by 4 of 7 acts), 18,200 tokens in, 2,100 out`; what nobody told is unknown, not nothing."""
-    usd, told = _sum(history, "usd")
-    read, written = _sum(history, "input_tokens"), _sum(history, "output_tokens")
-    parts = [f"Cost: ${usd:,.2f}, told by {told} of {plural(len(history.acts), 'act')}"] if told else []
-    if read[1] or written[1]:
-        parts.append(f"{read[0]:,.0f} tokens in, {written[0]:,.0f} out")
+def _money(run: PlanSummary) -> str:
+    """`Cost: $1.23, told by 4 of 7 acts; 18,200 tokens in, 2,100 out`; what nobody told is unknown, not nothing."""
+    spent, count = run.spending, len(run.history.acts)
+    parts = (
+        [f"Cost: {dollars(spent.usd)}, told by {spent.priced} of {plural(count, 'act')}"]
+        if spent.priced
+        else []
+    )
+    if spent.tokens_in or spent.tokens_out:
+        parts.append(f"{spent.tokens_in:,.0f} tokens in, {spent.tokens_out:,.0f} out")
     return "; ".join(parts)
-
-
-def _dollars(history: History) -> str:
-    usd, told = _sum(history, "usd")
-    return f"${usd:,.2f}" if told else ""
-
-
-def _sum(history: History, unit: str) -> tuple[float, int]:
-    figures = [number(mapping(act.result.get("usage")).get(unit)) for act in history.acts]
-    known = [f for f in figures if f is not None and f >= 0]
-    return sum(known), len(known)
 
 
 def _titled(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,14 +1,14 @@
 """What lies beside the journal: the plan's text, prompts and outputs of acts, and the bytes of artifacts.
 
-Whoever wrote it is not trusted: only regular files are opened, links are not followed, every read is bounded, and
-every text is redacted and goes through `clean`: an agent that still runs has logs in which nothing is yet. A file that is not there is left out; nothing here fails.
+Whoever wrote it is not trusted: files are opened as in `printed`, every read is bounded, and every text goes through
+`clean` and is redacted, since the logs of an agent that still runs are not yet. What is not there is left out; nothing
+here fails.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,16 +18,13 @@ from typing import Any
 from orchharness.record import field, record
 from orchharness.redact import Redactor
 from orchharness.report.history import Act, History
+from orchharness.report.printed import JUDGES, logs_in, opened
 from orchharness.report.text import clean, mapping
 
-TAIL, BUDGET, LEAST = (
-    4000,
-    900_000,
-    300,
-)  # characters: of one text, of all of them, of one text where there are many
+# Characters: of one text, of all of them, of one text where there are many.
+TAIL, BUDGET, LEAST = 4000, 900_000, 300
 _PLAN = 512 * 1024
 _REQUEST = 2 << 20
-_JUDGES = ("", "agent", "agent-2")  # where a judge's commands and agents print: its folder and below it
 _NAMES = {"stdout.log": "Output", "stderr.log": "Errors"}
 
 
@@ -109,19 +106,13 @@ def _acts(
 
 
 def _act_text(folder: Path, limit: int, redactor: Redactor) -> ActText:
-    prompt = next((data for sub in _JUDGES if (data := _bytes(folder / sub / "prompt.md", 4 * limit))), b"")
-    logs = [log for path in _logs_of(folder) if (log := _tail(path, folder, limit, redactor)) is not None]
+    prompt = next((data for sub in JUDGES if (data := _bytes(folder / sub / "prompt.md", 4 * limit))), b"")
+    logs = [log for path in logs_in(folder) if (log := _tail(path, folder, limit, redactor)) is not None]
     return ActText(
         prompt=clean(redactor.text(prompt.decode(errors="replace")), limit),
         command=clean(redactor.text(_command(_bytes(folder / "request.json", _REQUEST))), min(limit, 1000)),
         logs=tuple(logs[:6]),
     )
-
-
-def _logs_of(folder: Path) -> Iterable[Path]:
-    for sub in _JUDGES:
-        with suppress(OSError):
-            yield from sorted(p for p in (folder / sub).iterdir() if p.name.endswith(".log"))
 
 
 def _tail(path: Path, folder: Path, limit: int, redactor: Redactor) -> Log | None:
@@ -163,23 +154,14 @@ def _stored(place_of: Callable[[str], Path], redactor: Redactor, digest: str, mo
 
 
 def _bytes(path: Path, most: int) -> bytes | None:
-    with suppress(OSError, ValueError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            return os.pread(fd, most, 0) if stat.S_ISREG(os.fstat(fd).st_mode) else None
-        finally:
-            os.close(fd)
+    with suppress(OSError, ValueError), opened(path) as fd:
+        return os.pread(fd, most, 0)
     return None
 
 
 def _end(path: Path, most: int) -> tuple[bytes, int]:
     """The last bytes of a file, and its size."""
-    with suppress(OSError, ValueError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            found = os.fstat(fd)
-            if stat.S_ISREG(found.st_mode):
-                return os.pread(fd, most, max(0, found.st_size - most)), found.st_size
-        finally:
-            os.close(fd)
+    with suppress(OSError, ValueError), opened(path) as fd:
+        size = os.fstat(fd).st_size
+        return os.pread(fd, most, max(0, size - most)), size
     return b"", 0

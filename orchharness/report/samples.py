@@ -1,4 +1,4 @@
-"""Several judgements of one critic: what each came to, and how far apart they are."""
+"""What judgements say, and how far apart several of one critic are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.report.history import Act
-from orchharness.report.text import line, mapping, number
+from orchharness.report.text import entries, line, mapping, number
+
+_SEVERITIES = ("critical", "major", "minor")
 
 
 @record
@@ -61,3 +63,13 @@ def spans_of(plan: Plan, acts: Sequence[Act]) -> dict[int, tuple[float, float]]:
 def criteria_of(act: Act) -> Mapping[str, Any]:
     """What a critic said of each criterion."""
     return mapping(mapping(act.result.get("evaluation")).get("criteria"))
+
+
+def findings_of(acts: Iterable[Act]) -> list[Mapping[str, Any]]:
+    """What critics found in these judgements, worst first."""
+    found = [f for act in acts for f in entries(mapping(act.result.get("evaluation")).get("findings"))]
+    return sorted(found, key=lambda f: _rank(f.get("severity")))
+
+
+def _rank(severity: Any) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)

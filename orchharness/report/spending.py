@@ -8,7 +8,7 @@ from typing import Any
 from orchharness.core.plan import Plan
 from orchharness.record import record
 from orchharness.report.history import Act
-from orchharness.report.text import mapping, number, plural
+from orchharness.report.text import dollars, mapping, number, plural
 
 
 @record
@@ -49,11 +49,6 @@ def money_of(usage: Any) -> str:
         if tokens is not None:
             parts.append(f"{plural(round(tokens), 'token')} {word}")
     return ", ".join(parts)
-
-
-def dollars(usd: float) -> str:
-    """`$12.30`; small sums with more digits."""
-    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:,.4f}"
 
 
 def _amount(usage: Any, key: str) -> float | None:

@@ -111,6 +111,11 @@ def size(count: Any) -> str:
     return f"{value:.1f} GB"
 
 
+def dollars(usd: float) -> str:
+    """`$12.30`; small sums with more digits."""
+    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:,.4f}"
+
+
 def plural(count: int, word: str) -> str:
     """`1 task`, `2 tasks`, `1,200 tasks`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

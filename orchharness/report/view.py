@@ -1,4 +1,4 @@
-"""The report as values: everything the template shows, computed from the plan and the records alone.
+"""The report as values: everything the template shows, computed from the plan, the records and what lies beside them.
 
 Pure: no clock, no files. What was written by agents and critics is cleaned and bounded here, escaped by the template.
 """
@@ -41,7 +41,7 @@ from orchharness.report.text import LIMIT, clean, line, moment
 from orchharness.report.timeline import timeline
 
 MANY_ITEMS, MANY_ACTS, MANY_GATES = 300, 5000, 60
-TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS = 2500, 2500, 1000, 300, 1000, 300
+TASKS, GATES, ARTIFACTS, TROUBLES, BLOCKED, WARNINGS, EDGES = 2500, 2500, 1000, 300, 1000, 300, 100
 _CAUSES = 12
 MANY_TEXTS = 400  # acts
 FOLDED = 200  # rows of a table; above that it is folded
@@ -183,11 +183,11 @@ def build(
         more_causes=max(0, len(causes) - _CAUSES),
         timeline=timeline(plan, history, path),
         critical=tuple(act.name for act in path),
-        edges=tuple(_edges(plan)),
+        edges=tuple(_bound("edges", list(_edges(plan)), EDGES, left_out)),
         gates=tuple(gates),
         tasks=tuple(tasks),
         acts=tuple(groups),
-        waivers=tuple(waivers(plan, history)[:WARNINGS]),
+        waivers=tuple(_bound("waivers", waivers(plan, history), WARNINGS, left_out)),
         graph=graph(plan, history, layout),
         text=plan_text(plan, material.plan),
         anchors=_anchors(tasks, gates, groups),
@@ -242,7 +242,7 @@ def _causes(plan: Plan, history: History, selected: Sequence[str]) -> Iterable[C
 
 
 def _edges(plan: Plan) -> Iterable[EdgeView]:
-    for edge in plan.edges[:100]:
+    for edge in plan.edges:
         targets, carried = line(", ".join(edge.targets)), line(", ".join(edge.artifacts))
         yield EdgeView(id=line(edge.id, 80), source=line(edge.source, 80), targets=targets, artifacts=carried)
 

@@ -359,7 +359,10 @@ def test_a_waiver_is_a_warning_with_who_and_why(project: pytest.Pytester, step: 
 
 
 def test_outside_of_github_there_are_no_annotations(project: pytest.Pytester):
-    assert commands(run(project)) == []
+    result = run(project)
+
+    assert "plan a: failed" in result.stdout.str()
+    assert commands(result) == []
 
 
 def test_ordinary_tests_are_not_annotated(project: pytest.Pytester, step: Path):
@@ -367,6 +370,7 @@ def test_ordinary_tests_are_not_annotated(project: pytest.Pytester, step: Path):
 
     result = run(project, "test_it.py")
 
+    result.assert_outcomes(failed=1)
     assert commands(result) == []
     assert step.read_text() == ""
 
@@ -479,5 +483,6 @@ def test_a_session_inside_of_an_act_tells_the_ci_system_nothing(
 
     result = run(project)
 
+    assert "plan a: failed" in result.stdout.str()
     assert commands(result) == []
     assert step.read_text() == ""

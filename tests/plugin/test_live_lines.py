@@ -20,12 +20,20 @@ tasks:
 
 
 CONFTEST = """
-import sys, threading
+import sys, threading, time
 from orchharness.pytest_plugin import showing
 showing.BEAT = {beat}
 def pytest_sessionfinish():
     names = [t.name for t in threading.enumerate()]
     print("left:", "live view" in names, type(sys.stdout).__module__)
+"""
+CHATTY = """
+def chat():
+    while True:
+        print("a plugin says something")
+        time.sleep(0.05)
+def pytest_sessionstart():
+    threading.Thread(target=chat, daemon=True).start()
 """
 
 
@@ -35,9 +43,8 @@ def play(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     pytester.makeini("[pytest]\n")
     (pytester.path / "play.plan.yaml").write_text(f"orchharness: 1\n{SLOW}")
 
-    def run(*words: str, beat: float | None = 0.4) -> pytest.RunResult:
-        if beat is not None:
-            pytester.makeconftest(CONFTEST.format(beat=beat))
+    def run(*words: str, beat: float = 0.4, more: str = "") -> pytest.RunResult:
+        pytester.makeconftest(CONFTEST.format(beat=beat) + more)
         plain = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "play.plan.yaml")
         return pytester.runpytest_subprocess(*plain, *words, timeout=25)
 
@@ -65,11 +72,17 @@ def test_with_workers_it_is_the_controller_that_writes_it(play):
 
 
 def test_a_quiet_session_writes_none(play):
-    assert not beats(play("-q", beat=0.2))
+    result = play("-q", beat=0.2)
+
+    result.assert_outcomes(passed=2)
+    assert not beats(result)
 
 
 def test_a_session_in_which_something_is_written_gets_none(play):
-    assert not beats(play(beat=None))
+    result = play("-s", beat=0.9, more=CHATTY)
+
+    result.assert_outcomes(passed=2)
+    assert not beats(result)
 
 
 def test_no_thread_and_no_stream_of_the_view_outlives_the_session(play):

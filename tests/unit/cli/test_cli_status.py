@@ -6,25 +6,13 @@ import json
 import os
 from pathlib import Path
 
-from runs_by_hand import AT, moved
+from runs_by_hand import AT, moved, outlook
 
 from orchharness.core import events as ev
 from orchharness.core.acts import Outcome
 from orchharness.journal import Journal, RunLock
 
 TWO = ev.TaskStarted(at=AT + 61, task="two", iteration=2, attempt=1, act="two.i2.a1", key="2" * 32)
-VIEW = """\
-# How the run stands.
-run:     x
-
-phases:
-  build:
-    track_a:  # background
-      one:   {state: passed, reason: "said: threshold: 0.10"}
-      two:   {state: waiting, blocked_by: [one]}
-    gates:  # background
-      G-2:   {state: waiting, threshold: 0.95, blocked_by: ["track:build/track_a"]}
-"""
 
 
 def append(run, event: ev.Event, *then: dict[str, object]) -> None:
@@ -84,24 +72,35 @@ def test_what_waits_says_what_for(project):
     assert items["two"]["waits_for"] is None
 
 
-def test_a_group_is_waited_for_item_by_item_and_thresholds_come_from_the_state_file(project):
+def test_a_group_is_waited_for_item_by_item_and_gates_have_their_thresholds(project):
     run = project.run("20260101-100000-aaaaaa", state=None)
-    (run.root / "definition.json").write_text(
-        json.dumps({"one": {"needs": []}, "two": {"needs": []}, "G-2": {"of": []}})
-    )
-    run.state.write_text(VIEW)
+    track = "track:build/track_a"
+    outlook(run, {"one": [track], "two": [track], track: ["G-2"]})
     append(run, TWO, moved("two", "ready", "running", iteration=2))
     _, out, _ = project.call("status", "--json")
     items = {item["id"]: item for item in json.loads(out)["items"]}
 
     assert items["G-2"]["waits_for"] == "two"
     assert items["G-2"]["threshold"] == "0.95"
-    assert items["one"]["threshold"] is None  # it only says so in its reason
+    assert items["one"]["threshold"] is None
+
+
+def test_without_what_the_session_froze_of_it_a_plan_is_unknown(project):
+    run = project.run("20260101-100000-aaaaaa", state=None)
+    (run.root / "outlook.json").write_text('{"places": {"one": []}, "after": {"one": 3}}')
+    _, out, _ = project.call("status", "--json")
+    items = {item["id"]: item for item in json.loads(out)["items"]}
+
+    assert {name: item["type"] for name, item in items.items()} == {
+        "one": "task",
+        "two": "task",
+        "G-2": "gate",
+    }
+    assert {item["waits_for"] for item in items.values()} == {None}
 
 
 def test_a_score_is_told_against_its_threshold(project):
     run = project.run("20260101-100000-aaaaaa", state=None)
-    run.state.write_text(VIEW)
     judged = ev.JudgementFinished(
         at=AT + 70,
         gate="G-2",

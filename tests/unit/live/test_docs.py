@@ -5,52 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from live_scenes import LANES, scene
+
 from orchharness.cli.parser import parse
 from orchharness.live.drawing import drawn
-from orchharness.live.outlook import Left
-from orchharness.live.scene import Lane, Row, Scene, beat
+from orchharness.live.scene import beat
 
 PAGE = (Path(__file__).parents[3] / "docs/live.md").read_text()
 VIEW, LINE = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 (COMMAND,) = re.findall(r"^\$ orchharness (.*)$", PAGE, re.MULTILINE)
 
-SCENE = Scene(
-    plan="feat-005",
-    run="R",
-    state="running",
-    seconds=754,
-    passed=6,
-    troubled=1,
-    items=17,
-    agents=2,
-    limit=3,
-    usd=1.2,
-    tokens=340000,
-    usd_limit=20.0,
-    left=Left(seconds=2890.0),
-    notes=(),
-    lanes=(
-        Lane(
-            track="track_a",
-            rows=(
-                Row(
-                    name="EN-027",
-                    state="running",
-                    iteration=2,
-                    seconds=252,
-                    score="0.827 of 0.90",
-                    said="Writing agents/reviewer.md",
-                ),
-                Row(name="G-028/ps-critic", state="judging", iteration=1, seconds=12),
-            ),
-        ),
-        Lane(
-            track="track_b",
-            waiting=5,
-            waits=(("EN-030", "G-029 (refining)"), ("EN-031", "EN-030 (waiting)")),
-        ),
-    ),
-)
+SCENE = scene(*LANES, plan="feat-005")
 
 
 def test_the_view_of_the_page_is_drawn_so():

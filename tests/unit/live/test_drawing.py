@@ -5,60 +5,21 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_scenes import LANES, scene
 from rich.cells import cell_len
 
 from orchharness.live.drawing import drawn
-from orchharness.live.outlook import Left
-from orchharness.live.scene import Lane, Row, Scene
+from orchharness.live.scene import Lane, Row
 from orchharness.report.text import line
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def scene(*lanes: Lane, plan: str = "demo", notes: tuple[str, ...] = ()) -> Scene:
-    return Scene(
-        plan=plan,
-        run="R",
-        state="running",
-        seconds=754,
-        passed=6,
-        troubled=1,
-        items=17,
-        agents=2,
-        limit=3,
-        usd=1.2,
-        tokens=340000,
-        usd_limit=20.0,
-        left=Left(seconds=2880.0),
-        notes=notes,
-        lanes=lanes,
-    )
-
-
-LANES = (
-    Lane(
-        track="track_a",
-        rows=(
-            Row(
-                name="EN-027",
-                state="running",
-                iteration=2,
-                seconds=252,
-                score="0.827 of 0.90",
-                said="Writing …",
-            ),
-            Row(name="G-027/ps-critic", state="judging", iteration=1, seconds=12),
-        ),
-    ),
-    Lane(track="track_b", waiting=5, waits=(("EN-030", "G-029 (refining)"), ("EN-031", "EN-030 (waiting)"))),
-)
-
-
 def test_a_wide_terminal_shows_everything():
     assert drawn([scene(*LANES)], 120, 20, color=False) == [
         "── demo 12 min 34 s  2 of 3 agents  6/17 passed, 1 failed  $1.20 of $20  340,000 tokens  about 48 min left",
-        "  track_a  EN-027 i2        4 min 12 s  0.827 of 0.90  Writing …",
-        "           G-027/ps-critic        12 s                 no output yet",
+        "  track_a  EN-027 i2        4 min 12 s  0.827 of 0.90  Writing agents/reviewer.md",
+        "           G-028/ps-critic        12 s                 no output yet",
         "  track_b  waits: EN-030 for G-029 (refining), EN-031 for EN-030 (waiting) and 3 more",
     ]
 
@@ -69,7 +30,7 @@ def test_a_narrow_one_shows_what_there_is_room_for():
         "    6/17 passed, 1 failed  $1.20 of $20",
         "    340,000 tokens  about 48 min left",
         "  EN-027 i2        4 min 12 s  Writing …",
-        "  G-027/ps-critic        12 s  no outpu…",
+        "  G-028/ps-critic        12 s  no outpu…",
         "  waits: EN-030 for G-029 (refining), E…",
     ]
 

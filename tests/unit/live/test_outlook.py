@@ -18,9 +18,10 @@ def outlook(tmp_path: Path, after: dict[str, list[str]], **seconds: float) -> Ou
         "seconds": seconds,
         "thresholds": {"G": "0.90"},
     }
-    path = tmp_path / "outlook.json"
-    path.write_text(json.dumps(found))
-    return outlook_in(path)
+    (tmp_path / "outlook.json").write_text(json.dumps(found))
+    definition = {"a": {"needs": []}, "G": {"of": ["a"]}, "H": {"of": ["a"]}, "H/checks": {}}
+    (tmp_path / "definition.json").write_text(json.dumps(definition))
+    return outlook_in(tmp_path)
 
 
 def picture(*records: dict[str, Any], items: str = "a b c") -> Picture:
@@ -70,9 +71,9 @@ def test_what_an_earlier_run_took_counts_more_than_an_estimate(tmp_path: Path):
 
 
 def test_tasks_of_unknown_length_are_counted_and_gates_are_not(tmp_path: Path):
-    plan = outlook(tmp_path, {"a": ["G"], "G": ["b"]}, a=10)
+    plan = outlook(tmp_path, {"a": ["G"], "G": ["b"], "b": ["H"]}, a=10)  # H has checks alone, so no score
 
-    assert plan.left(picture(items="a G b"), {}, now=0.0) == Left(seconds=10.0, unknown=1)
+    assert plan.left(picture(items="a G b H"), {}, now=0.0) == Left(seconds=10.0, unknown=1)
 
 
 def test_where_nothing_is_known_the_time_left_is_unknown(tmp_path: Path):
@@ -83,13 +84,21 @@ def test_where_nothing_is_known_the_time_left_is_unknown(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"after": 3}', '{"places": {}, "seconds": {"a": "x"}, "after": {}}']
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"after": 3}',
+        '{"after": {"a": 3}}',
+        '{"places": {"a": []}}',
+        '{"places": {}, "seconds": {"a": "x"}, "after": {}}',
+    ],
 )
 def test_an_outlook_that_cannot_be_read_is_an_empty_one(tmp_path: Path, text: str):
-    path = tmp_path / "outlook.json"
-    path.write_text(text)
+    (tmp_path / "outlook.json").write_text(text)
 
-    assert outlook_in(path).left(picture(), {}, now=0.0).seconds is None
+    assert outlook_in(tmp_path).left(picture(), {}, now=0.0).seconds is None
 
 
 def test_a_blocker_is_the_first_item_that_is_not_over_also_in_a_group(tmp_path: Path):

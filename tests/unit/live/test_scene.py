@@ -14,6 +14,7 @@ OUTLOOK = Outlook(
     before={"G": ["a"], "c": ["G"]},
     seconds={"a": 600.0},
     thresholds={"G": "0.90"},
+    gates=frozenset({"G"}),
     order=("a", "G", "b", "c"),
 )
 FIRST = {

@@ -84,6 +84,14 @@ def test_it_says_how_the_run_ended_and_what_every_gate_came_to():
     assert rows(text, "Gates")[3] == ["G-029", "❌ failed", "0.708 → 0.861 → 0.883", "0.90", "3"]
 
 
+def test_a_small_cost_is_not_told_as_nothing():
+    run = Run(plan_of([task("t")], []))
+    run.start(1, "t")
+    run.end(3, "t", 2, outcome="success", state="passed", usage={"usd": 0.0004})
+
+    assert "Cost: $0.0004, told by 1 of 1 act." in summary([told(run.plan, run.records)], [])
+
+
 def test_a_run_that_passed_has_no_table_of_failures():
     text = summary([told(*feat_005())], [])
 

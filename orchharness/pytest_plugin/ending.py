@@ -1,0 +1,72 @@
+"""Ending acts that another process was to execute: a worker that died, or that was told to stop."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchharness.core.acts import Finished, Outcome
+from orchharness.run.act import ActResult, read_result
+from orchharness.run.handles import stored_handle
+from orchharness.run.leftovers import end_leftovers
+from orchharness.run.runner import Runner
+
+if TYPE_CHECKING:
+    from orchharness.plugins import PluginHost
+    from orchharness.run.act import ActRequest
+
+SPAWNING = 2.0  # seconds in which a worker that was just told to start an act has started it
+_LOOK = 0.02
+
+
+def ended(host: PluginHost, request: ActRequest, *, patience: float) -> ActResult | None:
+    """End the act; what came of it if it ended before it was told to: what was paid for counts."""
+    found = read_result(Path(request.folder), request.key)
+    handle = stored_handle(request.folder, request.key) if found is None else None
+    if handle is not None:
+        with suppress(Exception):
+            if isinstance(host.poll(handle), Finished):
+                found = _looked_at(host, request)
+    if found is None:
+        cancel(host, request, patience=patience)
+    return found
+
+
+def _looked_at(host: PluginHost, request: ActRequest) -> ActResult | None:
+    """What came of an act that has ended, and whose worker is gone or about to say the same."""
+    runner = Runner(host)
+    try:
+        runner.start(request)
+        return next(iter(runner.wait(SPAWNING)), None)
+    finally:
+        runner.close()
+
+
+def cancel(host: PluginHost, request: ActRequest, *, patience: float) -> None:
+    """End the act, wherever it is; `patience` (seconds) is for a worker that may be about to spawn it."""
+    until = time.monotonic() + patience
+    while (handle := stored_handle(request.folder, request.key)) is None:
+        if time.monotonic() >= until or Path(request.folder, "result.json").exists():
+            break
+        time.sleep(_LOOK)
+    if handle is None:
+        end_leftovers([request.key])  # its worker died before it could tell
+        return
+    with suppress(Exception):  # the run's end looks again for what is left, and says so
+        host.cancel(handle)
+
+
+def no_result(request: ActRequest, detail: str, outcome: Outcome = Outcome.ERROR) -> ActResult:
+    """The result of an act of which nobody will have another one."""
+    now = time.time()
+    return ActResult(
+        act=request.act,
+        key=request.key,
+        outcome=outcome,
+        started=now,
+        ended=now,
+        seconds=0.0,
+        detail=detail,
+    )
