@@ -74,7 +74,11 @@ class Client:
             msg = f"{request.act}: an agent of kind {request.kind!r} needs a `prompt`"
             raise OrchError(msg)
         request = replace(request, env=self.environment(request.options, request.env))
-        program = self._found(request)
+        try:
+            program = self.found(request.options, request.cwd, environment(request))
+        except OrchError as error:
+            msg = f"{request.act}: {error}"
+            raise OrchError(msg) from None
         spec = {
             "words": [program, *words],
             "resume": [program, *resume] if resume is not None else None,
@@ -83,10 +87,8 @@ class Client:
             "memo": memo,
         }
         plain = _PLAIN if text.lstrip().startswith(_SPECIAL) else ""
-        private.write(f"{request.folder}/{client_run.PROMPT}", plain + text)
-        part = f"{request.folder}/{client_run.SPEC}.part"
-        private.write(part, json.dumps(spec, default=dict))
-        os.replace(part, f"{request.folder}/{client_run.SPEC}")  # noqa: PTH105 - pathlib costs 5 ms
+        _keep(f"{request.folder}/{client_run.PROMPT}", plain + text)
+        _keep(f"{request.folder}/{client_run.SPEC}", json.dumps(spec, default=dict))
         # -I -S: neither the environment, nor installed packages, nor the working directory has a say in it.
         return LocalProcess.spawn(request, (sys.executable, "-I", "-S", client_run.__file__, request.folder))
 
@@ -142,13 +144,29 @@ class Client:
 
         return look_at(self, request, look)
 
-    def _found(self, request: SpawnRequest) -> str:
-        name = request.options.get("program") or self.program
+    def named(self, options: Mapping[str, Any]) -> str:
+        """The program, as the plan or else the client names it."""
+        return str(options.get("program") or self.program)
+
+    def found(self, options: Mapping[str, Any], cwd: str, env: Mapping[str, str]) -> str:
+        """The absolute path of the program.
+
+        Raises:
+            OrchError: it is not there, or the working directory is not.
+        """
         try:
-            return resolve(name, request.cwd, environment(request))
+            return resolve(self.named(options), cwd, env)
         except OrchError as error:
-            msg = f"{request.act}: {error}; install it with `{self.install}`, or name it with the option `program`"
+            if not os.path.isdir(cwd):  # noqa: PTH112 - pathlib costs 5 ms
+                raise  # no other program would help
+            msg = f"{error}; install it with `{self.install}`, or name it with the option `program`"
             raise OrchError(msg) from None
+
+
+def _keep(path: str, text: str) -> None:
+    """Write the file at once: an act that is asked for again may be reading it."""
+    private.write(f"{path}.part", text)
+    os.replace(f"{path}.part", path)  # noqa: PTH105 - pathlib costs 5 ms
 
 
 def _above(path: str) -> str:
@@ -162,9 +180,11 @@ def _above(path: str) -> str:
 def ended(folder: str, status: int) -> ClientEnd:
     """What is known of a client that is over, from the folder of its act."""
     try:
-        with open(f"{folder}/{client_run.SPEC}", "rb") as file:  # noqa: PTH123 - pathlib costs 5 ms
+        # The folder is the client's too: a FIFO that it put there must not stop us.
+        descriptor = os.open(f"{folder}/{client_run.SPEC}", os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
             memo = json.loads(file.read())["memo"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         memo = {}
     try:
         at = os.stat(f"{folder}/exit").st_mtime  # noqa: PTH116 - pathlib costs 5 ms

@@ -1,4 +1,4 @@
-"""The look at a client before the first spawn. It executes the client, with a time limit; only then is it asked."""
+"""The look at a client before the first spawn. It executes the client, with a time limit; nothing of it stays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchharness.agents.command import resolve
+from orchharness.agents.command import marker_of
+from orchharness.agents.local import LocalProcess
 from orchharness.core.acts import Preflight, PreflightRequest
 from orchharness.errors import OrchError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from orchharness.agents.client import Client
 
 LIMIT = 12.0  # seconds for one question
+_TOLD = 1 << 16  # bytes at the end of what is printed
 _VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 
 
@@ -25,20 +27,18 @@ def look_at(
 ) -> Preflight:
     """See `Client.preflight`."""
     env = {**os.environ, **client.environment(request.options, request.env)}
-    name = request.options.get("program") or client.program
     try:
-        program = resolve(name, request.cwd if os.path.isdir(request.cwd) else "/", env)  # noqa: PTH112
+        program = client.found(request.options, request.cwd if os.path.isdir(request.cwd) else "/", env)  # noqa: PTH112
     except OrchError as error:
-        return Preflight(
-            missing=f"{error}; install it with `{client.install}`, or name it with the option `program`"
-        )
+        return Preflight(missing=str(error))
+    name = client.named(request.options)
     status, text = ask([program, "--version"], env)
     if status != 0:
         return Preflight(fault=f"`{name} --version` {_ending(status)}: {text}")
     found = _VERSION.search(text)
     version = found[0] if found else ""
     warnings = []
-    if version not in client.known:
+    if client.known and version not in client.known:
         tried = ", ".join(client.known)
         warnings.append(
             f"{name} {version or 'of an unknown version'} was not tried with this plugin; {tried} was"
@@ -58,25 +58,34 @@ def ask(words: Sequence[str], env: Mapping[str, str], limit: float = LIMIT) -> t
         The exit status, None when there was no end within `limit` seconds or it cannot be executed; and the end of what
         was printed, on one line.
     """
+    import secrets
     import subprocess
+    import tempfile
 
-    try:
-        done = subprocess.run(  # noqa: S603 - words, no shell
-            list(words),
-            env=dict(env),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=limit,
-            check=False,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"no end within {limit:g} s"
-    except OSError as error:
-        return None, str(error)
-    return done.returncode, " ".join(done.stdout.decode(errors="replace").split())[-1000:]
+    key = secrets.token_hex(16)
+    name, _, value = marker_of(key).partition("=")
+    # Into a file: what the words leave behind would hold a pipe open, and that is no reason to wait.
+    with tempfile.TemporaryFile() as told:
+        try:
+            done = subprocess.run(  # noqa: S603 - words, no shell
+                list(words),
+                env={**env, name: value},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=subprocess.STDOUT,
+                timeout=limit,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"no end within {limit:g} s"
+        except OSError as error:
+            return None, str(error)
+        finally:
+            LocalProcess.end(survivor.pid for survivor in LocalProcess.sweep([key]))
+        told.seek(max(0, told.seek(0, os.SEEK_END) - _TOLD))
+        return done.returncode, " ".join(told.read().decode(errors="replace").split())[-1000:]
 
 
 def _ending(status: int | None) -> str:

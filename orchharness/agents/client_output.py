@@ -27,15 +27,19 @@ _LIMITED = frozenset({429, 503, 529})
 _STATUS = r"(?:\bstatus(?: code)?:? |\bAPI Error: |\bHTTP (?:\d\.\d )?|^|\()([45]\d\d)\b"
 _NO_PAYMENT = r"insufficient_quota|exceeded your current quota|credit balance|billing"
 _NO_ENTRY = (
-    r"not logged in|please run /login|invalid api key|invalid x-api-key|incorrect api key|authentication[ _]|"
-    r"failed to authenticate|unauthorized|oauth token|no api key|missing api key"
+    r"not logged in|please run /login|\b(?:invalid|incorrect|no|missing).{0,3}api.?key|api.?key.{0,12}(?:invalid|missing)|"
+    r"authentication|failed to authenticate|unauthori[sz]ed|oauth token|permission_error"
 )
 _LATER = (
-    r"overloaded|rate[ _-]limit|usage limit|too many requests|at capacity|hit your [\w ]*limit|limit reached"
+    r"overloaded|rate[ _-]?limit|(?:usage|quota|session) limit|too many requests|at capacity|hit your [\w ]*limit|"
+    r"limit reached|quota exceeded|exceeded your (?:current )?quota|resource.?exhausted"
 )
 _EPOCH = r"limit reached\|(\d{10})\b"
 _IN = r"(?:again|after|resets?) in ((?:[\d.]+ ?[a-z]+,? ?(?:and )?)+)"
-_PART = r"([\d.]+) ?(d|h|m(?!s)|s)"
+_PART = r"([\d.]{1,12}) ?(d|h|m(?!s)|s)"
+_AFTER = (  # also as a field of an object: `"retryDelay":"38s"`
+    r"retry.?(?:after|in|delay)\W{0,4}(?:seconds\W{0,3})?(\d{1,9}(?:\.\d{1,9})?)(?!\d)\s*(ms\b|milli|m\b|min|h\b|hour)?"
+)
 _CLOCK = r"resets? (?:at )?(\d{1,2})(?::(\d\d))? ?([ap]m)? \(([A-Za-z_/+-]+\d*)\)"
 
 
@@ -84,14 +88,16 @@ def trouble_of(text: str, status: int | None = None, now: float = 0.0) -> Troubl
 
     Returns:
         `limited` for 429, 503, 529 and limits of use, `refused` for keys, log-ins and accounts; else neither.
+        An account that is used up until a time that the message names is limited.
     """
     if status is None:
         named = _search(_STATUS, text)
         status = int(named[1]) if named else None
-    if status in _REFUSED or _search(_NO_PAYMENT, text):
+    wait = wait_of(text, now)
+    if status in _REFUSED or (wait is None and _search(_NO_PAYMENT, text)):
         return Trouble("refused")
     if status in _LIMITED or (status is None and _search(_LATER, text)):
-        return Trouble("limited", wait_of(text, now))
+        return Trouble("limited", wait)
     if status is None and _search(_NO_ENTRY, text):
         return Trouble("refused")
     return Trouble()
@@ -111,6 +117,9 @@ def wait_of(text: str, now: float) -> float | None:
             return sum(float(number) * _UNITS[unit.lower()] for number, unit in parts) if parts else None
         except ValueError:
             return None
+    if found := _search(_AFTER, text):
+        unit = (found[2] or "s").lower()
+        return float(found[1]) * (0.001 if unit in {"ms", "milli"} else _UNITS[unit[0]])
     if found := _search(_CLOCK, text):
         return _until(found, now)
     return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
 RESULT = "acp-result.json"
 _LIMIT = 8 << 20  # bytes of a result
+_MOST = 1e15  # of tokens, dollars or seconds; JSON names whole numbers that no float can hold
 
 
 def read_result(folder: str) -> Mapping[str, Any]:
@@ -31,8 +31,7 @@ def text_of(found: Mapping[str, Any], name: str) -> str | None:
 
 
 def amount_of(found: Mapping[str, Any], name: str) -> float | None:
-    """A number of a result, of 0 or more; None where it is none."""
+    """A number of a result, of 0 or more; None where it is none that can be counted."""
     value = found.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
+    return value if good else None

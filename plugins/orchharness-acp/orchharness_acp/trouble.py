@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any, Literal
+
+from orchharness import trouble_of
+from orchharness_acp.results import amount_of
 
 _SHOWN = 600  # characters of an error that are told
 _SEARCHED = 4000  # characters of an error that are looked at
 _AUTH = -32000  # the protocol's own code for "log in first"; others use it for anything
 _LOGIN = re.compile(r"auth|log.?in|credential", re.IGNORECASE)
-_LIMITED = re.compile(
-    r"\b(429|529|rate.?limit\w*|overloaded\w*|too many requests|resource.?exhausted|(usage|quota|session) limit"
-    r"|quota exceeded|exceeded your (current )?quota|at capacity)\b",
-    re.IGNORECASE,
-)
-_REFUSED = re.compile(
-    r"\b(401|403|unauthori[sz]ed|authentication|not logged in|invalid.{0,3}api.?key|api.?key.{0,12}(invalid|missing)"
-    r"|permission_error|please run /login)\b",
-    re.IGNORECASE,
-)
-_LATER = re.compile(
-    r"retry.?(?:after|in|delay)\W{0,4}(?:seconds\W{0,3})?(\d+(?:\.\d+)?)\s*(ms\b|milli|m\b|min|h\b|hour)?",
-    re.IGNORECASE,
-)
-_RESETS = re.compile(r"limit reached\|(\d{10})\b")  # how Claude names the second at which it goes on
-_UNITS = {"ms": 0.001, "milli": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hour": 3600.0}
+# Wrapped by an agent, a status stands anywhere.
+_STATUS = re.compile(r"\b(401|403|429|529)\b")
 
 
 class Failure(Exception):  # noqa: N818 - it is what became of the turn, not a fault of ours
@@ -59,27 +47,19 @@ def failure_of(method: str, code: Any, message: Any, data: Any, now: float) -> F
     if more and plain(more) not in text:
         text = f"{text}: {plain(more)}"
     detail = f"{method!r} failed: {text[:_SHOWN]}"
-    searched = f"{code} {text}"[:_SEARCHED]  # some put the status of HTTP there
-    if _LIMITED.search(searched):
-        return Failure(detail, "limited", _retry_after(data, searched, now), answered=True)
-    if _REFUSED.search(searched) or (code == _AUTH and _LOGIN.search(searched)):
+    searched = text[:_SEARCHED]
+    status = _STATUS.search(f"{code} {searched}")  # some put the status of HTTP there
+    trouble = trouble_of(searched, int(status[1]) if status else None, now)
+    if trouble.trouble == "limited":
+        told = _retry_after(data)
+        return Failure(detail, "limited", trouble.retry_after if told is None else told, answered=True)
+    if trouble.trouble == "refused" or (code == _AUTH and _LOGIN.search(searched)):
         return Failure(detail, "refused", answered=True)
     return Failure(detail, answered=True)
 
 
-def _retry_after(data: Any, text: str, now: float) -> float | None:
-    if isinstance(data, dict):
-        for name in ("retry_after", "retryAfter", "retry-after"):
-            value = data.get(name)
-            if (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and math.isfinite(value)
-                and value >= 0
-            ):
-                return float(value)
-    resets = _RESETS.search(text)
-    if resets:
-        return max(0.0, int(resets[1]) - now)
-    found = _LATER.search(text)
-    return float(found[1]) * _UNITS.get((found[2] or "").lower(), 1.0) if found else None
+def _retry_after(data: Any) -> float | None:
+    """The seconds that a field of the error's data names."""
+    named = data if isinstance(data, dict) else {}
+    found = (amount_of(named, name) for name in ("retry_after", "retryAfter", "retry-after"))
+    return next((seconds for seconds in found if seconds is not None), None)

@@ -10,7 +10,7 @@ OPTIONS = [
 ]
 
 
-def decided(call, permissions=None, options=OPTIONS, roots=("/work", "/act")):
+def decided(call, permissions=None, options=OPTIONS, roots=("/project", "/act")):
     return answer(rules_of({} if permissions is None else permissions), call, options, roots)
 
 
@@ -46,16 +46,16 @@ def test_a_question_is_understood_with_what_was_told_of_its_tool_before(acts):
 @pytest.mark.parametrize(
     ("call", "denied"),
     [
-        ({"kind": "edit", "locations": [{"path": "/work/a/b.md"}]}, ""),
+        ({"kind": "edit", "locations": [{"path": "/project/a/b.md"}]}, ""),
         ({"kind": "edit", "content": [{"type": "diff", "path": "b.md"}]}, ""),
         ({"kind": "read", "rawInput": {"file_path": "/act/inputs/doc"}}, ""),
         ({"kind": "think"}, ""),
-        ({"kind": "edit", "locations": [{"path": "/work/../etc/passwd"}]}, "outside"),
-        ({"kind": "edit", "locations": [{"path": "/workshop/a"}]}, "outside"),
-        ({"kind": "edit", "locations": [{"path": "/work/a"}], "rawInput": {"path": "/etc/x"}}, "outside"),
+        ({"kind": "edit", "locations": [{"path": "/project/../etc/passwd"}]}, "outside"),
+        ({"kind": "edit", "locations": [{"path": "/projector/a"}]}, "outside"),
+        ({"kind": "edit", "locations": [{"path": "/project/a"}], "rawInput": {"path": "/etc/x"}}, "outside"),
         ({"kind": "edit", "locations": [{"path": "a\0b"}]}, "outside"),
         ({"kind": "edit"}, "names no path"),
-        ({"kind": "delete", "locations": [{"path": "/work/a"}]}, "not allowed"),
+        ({"kind": "delete", "locations": [{"path": "/project/a"}]}, "not allowed"),
         ({"kind": "fetch"}, "not allowed"),
         ({"kind": "launch"}, "(other)"),
         ({"kind": ["edit"], "locations": 3, "content": [1], "rawInput": []}, "(other)"),
@@ -80,7 +80,7 @@ def test_a_link_out_of_the_working_folder_is_outside(tmp_path):
 
 def test_one_word_is_for_all_kinds():
     assert decided({"kind": "delete"}, "allow").option == "once"
-    assert decided({"kind": "read", "locations": [{"path": "/work/a"}]}, "deny").option == "no"
+    assert decided({"kind": "read", "locations": [{"path": "/project/a"}]}, "deny").option == "no"
 
 
 def test_kinds_that_are_not_named_keep_their_default():

@@ -24,7 +24,7 @@ def test_what_is_replayed_after_loading_was_answered_is_no_part_of_the_answer(ac
 def test_a_session_that_replays_nothing_is_not_waited_for_long(acts):
     first = acts.run(TURNS)
     (acts.folder / "sessions.json").write_text(f'{{"{first.session}": []}}')
-    second = acts.run(session=first.session)
+    second = acts.run(session=first.session, call_timeout=60)  # longer than an act is waited for here
 
     assert second.ok
 

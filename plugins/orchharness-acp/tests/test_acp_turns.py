@@ -197,7 +197,9 @@ def test_an_agent_of_another_version_of_the_protocol_is_refused(acts):
         ({"code": -32603, "message": "API Error: 500 internal"}, "", None),
         ({"code": -32603, "message": "Internal error", "data": {"details": "429 Too Many"}}, "limited", None),
         ({"code": -32603, "message": "overloaded_error", "data": {"retry_after": 12}}, "limited", 12),
+        ({"code": -32603, "message": "overloaded_error", "data": {"retry_after": 10**400}}, "limited", None),
         ({"code": 429, "message": "Rate limit: retry after 1.5 s"}, "limited", 1.5),
+        ({"code": -32603, "message": "Quota exceeded", "data": {"retryDelay": "38s"}}, "limited", 38),
         ({"code": -32000, "message": "Authentication required"}, "refused", None),
         ({"code": -32603, "message": "API Error: 401 invalid x-api-key"}, "refused", None),
         # As claude-agent-acp 0.23.1 says it:

@@ -129,7 +129,7 @@ def test_its_command_line_holds_the_options_and_never_the_prompt(act, fake):
         system_prompt="- Be brief.",
         max_turns=5,
         args=["--bare"],
-        add_dirs=["../shared"],
+        add_dirs=["../library"],
     )
 
     told = fake.told[0]
@@ -138,7 +138,7 @@ def test_its_command_line_holds_the_options_and_never_the_prompt(act, fake):
         *("-p", "--output-format=stream-json", "--verbose", "--include-partial-messages"),
         *("--bare", "--model=sonnet"),
         *("--permission-mode=acceptEdits", "--system-prompt=- Be brief.", "--max-turns=5"),
-        *("--add-dir", folder, "../shared", "--allowed-tools", "Bash(git log:*)", "WebFetch"),
+        *("--add-dir", folder, "../library", "--allowed-tools", "Bash(git log:*)", "WebFetch"),
         *("--disallowed-tools", "WebSearch"),
     ]
     assert told["stdin"] == "The task:\n\n--version @secret.txt"

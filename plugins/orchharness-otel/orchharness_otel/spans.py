@@ -56,48 +56,23 @@ class _Item:
 
 
 class Trace:
-    """One session's part of the trace of a run.
+    """One session's part of the trace of a run, which begins with the session's first event."""
 
-    `seed` is the same in all sessions of the run and in no other run. `all_items`: also those are told of which
-    nothing was heard in this session, since the one before could not; `fresh`: they were taken from another run.
-    """
-
-    def __init__(
-        self,
-        plan: str,
-        run: str,
-        began: float,
-        session: int,
-        caller: Caller | None,
-        *,
-        fresh: bool,
-        all_items: bool,
-    ) -> None:
-        self.run, self.began, self.session = run, began, session
-        self._seed = f"{plan} {run} {began!r}"
-        self._caller = caller
-        self._fresh, self._all = fresh, all_items
-        self._trace = caller.trace if caller else id_of(self._seed, RUN, _TRACE)
+    def __init__(self, event: Any, run: Any) -> None:
+        header = event.header
+        # The tasks and gates of a fresh run that nothing is heard of were taken from another one.
+        self._fresh = type(event).__name__ == "RunStarted"
+        self.run, self.began = (event.run, event.at) if self._fresh else (header["run"], header["began"])
+        self.session = header.get("session", 0)
+        # Also those are told of which nothing is heard in this session, since the one before could not.
+        self._all = self._fresh or not header["ended"]
+        self._seed = f"{run.plan.id} {self.run} {self.began!r}"  # the same in all sessions of this run alone
+        self._caller = Caller.of(header.get("traceparent"))
+        self._trace = self._caller.trace if self._caller else id_of(self._seed, RUN, _TRACE)
         self._root = id_of(self._seed, RUN, _SPAN)
         self._items: dict[str, _Item] = {}
         self._acts: dict[str, tuple[int, int]] = {}
         self._over: dict[str, tuple[str, ...]] | None = None
-
-    @classmethod
-    def of(cls, event: Any, run: Any) -> Trace:
-        """The trace of the run that the first event of a session tells of."""
-        header = event.header
-        fresh = type(event).__name__ == "RunStarted"
-        name, began = (event.run, event.at) if fresh else (header["run"], header["began"])
-        return cls(
-            run.plan.id,
-            name,
-            began,
-            header.get("session", 0),
-            Caller.of(header.get("traceparent")),
-            fresh=fresh,
-            all_items=fresh or not header["ended"],
-        )
 
     def spans(self, event: Any, run: Any) -> Iterator[Span]:
         """The spans that are over with the event."""
@@ -135,8 +110,18 @@ class Trace:
             "orchharness.state": str(event.state),
             **{f"orchharness.items.{state}": count for state, count in run.counts.items() if count},
         }
-        name, times = f"invoke_workflow {run.plan.id}", (self.began, event.at)
-        return [*found, self._span((self._root, 0), name, times, attributes, error=_error(event.state))]
+        root = Span(
+            trace=self._trace,
+            id=self._root,
+            parent=0,
+            name=f"invoke_workflow {run.plan.id}",
+            start=self.began,
+            end=max(self.began, event.at),
+            caller=self._caller,
+            attributes=self._told(attributes, _error(event.state)),
+            error=_error(event.state),
+        )
+        return [*found, root]
 
     def _act(
         self,
@@ -161,14 +146,19 @@ class Trace:
             **({"orchharness.iteration": iteration, "orchharness.attempt": attempt} if iteration else {}),
             **facts.usage(event.usage),
         }
-        return self._span(
-            (self._number("act", event.act), self._number("item", item)),
-            told.name,
-            (event.started, end),
-            attributes,
-            events=scores,
-            links=told.sources,
-            error="" if outcome == "success" else outcome,
+        error = "" if outcome == "success" else outcome
+        return Span(
+            trace=self._trace,
+            id=self._number("act", event.act),
+            parent=self._number("item", item),
+            name=told.name,
+            start=event.started,
+            end=max(event.started, end),
+            caller=self._caller,
+            attributes=self._told(attributes, error),
+            events=tuple(scores),
+            links=tuple(self._number("item", source) for source in told.sources),
+            error=error,
         )
 
     def _item(self, status: Any, now: float) -> Iterator[Span]:
@@ -182,12 +172,16 @@ class Trace:
             self._note_verdict(held, status, status.ended or held.end)
         ended = status.ended or (held.end if facts.is_over(status) else now)
         attributes = {**facts.of_item(status), **({"orchharness.reused": True} if reused else {})}
-        yield self._span(
-            (self._number("item", status.id), self._root),
-            f"{status.type} {status.id}",
-            (held.start, max(held.end, ended)),
-            attributes,
-            events=held.events,
+        yield Span(
+            trace=self._trace,
+            id=self._number("item", status.id),
+            parent=self._root,
+            name=f"{status.type} {status.id}",
+            start=held.start,
+            end=max(held.start, held.end, ended),
+            caller=self._caller,
+            attributes=self._told(attributes, _error(status.state)),
+            events=tuple(held.events),
             error=_error(status.state),
         )
 
@@ -211,31 +205,9 @@ class Trace:
             held.verdict = verdict
             held.events.append(Happening(name=facts.RESULT, at=at, attributes=facts.of_verdict(status)))
 
-    def _span(
-        self,
-        ids: tuple[int, int],
-        name: str,
-        times: tuple[float, float],
-        attributes: Mapping[str, Any],
-        *,
-        events: Iterable[Happening] = (),
-        links: Iterable[str] = (),
-        error: str = "",
-    ) -> Span:
-        attributes = {**attributes, RUN: self.run}
-        return Span(
-            trace=self._trace,
-            id=ids[0],
-            parent=ids[1],
-            name=name,
-            start=times[0],
-            end=max(times),
-            caller=self._caller,
-            attributes={**attributes, "error.type": error} if error else attributes,
-            events=tuple(events),
-            links=tuple(self._number("item", item) for item in links),
-            error=error,
-        )
+    def _told(self, attributes: Mapping[str, Any], error: str) -> dict[str, Any]:
+        """The attributes with those that every span has."""
+        return {**attributes, RUN: self.run, **({"error.type": error} if error else {})}
 
     def _number(self, kind: str, name: str) -> int:
         return id_of(self._seed, f"{kind}:{name}", _SPAN)

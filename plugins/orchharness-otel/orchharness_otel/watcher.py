@@ -63,8 +63,7 @@ class Watcher:
 
         settings = settings_of(self._environ)
         if settings is not None:
-            trace = Trace.of(event, run)
-            self._runs[run] = _Watched(trace, (self._sender or Sender)(settings))
+            self._runs[run] = _Watched(Trace(event, run), (self._sender or Sender)(settings))
 
     def _end(self, event: Any, run: Any) -> None:
         trace, sender = self._runs.pop(run)

@@ -47,9 +47,9 @@ class Acts:
     def pid(self, handle):
         return self.stored(handle).data["pid"]
 
-    def wait(self, handle):
+    def wait(self, handle, poll=LocalProcess.poll):
         """Poll until it is over, woken by the leader's end."""
-        while not isinstance(result := LocalProcess.poll(handle), Finished | Lost):
+        while not isinstance(result := poll(handle), Finished | Lost):
             self.wait_for_leader(handle)
         return result
 

@@ -1,5 +1,5 @@
-import json
 import os
+import secrets
 import signal
 import sys
 import time
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from local_acts import acts_in
 
-from orchharness import Client, ClientEnd, Finished, OrchError, Preflight, PreflightRequest
+from orchharness import Client, ClientEnd, Finished, LocalProcess, OrchError, Preflight, PreflightRequest
 from orchharness.agents import proc
 from orchharness.agents.client_look import ask
 
@@ -44,11 +44,17 @@ def talk(acts, tmp_path):
         handle = client.spawn(
             request, (*begin, *words), resume=(*begin, *resume) if resume is not None else None
         )
-        while not isinstance(result := client.poll(handle), Finished):
-            time.sleep(0.005)
-        return result
+        return acts.wait(handle, client.poll)
 
     return start
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A FIFO that the client opens when it is at work: to read it is to wait for that."""
+    path = tmp_path / "begun"
+    os.mkfifo(path)
+    return path
 
 
 SAY = 'import json, sys; print(json.dumps({"ok": True, "say": sys.stdin.read()}))'
@@ -69,18 +75,35 @@ def test_nothing_that_a_client_left_behind_writes_when_its_end_is_told(talk, act
     assert proc.tree({b"ORCH_ACT_" + acts.keys[-1][:16].encode() + b"=1"}) == []
 
 
-def test_a_client_that_is_cancelled_is_gone_with_what_it_executes(acts):
+def test_a_client_that_is_cancelled_is_gone_with_what_it_executes(acts, begun):
     request = acts.request(kind="talker", prompt="x", options={"program": sys.executable})
     client = replace(CLIENT, shorten=('{"long"',))
-    handle = client.spawn(request, ("-c", "import subprocess; subprocess.run(['sleep', '60'])"))
+    code = f"import subprocess\ntool = subprocess.Popen(['sleep', '60'])\nopen({str(begun)!r}, 'w').close()\ntool.wait()"
+    handle = client.spawn(request, ("-c", code))
+    begun.read_bytes()
     marker = {handle.data["marker"].encode()}
-    while not any("sleep" in proc.command_of(p.pid) for p in proc.tree(marker)):
-        time.sleep(0.005)
 
-    from orchharness import LocalProcess
-
+    assert any("sleep" in proc.command_of(p.pid) for p in proc.tree(marker))
     assert LocalProcess.cancel(handle)
     assert proc.tree(marker) == []
+
+
+@pytest.mark.parametrize(
+    "spoil", ["os.remove(spec); os.mkfifo(spec)", "open(spec, 'w').write('{\"memo\":' + '[' * 100_000)"]
+)
+def test_what_a_client_makes_of_the_files_of_its_act_does_not_stop_us(talk, spoil):
+    assert talk(f"import os; spec = 'act-1/client.json'; {spoil}; {SAY}").ok
+
+
+def test_a_prompt_that_is_being_read_stays_whole_when_its_act_is_asked_for_again(acts):
+    request = acts.request(kind="talker", prompt="Do it.", options={"program": sys.executable})
+    handle = CLIENT.spawn(request, ("-c", SAY))
+    with (acts.root / "act-1/client-prompt.md").open() as reading:
+        again = CLIENT.spawn(replace(request, prompt="Do something else."), ("-c", SAY))
+
+        assert again == handle
+        assert reading.read() == "Do it."
+    acts.wait(handle, CLIENT.poll)
 
 
 def test_a_prompt_reaches_the_client_whole_whatever_its_length(talk):
@@ -102,6 +125,13 @@ def test_a_client_that_is_not_installed_says_how_to_install_it(acts):
     request = acts.request(kind="talker", prompt="x")
 
     with pytest.raises(OrchError, match="command not found: 'talker'; install it with `pip install talker`"):
+        CLIENT.spawn(request, ())
+
+
+def test_a_working_directory_that_is_not_there_is_no_reason_to_install_anything(acts):
+    request = acts.request(kind="talker", prompt="x", cwd="/nowhere")
+
+    with pytest.raises(OrchError, match=r"T-1\.i1\.a1: the working directory '/nowhere' does not exist$"):
         CLIENT.spawn(request, ())
 
 
@@ -196,15 +226,15 @@ def test_what_nobody_else_sets_is_set_and_nothing_more(monkeypatch):
 
 
 def test_folders_are_those_of_inputs_and_outputs_that_are_not_below_the_working_folder(acts, tmp_path):
-    for name in ("in/deep", "out", "work/own"):
+    for name in ("in/deep", "out", "project/own"):
         (tmp_path / name).mkdir(parents=True)
     request = acts.request(
         kind="talker",
-        cwd=str(tmp_path / "work"),
+        cwd=str(tmp_path / "project"),
         env={
             "ORCH_INPUT_A": f"{tmp_path}/in/a.md\n{tmp_path}/in/deep/b.md",
             "ORCH_OUTPUT_B": f"{tmp_path}/out/*/x-?.md",
-            "ORCH_OUTPUT_C": f"{tmp_path}/work/own/c.md",
+            "ORCH_OUTPUT_C": f"{tmp_path}/project/own/c.md",
             "ORCH_OUTPUT_D": f"{tmp_path}/nowhere/d.md",
             "OTHER": f"{tmp_path}/other/e.md",
         },
@@ -214,14 +244,14 @@ def test_folders_are_those_of_inputs_and_outputs_that_are_not_below_the_working_
     assert Client.folders(request, "ORCH_OUTPUT_") == (f"{tmp_path}/out",)
 
 
-def preflight(tmp_path, script, look=None):
+def preflight(tmp_path, script, look=None, known=("1.2.3",)):
     program = tmp_path / "talker"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     request = PreflightRequest(
         agent="a", kind="talker", cwd=str(tmp_path), env={"PATH": f"{tmp_path}:/usr/bin:/bin"}
     )
-    return replace(CLIENT, known=("1.2.3",)).preflight(request, look)
+    return replace(CLIENT, known=known).preflight(request, look)
 
 
 def test_a_question_without_an_answer_ends_with_its_time_limit():
@@ -231,8 +261,26 @@ def test_a_question_without_an_answer_ends_with_its_time_limit():
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(("end", "status"), [("wait", None), ("echo over", 0)])
+def test_what_a_question_started_is_not_waited_for_and_is_gone_with_it(end, status):
+    key = secrets.token_hex(16)
+    env = {**os.environ, f"ORCH_ACT_{key[:16]}": "1"}
+    began = time.monotonic()
+
+    assert (
+        ask(["/bin/sh", "-c", f"setsid sleep 60 & {end}"], env, limit=0.5 if end == "wait" else 30)[0]
+        == status
+    )
+    assert time.monotonic() - began < 20
+    assert LocalProcess.sweep([key]) == []
+
+
 def test_a_look_finds_the_version(tmp_path):
     assert preflight(tmp_path, "echo talker v1.2.3") == Preflight(version="1.2.3")
+
+
+def test_where_no_version_is_named_as_tried_none_is_warned_of(tmp_path):
+    assert preflight(tmp_path, "echo talker v1.2.3", known=()) == Preflight(version="1.2.3")
 
 
 def test_a_client_that_cannot_tell_its_version_is_a_fault(tmp_path):
@@ -250,16 +298,20 @@ def test_a_look_of_the_plugins_own_adds_to_what_was_found(tmp_path):
     assert found.warnings == ("talker 9.9.9 was not tried with this plugin; 1.2.3 was", "old")
 
 
-def test_an_interrupt_of_the_group_ends_the_client(acts):
+def test_an_interrupt_of_the_group_ends_the_client(acts, begun):
+    code = f"""
+import json, signal, sys
+def told(*_):
+    print(json.dumps({{"ok": True, "say": ""}}))
+    sys.exit(0)
+signal.signal(signal.SIGINT, told)
+open({str(begun)!r}, "w").close()
+signal.pause()
+"""
     request = acts.request(kind="talker", prompt="x", options={"program": sys.executable})
-    code = "import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: (print(json.dumps({'ok': True, 'say': ''})), sys.exit(0)))\nimport json\nprint('{}', flush=True)\ntime.sleep(60)"
     handle = CLIENT.spawn(request, ("-c", code))
-    log = acts.root / "act-1" / "stdout.log"
-    while not log.exists() or b"{}" not in log.read_bytes():
-        time.sleep(0.005)
+    begun.read_bytes()
     os.killpg(handle.data["pid"], signal.SIGINT)
-    while not isinstance(result := CLIENT.poll(handle), Finished):
-        time.sleep(0.005)
+    result = acts.wait(handle, CLIENT.poll)
 
-    assert result.exit == 0
-    assert json.loads(log.read_text().splitlines()[-1])["ok"]
+    assert (result.ok, result.exit) == (True, 0)
