@@ -56,7 +56,16 @@ def test_every_hook_is_there_with_all_its_parts():
         part = text.partition(f"## `{hook}`\n")[2].partition("\n## ")[0]
         assert all(f"**{word}**:" in part for word in ("When", "Result", "Raising", "Returns")), hook
         assert "@hookimpl\n" in part
-    for name in ("SpawnRequest", "Finished", "Evaluation", "Preflight"):
+    for name in (
+        "SpawnRequest",
+        "Finished",
+        "Evaluation",
+        "Preflight",
+        "Section",
+        "Text",
+        "Table",
+        "Verbatim",
+    ):
         assert f"### `{name}`" in text
 
 
