@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, get_type_hints
 
 from orch_markdown import record
 
@@ -13,26 +13,26 @@ from orch_markdown import record
 def hooks() -> str:
     """Every hook: its signature and what its specification says; then the values that cross them."""
     from orchharness import hookspecs
-    from orchharness.core import acts
 
-    parts = [_hook(getattr(hookspecs, name)) for name in hookspecs.HOOKS]
-    named = [getattr(acts, name) for name in _values_of_hooks(hookspecs)]
-    return "\n".join([*parts, "## What is handed over\n", *(record(one, 3) for one in named)])
+    specs = [getattr(hookspecs, name) for name in hookspecs.HOOKS]
+    return "\n".join(
+        [*map(_hook, specs), "## What is handed over\n", *(record(one, 3) for one in _handed_over(specs))]
+    )
 
 
-def _values_of_hooks(module: Any) -> list[str]:
-    """The records that the hooks' signatures name, and those that a union of them stands for."""
-    from orchharness.core import acts
+def _handed_over(specs: Iterable[Callable[..., Any]]) -> Iterable[type[Any]]:
+    """The public records that the hooks' signatures name, and those that stand in their fields."""
+    import orchharness
 
-    words: list[str] = []
-    for name in module.HOOKS:
-        signature = inspect.signature(getattr(module, name))
-        told = [p.annotation for p in signature.parameters.values()] + [signature.return_annotation]
-        for text in map(str, told):
-            words += re.findall(r"\w+", text.replace("PollResult", str(acts.PollResult)))
-    return [
-        word for word in dict.fromkeys(words) if hasattr(getattr(acts, word, None), "__dataclass_fields__")
-    ]
+    texts = [str(inspect.signature(spec)) for spec in specs]
+    found: dict[str, type[Any]] = {}
+    for text in texts:
+        for word in re.findall(r"\w+", text.replace("PollResult", str(orchharness.PollResult))):
+            one = getattr(orchharness, word, None)
+            if word not in found and hasattr(one, "__dataclass_fields__"):
+                found[word] = one
+                texts += map(str, get_type_hints(one).values())
+    return found.values()
 
 
 def _hook(spec: Callable[..., Any]) -> str:

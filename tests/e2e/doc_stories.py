@@ -22,6 +22,8 @@ from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*DOCS, *sorted(p for d in ("plans", "plugins", "tests") for p in (ROOT / d).glob("*/README.md"))]
 RUNNABLE = frozenset({"yaml", "yml", "python", "console", "sh", "json"})
 _BLOCK = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"Save this as `([^`]+)`:\Z")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchharness import trouble_of
 from orchharness.testing import run_plan
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,15 @@ def test_its_plugin_is_a_whole_one(project, tmp_path, env):
 
     assert played.outcomes == {"passed": 1}
     assert played.journal("TaskFinished")[0]["summary"] == "HELLO."
+
+
+@pytest.mark.parametrize("outcome", ["limited", "refused", "exit"])
+def test_the_statuses_in_its_table_come_to_the_outcomes_in_its_table(outcome):
+    ((what, _),) = re.findall(rf"^\| ([^|]*) \| `({outcome})`[^|]* \|$", PAGE, re.MULTILINE)
+    found = [trouble_of("", int(status)).trouble for status in re.findall(r"\b\d{3}\b", what)]
+    found += [trouble_of(words).trouble for words in re.findall(r'"(.*?)"', what)]
+
+    assert set(found) == {"" if outcome == "exit" else outcome}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -98,3 +98,11 @@ def test_it_names_the_variables_that_agents_do_not_get():
     named = PAGE.partition("Agents do not get the variables")[2].partition(":")[0]
 
     assert set(re.findall(r"`(GITHUB_\w+)`", named)) == _JOB_FILES
+
+
+def test_what_github_takes_is_what_the_code_keeps_to():
+    from orchharness.report import annotations, markdown
+
+    assert ("GitHub shows ten errors and ten warnings a step" in PAGE, annotations.SHOWN) == (True, 10)
+    assert "GitHub takes 1 MiB of a step" in PAGE
+    assert markdown.LIMIT <= 1 << 20

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from orchharness.redact import _SHAPES, SHORTEST
+from orchharness.run.scrub import LIMIT
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -45,3 +48,14 @@ def test_the_example_of_the_look_ahead_prints_what_it_says(pytester: pytest.Pyte
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([shown.splitlines()[1]])
+
+
+def test_the_bounds_and_the_shapes_of_keys_on_the_page_on_secrets_are_those_of_the_code() -> None:
+    text = (DOCS / "secrets.md").read_text()
+    (shapes,) = re.findall(r"^\* \*\*What looks like a key\*\*: (.*?)^\n", text, re.MULTILINE | re.DOTALL)
+    begins = re.findall(r"`([\w-]+)…`", shapes)
+
+    assert f"fewer than {SHORTEST} characters" in text
+    assert f"more than {LIMIT >> 20} MiB" in text
+    assert len(begins) > 5
+    assert all(any(one.startswith(known) for known in _SHAPES) for one in begins)

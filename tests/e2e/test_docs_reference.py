@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import get_args
 
+import doc_stories
 import pytest
 from doc_stories import ROOT, blocks_of
 
@@ -21,6 +23,11 @@ from orchharness.planfile import schema
 from orchharness.planfile.shapes import Table
 
 TABLES = [value for value in vars(schema).values() if isinstance(value, Table)]
+OPTION = r"--orch-[a-z]+(?:-[a-z]+)*"
+
+
+def commands_of(text: str) -> list[str]:
+    return re.findall(r"^## `orchharness ([\w-]+)`", text, re.MULTILINE)
 
 
 def test_every_key_of_the_language_has_a_line_with_its_meaning():
@@ -49,24 +56,54 @@ def test_every_hook_is_there_with_all_its_parts():
         part = text.partition(f"## `{hook}`\n")[2].partition("\n## ")[0]
         assert all(f"**{word}**:" in part for word in ("When", "Result", "Raising", "Returns")), hook
         assert "@hookimpl\n" in part
-    for name in ("SpawnRequest", "Finished", "Evaluation", "Preflight"):
+    for name in (
+        "SpawnRequest",
+        "Finished",
+        "Evaluation",
+        "Preflight",
+        "Section",
+        "Text",
+        "Table",
+        "Verbatim",
+    ):
         assert f"### `{name}`" in text
 
 
 def test_every_option_of_pytest_is_there(pytester: pytest.Pytester):
     told = pytester.runpytest_subprocess("--help").stdout.str()
 
-    assert set(re.findall(r"--orch-[a-z-]+", PAGES["options"]())) == set(re.findall(r"--orch-[a-z-]+", told))
+    assert set(re.findall(OPTION, PAGES["options"]())) == set(re.findall(OPTION, told))
 
 
 def test_every_command_is_there_with_its_options(capsys: pytest.CaptureFixture[str]):
     assert parse([]) is None
-    names = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    names = re.findall(r"^    ([\w-]+) ", capsys.readouterr().out, re.MULTILINE)
 
     text = PAGES["commands"]()
 
-    assert re.findall(r"^## `orchharness (\w+)`", text, re.MULTILINE) == names
+    assert commands_of(text) == names
+    assert "new-plugin" in names
     assert "`--older-than TIME`" in text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "CHANGELOG.md", ROOT / "README.md", *doc_stories.PAGES],
+    ids=lambda page: page.parent.name + "/" + page.name,
+)
+def test_every_option_and_command_that_a_page_names_is_one(page: Path):
+    text = page.read_text()
+    options = set(re.findall(OPTION, text))
+    commands = set(re.findall(r"(?:`|\$ )orchharness ([a-z][\w-]*)", text))
+
+    assert options <= set(re.findall(OPTION, PAGES["options"]()))
+    assert commands <= set(commands_of(PAGES["commands"]()))
+
+
+def test_the_authors_page_has_a_row_for_every_hook():
+    text = (ROOT / "docs/plugins.md").read_text()
+
+    assert re.findall(r"^\| `(orchharness_\w+)` \|", text, re.MULTILINE) == list(HOOKS)
 
 
 def test_every_record_and_every_state_is_there():

@@ -7,10 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from doc_stories import ROOT, RUNNABLE, Block, Story, blocks_of
+from doc_stories import DOCS, PAGES, ROOT, RUNNABLE, Block, Story, blocks_of
 
-DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [*DOCS, *sorted(p for d in ("plans", "plugins", "tests") for p in (ROOT / d).glob("*/README.md"))]
 OWN_TESTS = {
     ROOT / "README.md": "tests/e2e/test_readme.py"
 }  # its first lines are commands: there is no room for marks

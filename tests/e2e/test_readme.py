@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from doc_stories import environment, lines_of
 
 from orchharness.planfile import schema
 from orchharness.planfile.shapes import Table
@@ -32,11 +32,10 @@ def section(title: str) -> str:
 
 
 def run(folder: Path, state: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     return subprocess.run(
         words,
         cwd=folder,
-        env={**env, "XDG_STATE_HOME": str(state)},
+        env=environment(state),
         capture_output=True,
         text=True,
         check=False,
@@ -54,20 +53,6 @@ def saved(tmp_path):
     return folder
 
 
-def lines_of(output: str, state: Path | None = None) -> list[str]:
-    """What was printed, without what differs each time: times, paths, ids, the session's head."""
-    if state is not None:
-        output = output.replace(str(state), "~/.local/state")
-    for pattern, instead in (
-        (r"\d+\.\d+ ?s\b", "T s"),
-        (r"/demo-\w{8}/(\w+)-\w{6}/[\d-]{15}-\w{6}", r"/demo/\1/RUN"),
-        (r"\s+\[ *\d+%\]", ""),
-        (r"=+ (.+) =+", r"= \1 ="),
-    ):
-        output = re.sub(pattern, instead, output)
-    return [line.strip() for line in output.splitlines() if line.strip()]
-
-
 def test_it_begins_with_the_two_commands():
     assert [line.split("#")[0].strip() for line in README.splitlines()[1:3]] == ["make plans", "make test"]
 
@@ -77,11 +62,12 @@ def test_its_plan_prints_what_is_shown(saved, tmp_path):
     command, *expected = shown.splitlines()
     words = [sys.executable, "-m", *shlex.split(command.removeprefix("$ "))]
     done = run(saved, tmp_path / "state", *words)
-    printed = lines_of(done.stdout, tmp_path / "state")
+    state = tmp_path / "state"
+    printed = [line.removeprefix("collecting ... ") for line in lines_of(done.stdout, state)]
 
     assert done.returncode == 0, done.stdout + done.stderr
     # The order of what runs side by side is nobody's promise.
-    assert set(lines_of("\n".join(expected))) <= {line.removeprefix("collecting ... ") for line in printed}
+    assert set(lines_of("\n".join(expected), state)) <= set(printed)
     assert (saved / "letter.txt").read_text().startswith("Hello from ")
 
 

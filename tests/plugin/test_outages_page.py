@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchharness.agents.result import finished
+from orchharness.core import outages
+from orchharness.core.plan import OUTAGE
 from orchharness.testing import run_plan
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
@@ -40,3 +42,15 @@ def test_its_results_are_understood(tmp_path: Path, block: str):
     assert not found.ok
     assert (found.trouble, found.retry_after) == (said["status"], said.get("retry_after"))
     assert found.detail == said["summary"]
+
+
+def test_its_times_are_those_of_the_code():
+    text = " ".join(PAGE.split())
+
+    assert f"at least {outages._SHORTEST:.0f} s and at most {outages._DAY / 3600:.0f} h" in text
+    assert (
+        f"Without one {outages._FIRST:.0f} s, doubled with every further pause up to {outages._LONGEST / 60:.0f} min"
+        in text
+    )
+    assert f"limits: {{parallel: 2, outage: {OUTAGE / 3600:.0f}h}}" in text
+    assert ("has run for a minute" in text, outages._TRIAL) == (True, 60.0)

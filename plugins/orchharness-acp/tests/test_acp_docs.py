@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orchharness_acp
 import pytest
+from orchharness_acp import speaking, turn
 from orchharness_acp.installing import how_to_install
 from orchharness_acp.permissions import rules_of
 
@@ -57,6 +58,16 @@ def test_every_option_is_described_and_no_other():
     )
 
     assert described == set(orchharness_acp._options().model_fields)
+
+
+def test_the_times_are_those_of_the_code():
+    limit = orchharness_acp._options().model_fields["call_timeout"].default
+    text = " ".join(PAGE.split())
+
+    assert f"| `call_timeout` | {limit:g} |" in README
+    assert f"did not answer 'session/new' within {limit:g} s" in text
+    assert ("until half a second is quiet" in text, turn._QUIET) == (True, 0.5)
+    assert ("the agent gets a second to end by itself" in text, speaking._LEAVING) == (True, 1.0)
 
 
 def test_the_defaults_of_permissions_are_the_described_ones():

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from orchharness_otel.watcher import LIMIT
 from otel_receiver import Receiver, tree
 
 from orchharness.testing import run_plan
@@ -26,3 +27,7 @@ def test_its_plan_with_its_command_is_the_trace_that_it_shows(tmp_path, monkeypa
 
     assert played.outcomes == {"passed": 3}
     assert as_text(tree(receiver.spans)) == BLOCKS["text"]
+
+
+def test_the_time_that_the_end_of_a_run_waits_is_that_of_the_code():
+    assert f"at its end, for {LIMIT} s at most" in PAGE
