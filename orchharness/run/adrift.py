@@ -12,7 +12,7 @@ from orchharness.report.text import duration
 from orchharness.run.directory import RunDirectory
 from orchharness.run.handles import spawned_at, stored_handle
 from orchharness.run.leftovers import end_leftovers
-from orchharness.run.past import look
+from orchharness.run.past import look, was_started
 
 if TYPE_CHECKING:
     from orchharness.plugins import PluginHost
@@ -48,7 +48,9 @@ def attached(host: PluginHost, directory: RunDirectory, found: Resumption, now: 
     for event in found.open:
         folder = str(directory.act(event.act))
         answer = look(host, folder, event.key)
-        if answer is None:
+        if answer is None and was_started(folder, event.key):
+            text = "re-attached: its orchestrator died while it was started"
+        elif answer is None:
             text = "spawned now: it was asked for and not started"
         elif isinstance(answer, Finished):
             text = "re-attached: it ended meanwhile, and its result is read"

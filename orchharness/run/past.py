@@ -204,6 +204,11 @@ def look(host: PluginHost, folder: str, key: str) -> PollResult | None:
     return None if handle is None else _asked(host, handle)
 
 
+def was_started(folder: str, key: str) -> bool:
+    """Whether an act without a handle was started all the same: `spawn` finds such a one, and starts nothing."""
+    return os.path.exists(f"{folder}/pid") or bool(_marked([key]))  # noqa: PTH110 - pathlib costs 5 ms
+
+
 def _asked(host: PluginHost, handle: Handle) -> PollResult:
     try:
         return host.poll(handle)

@@ -147,6 +147,21 @@ def test_the_end_of_an_act_counts_also_after_a_restart(project):
     assert one.started() == ["a.i1.a1"]
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_an_act_whose_orchestrator_died_while_it_was_started_is_found_and_not_started_again(project, over):
+    one = project('tasks: {a: {run: [sh, agent.sh, "0.5", a.txt], outputs: {text: a.txt}}}\n')
+    folder = orphaned(one)
+    (folder / "handle.json").unlink()
+    if over:
+        until(lambda: (folder / "exit").exists() and (folder / "exit").read_text() == "0\n", "the agent's end")
+
+    resumed = one.run("--orch-resume")
+
+    assert resumed.status == 0
+    assert "a re-attached: its orchestrator died while it was started" in resumed.text
+    assert one.started() == ["a.i1.a1"]
+
+
 def test_an_act_on_another_machine_is_not_lost_and_not_started_again(project):
     one = project(ENDLESS)
     folder = orphaned(one)

@@ -38,11 +38,11 @@ def orchharness_preflight(request):
 
 @hookimpl
 def orchharness_spawn(request):
-    with (HERE / "called").open("a") as file:
-        file.write(f"{request.act}\\n")
     script = Path(request.folder, "script.json")
     script.write_text(json.dumps({"act": request.act, **request.options}, default=dict))
-    return LocalProcess.spawn(request, (sys.executable, "-I", "-S", scripted.__file__, str(script)))
+    words = (sys.executable, "-I", "-S", scripted.__file__, str(script))
+    noting = 'echo "$0" >>"$1" && shift && exec "$@"'  # by the agent itself: to be asked again is no second start
+    return LocalProcess.spawn(request, ("sh", "-c", noting, request.act, str(HERE / "called"), *words))
 
 
 @hookimpl
@@ -101,7 +101,7 @@ def write_plan(pytester: pytest.Pytester, text: str) -> Path:
 
 
 def calls(pytester: pytest.Pytester) -> list[str]:
-    """The acts for which the model's plugin was called since the last look."""
+    """The acts for which a model was started since the last look."""
     noted = pytester.path / "called"
     found = noted.read_text().split() if noted.exists() else []
     noted.unlink(missing_ok=True)
