@@ -18,7 +18,7 @@ from typing import Any
 from orchharness.record import field, record
 from orchharness.redact import Redactor
 from orchharness.report.history import Act, History
-from orchharness.report.printed import JUDGES, logs_in, opened
+from orchharness.report.printed import left_in, opened
 from orchharness.report.text import clean, mapping
 
 # Characters: of one text, of all of them, of one text where there are many.
@@ -106,8 +106,14 @@ def _acts(
 
 
 def _act_text(folder: Path, limit: int, redactor: Redactor) -> ActText:
-    prompt = next((data for sub in JUDGES if (data := _bytes(folder / sub / "prompt.md", 4 * limit))), b"")
-    logs = [log for path in logs_in(folder) if (log := _tail(path, folder, limit, redactor)) is not None]
+    prompt, logs = b"", list[Log]()
+    for place, names in left_in(folder):
+        if not prompt and "prompt.md" in names:
+            prompt = _bytes(place / "prompt.md", 4 * limit) or b""
+        found = (
+            _tail(place / name, folder, limit, redactor) for name in sorted(names) if name.endswith(".log")
+        )
+        logs += [log for log in found if log is not None]
     return ActText(
         prompt=clean(redactor.text(prompt.decode(errors="replace")), limit),
         command=clean(redactor.text(_command(_bytes(folder / "request.json", _REQUEST))), min(limit, 1000)),
@@ -117,6 +123,8 @@ def _act_text(folder: Path, limit: int, redactor: Redactor) -> ActText:
 
 def _tail(path: Path, folder: Path, limit: int, redactor: Redactor) -> Log | None:
     data, size = _end(path, 4 * limit)
+    if not data:
+        return None
     text = clean(redactor.text(data.decode(errors="replace")), 8 * limit)
     if not text:
         return None

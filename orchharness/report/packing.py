@@ -66,6 +66,16 @@ def pack(blocks: Sequence[Block]) -> list[int]:
     return places
 
 
+def depth(bars: Iterable[Span]) -> int:
+    """How many of the bars there are at once, at most: so many rows they need at least."""
+    edges = sorted(edge for bar in bars for edge in ((bar.x1, -1), (bar.x0, 1)))
+    now = most = 0
+    for _, change in edges:
+        now += change
+        most = max(most, now)
+    return most
+
+
 def fill(taken: Iterable[Span], wanted: Sequence[Span]) -> list[bool]:
     """Which of the wanted labels still have room in a row beside the taken ones, the first ones first."""
     spans = sorted(taken)

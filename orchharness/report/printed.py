@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-JUDGES = ("", "agent", "agent-2")  # where a judge's commands and agents print: its folder and below it
+_JUDGES = ("agent", "agent-2")  # where a judge's agents work, below its own folder
 
 
 @contextmanager
@@ -31,8 +31,23 @@ def opened(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
+def left_in(folder: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+    """The act's folder, then those below it where a judge's agents work, each with the names of what is in it."""
+    own = _names(folder)
+    yield folder, own
+    for name in _JUDGES:
+        if name in own:
+            yield (below := folder / name), _names(below)
+
+
 def logs_in(folder: Path) -> Iterator[Path]:
     """The files that the act printed into, its own folder first."""
-    for name in JUDGES:
-        with suppress(OSError):
-            yield from sorted(p for p in (folder / name).iterdir() if p.name.endswith(".log"))
+    for place, names in left_in(folder):
+        yield from (place / name for name in sorted(names) if name.endswith(".log"))
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - pathlib makes a path of each
+    except OSError:
+        return frozenset()

@@ -10,7 +10,7 @@ from orchharness.report.arrows import Drawn, arrows, chain
 from orchharness.report.entries import Entry, Group, by_phase, entries_of
 from orchharness.report.figure import PAD, WIDTH, Bar, Gridline, Lane, Timeline
 from orchharness.report.history import RUNNING, Act, History
-from orchharness.report.packing import Block, Span, fill, pack, text_width, ticks
+from orchharness.report.packing import Block, Span, depth, fill, pack, text_width, ticks
 
 AXIS = 30.0
 THIN_ABOVE = 1500  # bars
@@ -53,12 +53,17 @@ def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
     if len(groups) > MANY_LANES:
         groups = by_phase(plan, groups)
         notes.append("There are many tracks: each lane is a phase.")
+    waits = (
+        sum(depth(_with_wait(e, _bar_span(e, scale), scale) for e in es) for *_, es in groups) <= MANY_ROWS
+    )
+    if not waits:
+        notes.append("Many acts waited at once: waiting is not drawn here, and is told with each act below.")
     thin = count > THIN_ABOVE
     names = frozenset(act.name for act in critical)
-    lanes = _lanes(groups, scale, names, THIN if thin else NORMAL)
+    lanes = _lanes(groups, scale, names, THIN if thin else NORMAL, waits=waits)
     if not thin and lanes and sum(lane.height for lane in lanes) > MANY_ROWS * NORMAL.row:
         thin = True
-        lanes = _lanes(groups, scale, names, THIN)
+        lanes = _lanes(groups, scale, names, THIN, waits=waits)
     if thin:
         notes.append(
             f"{count:,} bars: drawn thin and without names; hold the pointer over one to see what it is."
@@ -80,11 +85,13 @@ def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
     )
 
 
-def _lanes(groups: list[Group], scale: _Scale, critical: frozenset[str], sizes: Sizes) -> list[Lane]:
+def _lanes(
+    groups: list[Group], scale: _Scale, critical: frozenset[str], sizes: Sizes, *, waits: bool
+) -> list[Lane]:
     lanes = []
     y = AXIS
     for lane_id, name, detail, entries in groups:
-        bars, rows = _bars(entries, scale, critical, sizes, y + sizes.head)
+        bars, rows = _bars(entries, scale, critical, sizes, y + sizes.head, waits=waits)
         height = sizes.head + rows * sizes.row + sizes.foot
         lanes.append(Lane(id=lane_id, name=name, detail=detail, y=y, height=height, bars=tuple(bars)))
         y += height
@@ -92,18 +99,17 @@ def _lanes(groups: list[Group], scale: _Scale, critical: frozenset[str], sizes: 
 
 
 def _bars(
-    entries: list[Entry], scale: _Scale, critical: frozenset[str], sizes: Sizes, top: float
+    entries: list[Entry], scale: _Scale, critical: frozenset[str], sizes: Sizes, top: float, *, waits: bool
 ) -> tuple[list[Bar], int]:
     with_labels = sizes is NORMAL
     spans = [_bar_span(entry, scale) for entry in entries]
     labels = [_label_span(entry.label, span) for entry, span in zip(entries, spans, strict=True)]
+    wide = [
+        _with_wait(entry, span, scale) if waits else span for entry, span in zip(entries, spans, strict=True)
+    ]
     blocks = [
-        Block(
-            bar=_with_wait(entry, span, scale),
-            label=label if with_labels and entry.needed else None,
-            key=entry.key,
-        )
-        for entry, span, label in zip(entries, spans, labels, strict=True)
+        Block(bar=bar, label=label if with_labels and entry.needed else None, key=entry.key)
+        for entry, bar, label in zip(entries, wide, labels, strict=True)
     ]
     rows = pack(blocks)
     shown = _shown(entries, blocks, labels, rows) if with_labels else [False] * len(entries)
@@ -115,17 +121,19 @@ def _bars(
             top + row * sizes.row,
             sizes,
             critical,
-            _with_wait(entry, span, scale).x0,
+            bar.x0,
         )
-        for entry, span, label, row, show in zip(entries, spans, labels, rows, shown, strict=True)
+        for entry, span, bar, label, row, show in zip(entries, spans, wide, labels, rows, shown, strict=True)
     ]
     return bars, max(rows, default=-1) + 1
 
 
 def _shown(entries: list[Entry], blocks: list[Block], labels: list[Span], rows: list[int]) -> list[bool]:
     shown = [block.label is not None for block in blocks]
-    for row in set(rows):
-        inside = [n for n, r in enumerate(rows) if r == row]
+    by_row: dict[int, list[int]] = {}
+    for n, row in enumerate(rows):
+        by_row.setdefault(row, []).append(n)
+    for inside in by_row.values():
         taken = [label for n in inside if (label := blocks[n].label) is not None]
         rest = [n for n in inside if not shown[n] and _may_show(entries[n], blocks[n].bar, labels[n])]
         rest.sort(key=lambda n: (_is_critic(entries[n]), labels[n]))

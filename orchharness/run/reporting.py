@@ -13,8 +13,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from orchharness.plugins import PluginHost
     from orchharness.report import Places
 
+_STOP = signal.SIGUSR1
 _SIZE = 8  # bytes of the length before each message
-FIRST, EVERY = 1.0, 3.0  # seconds until a run's report is written while it goes on, and between two of them
+EVERY = 3.0  # seconds between two reports of a run that goes on, and before the first
 _REST = 25  # a report that took a second is written again after so many seconds at the earliest
 REFRESH = 5  # seconds after which the page of a run that goes on shows itself anew
 
@@ -71,6 +73,8 @@ class ReportHelper:
         host: PluginHost | None = None,
     ) -> str | None:
         """Render the report now; what went wrong, or None. `host` has the plugins that may add a section."""
+        if self._pipe is not None and self._asked:
+            os.kill(self._pid, _STOP)  # nobody looks any more at a page of the run that went on
         self._finish()
         if self._pipe is not None and self._plugins == (host.section_plugins if host is not None else ()):
             try:
@@ -147,6 +151,7 @@ def _is_alone() -> bool:
 
 def _serve(asked: int, answer: int, host: PluginHost | None) -> None:
     """The child: load, then render what is asked for until the parent's end of the pipe is closed."""
+    stoppable = _Stoppable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -167,8 +172,37 @@ def _serve(asked: int, answer: int, host: PluginHost | None) -> None:
             plan = plans.setdefault(target, plan)
             note(values)
             began = time.process_time()
-            fault = render_now(plan, journal, target, warnings, refresh=refresh, host=host)
+            render = partial(render_now, plan, journal, target, warnings, refresh=refresh, host=host)
+            fault = stoppable.run(render) if refresh else render()
             _send(answer, f"{time.process_time() - began} {fault}".encode(errors="replace"))
+
+
+class _StoppedError(BaseException):
+    """Nobody needs what is being done any more."""
+
+
+class _Stoppable:
+    """Does what is ended by the signal `_STOP`, which does nothing at other times."""
+
+    def __init__(self) -> None:
+        self._at_work = False
+        signal.signal(_STOP, self._stop)
+
+    def run(self, work: Callable[[], str]) -> str:
+        """What it returns, or that it was stopped."""
+        result = "stopped"
+        with suppress(_StoppedError):
+            self._at_work = True
+            try:
+                result = work()
+            finally:
+                self._at_work = False
+        self._at_work = False  # also where it was stopped at the very end
+        return result
+
+    def _stop(self, *_: object) -> None:
+        if self._at_work:
+            raise _StoppedError
 
 
 class LiveReport:
@@ -176,7 +210,7 @@ class LiveReport:
 
     def __init__(self, helper: ReportHelper, plan: Plan, directory: RunDirectory, now: float) -> None:
         self._helper, self._plan, self._directory = helper, plan, directory
-        self._due = now + FIRST
+        self._due = now + EVERY
 
     @property
     def due(self) -> float:

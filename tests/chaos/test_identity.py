@@ -153,7 +153,9 @@ def test_an_act_whose_orchestrator_died_while_it_was_started_is_found_and_not_st
     folder = orphaned(one)
     (folder / "handle.json").unlink()
     if over:
-        until(lambda: (folder / "exit").exists() and (folder / "exit").read_text() == "0\n", "the agent's end")
+        until(
+            lambda: (folder / "exit").exists() and (folder / "exit").read_text() == "0\n", "the agent's end"
+        )
 
     resumed = one.run("--orch-resume")
 

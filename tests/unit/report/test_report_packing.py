@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchharness.report.packing import GAP, LABEL_GAP, Block, Span, fill, pack, ticks
+from orchharness.report.packing import GAP, LABEL_GAP, Block, Span, depth, fill, pack, ticks
 
 FLOATS = st.floats(0, 1000, allow_nan=False)
 SPANS = st.builds(lambda x, width: Span(x, x + width), FLOATS, st.floats(3, 200))
@@ -46,6 +46,7 @@ def test_without_labels_there_are_no_more_rows_than_bars_at_once(blocks):
     most = max((sum(o.bar.x0 <= b.bar.x0 < o.bar.x1 for o in bare) for b in bare), default=0)
 
     assert max(rows, default=-1) + 1 <= most
+    assert depth(b.bar for b in bare) == most
 
 
 def test_blocks_of_one_task_share_a_row_where_they_can():

@@ -56,6 +56,24 @@ def test_an_act_has_waited_since_its_item_was_ready():
     assert "waited 30.0 s before it" in bar.title
 
 
+def test_waiting_of_very_many_at_once_is_told_and_not_drawn():
+    names = [f"t{n}" for n in range(80)]
+    run = Run(plan_of([task(name) for name in names], []))
+    for name in names:
+        ready(run, 0, name)
+    for n, name in enumerate(names):
+        run.start(n, name)
+        run.end(n + 1, name, 1)
+    run.finish(80, "passed")
+    found = view_of(run).timeline
+
+    (lane,) = found.lanes
+    assert not any(bar.wait for bar in lane.bars)
+    assert len({bar.y for bar in lane.bars}) < 5
+    assert "waited 1 min 19 s before it" in lane.bars[-1].title
+    assert any("waiting is not drawn" in note for note in found.notes)
+
+
 def test_the_second_judgement_of_a_gate_did_not_wait_while_the_first_was_at_work():
     run = Run(plan_of([task("A", gate="G-A")], [gate("G-A", of=("A",), critics=("c", "d"))]))
     ready(run, 5, "G-A")

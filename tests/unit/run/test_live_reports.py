@@ -18,7 +18,7 @@ from orchharness.journal import Journal
 from orchharness.plugins import PluginHost
 from orchharness.run import reporting
 from orchharness.run.directory import RunDirectory
-from orchharness.run.reporting import EVERY, FIRST, REFRESH, LiveReport, ReportHelper
+from orchharness.run.reporting import EVERY, REFRESH, LiveReport, ReportHelper
 
 
 def made_plan(folder: Path) -> Plan:
@@ -77,7 +77,7 @@ class Counted:
         self.begun += 1
 
 
-def test_it_is_written_soon_and_then_every_few_seconds(directory):
+def test_it_is_written_every_few_seconds(directory):
     counted = Counted()
     live = LiveReport(counted, made_plan(directory.root), directory, 100.0)
     begun = []
@@ -85,9 +85,9 @@ def test_it_is_written_soon_and_then_every_few_seconds(directory):
         live.show(100.0 + tenth / 10, ())
         begun.append(counted.begun)
 
-    assert begun[round(10 * FIRST) - 1] == 0
-    assert begun[round(10 * FIRST) + 1] == 1
-    assert counted.begun == 1 + int((9.9 - FIRST) / EVERY)
+    assert begun[round(10 * EVERY) - 1] == 0
+    assert begun[round(10 * EVERY) + 1] == 1
+    assert counted.begun == int(9.9 / EVERY)
 
 
 def test_a_report_that_costs_much_is_written_seldom(directory):
@@ -143,6 +143,30 @@ def test_the_child_writes_without_being_waited_for_and_then_the_last_report(help
     assert "torn" in text_of(directory)
     assert "data-refresh=" not in text_of(directory).partition("<style>")[0]
     assert helper.cost > 0
+
+
+def test_the_last_report_does_not_wait_for_one_of_the_run_that_went_on(alone, directory, monkeypatch):
+    rendering = directory.root / "rendering"
+
+    def slow(*asked: object, refresh: int = 0, **more: object) -> str:
+        if refresh:
+            rendering.touch()
+            time.sleep(60)
+        return really(*asked, refresh=refresh, **more)
+
+    really = reporting.render_now
+    monkeypatch.setattr(reporting, "render_now", slow)
+    helper = ReportHelper()
+    helper.start()
+    plan = made_plan(directory.root)
+    helper.begin(plan, directory.journal, directory.report, ())
+    until(rendering.exists)
+    fault = helper.write(plan, directory.journal, directory.report, ())
+    by_the_child = helper.works
+    helper.close()
+
+    assert (fault, by_the_child) == (None, True)
+    assert "<h1>p</h1>" in text_of(directory)
 
 
 def test_a_child_that_was_killed_is_done_without(helper, directory):
