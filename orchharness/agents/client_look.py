@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from orchharness.agents.client import Client
 
 LIMIT = 12.0  # seconds for one question
+_ENDING = 5.0  # seconds in which all that it started is killed
 _TOLD = 1 << 16  # bytes at the end of what is printed
 _VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 
@@ -83,9 +85,20 @@ def ask(words: Sequence[str], env: Mapping[str, str], limit: float = LIMIT) -> t
         except OSError as error:
             return None, str(error)
         finally:
-            LocalProcess.end(survivor.pid for survivor in LocalProcess.sweep([key]))
+            _end_all(key)
         told.seek(max(0, told.seek(0, os.SEEK_END) - _TOLD))
         return done.returncode, " ".join(told.read().decode(errors="replace").split())[-1000:]
+
+
+def _end_all(key: str) -> None:
+    """End what carries the mark of the key, until nothing of it is found twice: a look can miss what is just begun."""
+    looks, end = 0, time.monotonic() + _ENDING
+    while looks < 2 and time.monotonic() < end:  # noqa: PLR2004
+        found = LocalProcess.sweep([key])
+        looks = 0 if found else looks + 1
+        LocalProcess.end(survivor.pid for survivor in found)
+        if found:
+            time.sleep(0.002)
 
 
 def _ending(status: int | None) -> str:

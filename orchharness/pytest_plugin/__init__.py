@@ -119,9 +119,9 @@ def _check_beginning(option: Any) -> None:
         msg = f"--orch-resume {run}: {run!r} is no run; write the plans first, as in 'pytest {run} --orch-resume'"
         raise pytest.UsageError(msg)
     given = [
-        ("--orch---orch-resume", run is not None),
-        ("--orch---orch-reuse", option.orch_reuse),
-        ("--orch---orch-fresh", option.orch_fresh),
+        ("--orch-resume", run is not None),
+        ("--orch-reuse", option.orch_reuse),
+        ("--orch-fresh", option.orch_fresh),
     ]
     names = [name for name, there in given if there]
     recorded = option.orch_record

@@ -77,7 +77,9 @@ def work_off(queue: Path, stop: threading.Event) -> None:
 
 
 def _end(queue: Path, job: str, **said) -> None:
+    """The first end of a job is the one that stays, and it is there as a whole."""
     part = queue / f"{job}.{threading.get_ident()}"
     part.write_text(json.dumps({"detail": "", "answer": None, **said}))
     with suppress(FileExistsError):
         (queue / f"{job}.end").hardlink_to(part)
+    part.unlink()  # written again, it would be the end that is written

@@ -77,7 +77,7 @@ def test_every_option_of_pytest_is_there(pytester: pytest.Pytester):
 
 def test_every_command_is_there_with_its_options(capsys: pytest.CaptureFixture[str]):
     assert parse([]) is None
-    names = re.findall(r"^    ([\w-]+) ", capsys.readouterr().out, re.MULTILINE)
+    names = re.findall(r"^    ([\w-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
 
     text = PAGES["commands"]()
 
