@@ -56,8 +56,8 @@ class Region:
             return
         room = f"{_DOWN * count}\x1b[{count}A"
         rows = "".join(f"\r\n\x1b[K{line}" for line in lines)
+        self.shown = tuple(lines)  # known before it is seen: a signal may come at once, and it must be cleared then
         self._write(f"{_CLEAR}{room}{_KEEP}{_CUT}{rows}\x1b[m{_WRAP}{_BACK}")
-        self.shown = tuple(lines)
 
     def clear(self) -> None:
         """Show nothing.
@@ -66,8 +66,8 @@ class Region:
             OSError: the terminal is gone.
         """
         if self.shown:
-            self.shown = ()
             self._write(_CLEAR)
+            self.shown = ()
 
     def _write(self, text: str) -> None:
         data = text.encode(errors="replace")

@@ -112,3 +112,23 @@ def test_nothing_is_written_where_nothing_is_shown(fed: Fed):
     fed.region.draw([])
 
     assert not fed._waiting()
+
+
+def test_what_a_signal_interrupts_as_soon_as_it_is_seen_is_cleared_all_the_same(
+    fed: Fed, monkeypatch: pytest.MonkeyPatch
+):
+    def seen(data: bytes) -> None:
+        write(data)
+        raise KeyboardInterrupt
+
+    fed.write("one\n")
+    write = fed.region._write
+    monkeypatch.setattr(fed.region, "_write", seen)
+    with pytest.raises(KeyboardInterrupt):
+        fed.region.draw(["first", "second"])
+    monkeypatch.undo()
+    drawn = fed.lines
+    fed.region.clear()
+
+    assert drawn == ["one", "", "first", "second", "", ""]
+    assert fed.lines == ["one", "", "", "", "", ""]
