@@ -154,6 +154,19 @@ tasks:
     assert played.journal("JudgementFinished")[0]["retry_after"] == 1
 
 
+def test_why_a_judge_was_refused_is_said_once(begin):
+    text = """
+agents: {reader: {kind: scripted, script: {do: {refused: 401 no judge key}}}}
+critics: {c: {agent: reader, prompt: Judge it., criteria: {q: 1}}}
+tasks:
+  one: {run: [sh, -c, "echo x > one.txt"], outputs: {text: one.txt}, gate: {id: G, critics: [c]}}
+"""
+    played = begin(text).wait(28)
+
+    (end,) = played.journal("JudgementFinished")
+    assert (end["outcome"], end["detail"]) == ("refused", "401 no judge key")
+
+
 LONG = """
 agents: {author: {kind: scripted, script: {task: one, attempt: 1, do: {limited: WAIT}}}}
 tasks:
