@@ -4,11 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 # Where the environment forbids Python to keep bytecode (PYTHONDONTWRITEBYTECODE), every start would compile all of it.
-BYTECODE := $(BIN)/python -m compileall -q orchharness
+BYTECODE := $(BIN)/python -m compileall -q orchharness plugins
 DOCS_STAMP := .venv/.docs-installed
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
 ALONE := tests/chaos tests/unit/core/test_core_speed.py
+# Three for two cores: tests of sessions wait as often as they work.
+WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 
 SEED ?= 1
 CASES ?= 1000
@@ -25,7 +27,7 @@ plans: $(STAMP)
 test: $(STAMP)
 	@$(BYTECODE)
 	@$(BIN)/python -m pytest $(ALONE)
-	@$(BIN)/python -m pytest -n logical --dist worksteal $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(ALONE))
 
 # Real agent clients, in the versions that tests/agents/*/package.json name; nothing of them is in the repository.
 agents: .agents/clients/.installed
@@ -43,7 +45,7 @@ agents-more: .agents/more-clients/.installed
 # Plans run by the real clients against a scripted model, where no network but loopback is: see tests/agents/README.md.
 test-agents: $(STAMP) agents
 	@$(BYTECODE)
-	@$(PYTHON) tests/agents/alone.py $(BIN)/python -m pytest tests/agents -n 2 -m "not more"
+	@$(PYTHON) tests/agents/alone.py $(BIN)/python -m pytest tests/agents -n $(WORKERS) -m "not more"
 
 test-agents-more: $(STAMP) agents agents-more
 	@$(BYTECODE)

@@ -56,7 +56,7 @@ class Region:
             return
         room = f"{_DOWN * count}\x1b[{count}A"
         rows = "".join(f"\r\n\x1b[K{line}" for line in lines)
-        self.shown = tuple(lines)  # known before it is seen: a signal may come at once, and it must be cleared then
+        self.shown = tuple(lines)  # before it is seen: a signal may come at once, and it must be cleared then
         self._write(f"{_CLEAR}{room}{_KEEP}{_CUT}{rows}\x1b[m{_WRAP}{_BACK}")
 
     def clear(self) -> None:
