@@ -86,7 +86,11 @@ class Project:
         return found
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        env = {n: v for n, v in os.environ.items() if not n.startswith(("PYTEST_", "ORCH_", "CHAOS_"))}
+        env = {
+            n: v
+            for n, v in os.environ.items()
+            if not n.startswith(("PYTEST_ADDOPTS", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "ORCH_", "CHAOS_"))
+        }
         # Bytecode in a place of its own: a session without any takes three times as long.
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         env |= {"PYTHONPYCACHEPREFIX": str(self._pyc), "XDG_STATE_HOME": str(self.state)}

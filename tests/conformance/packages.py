@@ -20,7 +20,11 @@ def install(folder: Path, into: Path) -> dict[str, str]:
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     )
     (info / "entry_points.txt").write_text(f"[orchharness]\n{entry} = {module}\n")
-    outer = {n: v for n, v in os.environ.items() if not n.startswith(("PYTEST_", "COV_"))}
+    outer = {
+        n: v
+        for n, v in os.environ.items()
+        if not n.startswith(("PYTEST_ADDOPTS", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "COV_"))
+    }
     return {
         **outer,
         "PYTHONPATH": os.pathsep.join((str(folder), str(into))),

@@ -173,7 +173,9 @@ def environment(state: Path) -> Mapping[str, str]:
     env = {
         k: v
         for k, v in os.environ.items()
-        if not k.startswith(("PYTEST_", "COV_", "ORCH_", "GIT_", "GITHUB_"))
+        if not k.startswith(
+            ("PYTEST_ADDOPTS", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "COV_", "ORCH_", "GIT_", "GITHUB_")
+        )
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     return {

@@ -32,7 +32,11 @@ def pytest_command(lines: list[str]) -> list[str]:
 
 
 def run(folder: Path, words: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    given = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_", "GITHUB_"))}
+    given = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PYTEST_ADDOPTS", "PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "COV_", "GITHUB_"))
+    }
     env = {**given, "XDG_STATE_HOME": str(folder / "state"), **more}
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=28)
 
@@ -101,8 +105,9 @@ def test_it_names_the_variables_that_agents_do_not_get():
 
 
 def test_what_github_takes_is_what_the_code_keeps_to():
-    from orchharness.report import annotations, markdown
+    from orchharness.report.annotations import SHOWN
+    from orchharness.report.markdown import LIMIT
 
-    assert ("GitHub shows ten errors and ten warnings a step" in PAGE, annotations.SHOWN) == (True, 10)
+    assert ("GitHub shows ten errors and ten warnings a step" in PAGE, SHOWN) == (True, 10)
     assert "GitHub takes 1 MiB of a step" in PAGE
-    assert markdown.LIMIT <= 1 << 20
+    assert LIMIT <= 1 << 20
