@@ -50,7 +50,7 @@ class Client:
     denied: str
     words: Mapping[str, str]
     prepare: Callable[[Path, str], Mapping[str, str]]  # home, address of the server -> environment
-    usage: tuple[int, int] = (200, 20)  # what is told of an act of two answers
+    usage: tuple[int, int] | None = (200, 20)  # what is told of an act of two answers
     resumes: bool | None = True  # whether a later act of its session knows the earlier one; None: sometimes
     endless: bool = False  # it asks again and again when the server fails: only a time limit ends it
     patience: float = 70  # seconds a session of one turn may take on a very busy machine: more is a hang
@@ -101,6 +101,14 @@ def _codex(home: Path, url: str) -> Mapping[str, str]:
     (home / ".codex").mkdir()
     (home / ".codex/config.toml").write_text(CODEX.format(url=url))
     return {"LOOP_KEY": "dummy"}
+
+
+def _codex_acp(home: Path, url: str) -> Mapping[str, str]:
+    found = _codex(home, url)
+    config = home / ".codex/config.toml"
+    # Of a model that it does not know it warns in its answer.
+    config.write_text(config.read_text().replace('"fake-1"', '"gpt-5.3-codex"'))
+    return found
 
 
 def _pi(home: Path, url: str) -> Mapping[str, str]:
@@ -208,6 +216,21 @@ OPENCODE = Client(
     endless=True,
     patience=110,
 )
+CODEX_ACP = Client(
+    name="acp: codex",
+    program=MORE / "@zed-industries/codex-acp-linux-x64/bin/codex-acp",
+    package=MORE / "@zed-industries/codex-acp-linux-x64",
+    agent=f"kind: acp, command: codex-acp, mode: full-access, {ALLOWED}",
+    denied="kind: acp, command: codex-acp, mode: read-only, permissions: deny",
+    words={
+        "broken": "high demand",
+        "cut": "stream disconnected",
+        "denied": "output 'doc' (a.md): does not exist",
+    },
+    prepare=_codex_acp,
+    usage=None,
+    patience=110,
+)
 GEMINI = Client(
     name="acp: gemini",
     program=MORE / ".bin/gemini",
@@ -222,7 +245,7 @@ GEMINI = Client(
 )
 
 MAIN = (CLAUDE, CODEX_CLI, CLAUDE_ACP)
-FURTHER = (PI, OPENCODE, GEMINI)
+FURTHER = (PI, OPENCODE, CODEX_ACP, GEMINI)
 CLIENTS = [
     *(pytest.param(client, id=client.name) for client in MAIN),
     *(pytest.param(client, id=client.name, marks=pytest.mark.more) for client in FURTHER),

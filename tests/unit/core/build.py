@@ -674,6 +674,8 @@ class Drive:
         again = record.state == "ready" and record.attempt > record.excused and not record.question
         if record.state == "running" or again:
             return True
+        if record.state == "ready" and record.attempt:
+            return False  # it is tried again after a resume, and gave back what it held
         if spec.gate is None or record.state not in {"passed", "ready"} or not record.iteration:
             return False
         if spec.id in self._mended_since:
