@@ -113,7 +113,9 @@ def test_refinement_goes_on_in_the_same_session(project: Project, client: Client
     first, *_, last = project.turns()
     assert not first.says("iteration over", "assistant")
     assert client.resumes in {None, last.says("iteration over", "assistant")}
-    assert project.usage() == ([client.usage] * 2 if client.usage else []), "tokens are those of the act, not of the session"
+    assert project.usage() == ([client.usage] * 2 if client.usage else []), (
+        "tokens are those of the act, not of the session"
+    )
 
 
 def test_a_refused_key_stops_at_once_and_says_so(project: Project, client: Client) -> None:
