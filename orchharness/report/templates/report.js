@@ -241,6 +241,7 @@ const timeline = () => {
     check.addEventListener("change", set);
     set();
   }
+  if (!find("input", parts)) parts.remove();
   saved.push(() => { keep.off = ["no-wait", "no-chain", "no-cross"].filter((name) => svg.classList.contains(name)); });
   if (tracks.length > 1) {
     const field = add(controls, "fieldset", { class: "checks tracks" });
