@@ -222,6 +222,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Give a paused run its exit status."""
     config = session.config
     plans = config.stash.get(PLANS, None)
+    if plans is not None:
+        plans.reports.hang_up()  # what renders reports ends beside the rest of the session
     if plans is not None and plans.paused and session.exitstatus in {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
         session.exitstatus = PAUSED_STATUS
 

@@ -130,15 +130,20 @@ class ReportHelper:
             except (OSError, EOFError):
                 self.close()
 
+    def hang_up(self) -> None:
+        """Ask for nothing more: the child ends, and is not waited for."""
+        if self._pipe is not None:
+            for end in self._pipe:
+                os.close(end)
+            self._pipe, self._asked = None, False
+
     def close(self) -> None:
-        """End the child."""
-        if self._pipe is None:
-            return
-        for end in self._pipe:
-            os.close(end)
-        self._pipe, self._asked = None, False
-        with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+        """End the child, and wait until it is gone."""
+        self.hang_up()
+        pid, self._pid = self._pid, 0
+        if pid:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def _is_alone() -> bool:
@@ -158,9 +163,11 @@ def _serve(asked: int, answer: int, host: PluginHost | None) -> None:
     import gc
     import pickle
 
-    from orchharness.report.render import warm_up
-
     with suppress(Exception):  # what is wrong with the templates is told when they are used
+        import orchharness.journal
+        import orchharness.workspace.store  # noqa: F401 - `render_now` needs both
+        from orchharness.report.render import warm_up
+
         warm_up()
     gc.freeze()  # what the parent had and what is loaded now stays: looking through it copies all its pages
     with suppress(OSError):
