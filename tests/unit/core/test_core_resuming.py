@@ -47,7 +47,8 @@ class Session(Drive):
         for transition in (t for _, then in found.kept for t in then):
             drive._note(transition)
         drive._note_finals()
-        drive.loose = bool(found.dropped)
+        # What is judged again since then may still be waiting when the next session begins.
+        drive.loose = bool(found.dropped) or any(e.dropped for e in journal if isinstance(e, ev.RunResumed))
         for started in found.open:
             drive.spans[started.act] = (drive.now, float("inf"))
             drive._go_on(started)
