@@ -85,6 +85,8 @@ class Scheduler:
         self._running: dict[str, tuple[str, Ticket | None]] = {}
         self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
         self._own: list[Ticket] = []  # tickets of those
+        # What ran alone, and another was found to run alone all the same: it is alone again after that one.
+        self._suspended: list[tuple[frozenset[str], list[Ticket]]] = []
         # account -> name -> live ticket
         self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(dict)
         self._closed: dict[str, str] = {}  # account -> why
@@ -216,8 +218,9 @@ class Scheduler:
         return found
 
     def _enlist(self, ticket: Ticket) -> None:
-        if ticket.item in self._exclusive:
-            heapq.heappush(self._own, ticket)
+        own = self._own if ticket.item in self._exclusive else self._suspended_of(ticket.item)
+        if own is not None:
+            heapq.heappush(own, ticket)
             return
         taken = not ticket.resources or ticket.item in self._held
         wanted = () if taken else tuple(sorted(ticket.resources.items()))
@@ -322,15 +325,28 @@ class Scheduler:
         for name in held:
             self._reopen(name)
         if item in self._exclusive:
-            self._end_exclusive()
-
-    def run_alone(self, items: frozenset[str]) -> None:
-        """Give out nothing but the work of these items (a foreground task and its gate) until one is released."""
-        self._exclusive = self._exclusive or items
-
-    def _end_exclusive(self) -> None:
-        self._exclusive = frozenset()
-        own, self._own = self._own, []
+            own, self._exclusive, self._own = self._own, frozenset(), []
+            if self._suspended:
+                self._exclusive, self._own = self._suspended.pop()
+        else:
+            own = self._suspended_of(item) or []
+            self._suspended = [entry for entry in self._suspended if item not in entry[0]]
         for ticket in own:
             if self._valid(ticket):
                 self._enlist(ticket)
+
+    def run_alone(self, items: frozenset[str]) -> None:
+        """Give out nothing but the work of these items (a foreground task and its gate) until one is released.
+
+        In a journal, a judgement that ended its gate may come back to be tried again: what began alone after it is
+        alone first.
+        """
+        if self._exclusive & items:
+            return
+        if self._exclusive:
+            self._suspended.append((self._exclusive, self._own))
+        self._exclusive, self._own = items, next((own for held, own in self._suspended if held & items), [])
+        self._suspended = [entry for entry in self._suspended if not entry[0] & items]
+
+    def _suspended_of(self, item: str) -> list[Ticket] | None:
+        return next((own for items, own in self._suspended if item in items), None)

@@ -681,7 +681,8 @@ class Drive:
         if spec.id in self._mended_since:
             return False  # its gate judges what a mender of another gate wrote: the task did not work
         own = self.run.gates[spec.gate]
-        if own.open and not own.acts and all(n == own.excused[s] > 0 for s, n in own.open.items()):
+        again = any(own.excused.values()) and all(n == own.excused[s] for s, n in own.open.items())
+        if own.open and not own.acts and again:
             return False  # it judges again after a resume, when what ran meanwhile is over
         asked = record.refined_by in {None, own.id}
         return asked and self.state(spec.gate) in {"waiting", "ready", "judging", "refining"}

@@ -623,3 +623,17 @@ def test_what_is_judged_again_alone_waits_until_what_ran_after_it_is_over():
     assert again.found.again == ("O.i1.critic.a1",)
     assert not again.overlap("O.i1.critic.a2", "B.i1.a1")
     assert set(again.states().values()) == {"passed"}
+
+
+def test_what_is_judged_again_alone_waits_until_another_that_runs_alone_is_through():
+    whole = plan(
+        task("A", mode=FOREGROUND), gate("O", own="A"), task("B", mode=FOREGROUND), gate("P", own="B")
+    )
+    low = Said(score=0.5, seconds=40)
+    first = Drive(whole, {"O": Said(outcome=Outcome.CANCELLED), "P": low}).play(30)
+    again = Session.after(first.events, whole, {"P": [low, Said()]}).play()
+
+    assert first.run.acts == ("P.i1.critic.a1",)
+    assert again.found.again == ("O.i1.critic.a1",)
+    assert again.starts() == ["B.i2.a1", "P.i2.critic.a1", "O.i1.critic.a2"]
+    assert set(again.states().values()) == {"passed"}
