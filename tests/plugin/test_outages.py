@@ -322,7 +322,7 @@ def test_status_and_the_state_file_say_who_takes_no_work_and_until_when(
     session = begin(LONG.replace("WAIT", "3000"))
     session.until_started("one")
     wait_for(lambda: parked(session))
-    wait_for(lambda: "parked" in (session.so_far.folder / "ORCHESTRATION.yaml").read_text())
+    wait_for(lambda: "\nparked: " in (session.so_far.folder / "ORCHESTRATION.yaml").read_text())
     shown = yaml.safe_load((session.so_far.folder / "ORCHESTRATION.yaml").read_text())
     monkeypatch.chdir(tmp_path / "plans")
     assert main(["status", "--orch-dir", str(tmp_path / "runs")]) == 0
