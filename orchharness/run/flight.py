@@ -71,18 +71,18 @@ def launch(
     spawn = request.spawn if found else _filled(request)
     began, now = wall(), mono()
     handle, since = found, now
+    spawned = spawned_at(request.folder)  # also by one who died before the handle was kept
     if handle is None:
         handle = host.spawn(spawn)
         _keep(host, request, handle)
-    else:  # its limits run from its spawn, whoever watches it now
-        spawned = spawned_at(request.folder) or began
+    if spawned is not None:  # its limits run from its spawn, whoever watches it now
         since, began = now - max(0.0, began - spawned), spawned
     return Flight(
         request=request,
         handle=handle,
         wall=began,
         mono=since,
-        found=found is not None,
+        found=spawned is not None,
         before=before,
         life_at=now,
         poll_at=now,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def _read(folder: str, key: str | None) -> Handle | None:
 
 
 def spawned_at(folder: str) -> float | None:
-    """When the act was spawned, in seconds since the epoch; None when it was not."""
-    try:
-        return os.stat(f"{folder}/{_NAME}").st_mtime  # noqa: PTH116 - hot path
-    except OSError:
-        return None
+    """When the act was spawned, in seconds since the epoch; None when it was not.
+
+    Its `pid` tells where there is one: who found the act without a handle stored that later.
+    """
+    for name in ("pid", _NAME):
+        with suppress(OSError):
+            return os.stat(f"{folder}/{name}").st_mtime  # noqa: PTH116 - hot path
+    return None
 
 
 def keep_handle(folder: str, key: str, handle: Handle) -> None:

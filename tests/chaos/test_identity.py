@@ -162,6 +162,8 @@ def test_an_act_whose_orchestrator_died_while_it_was_started_is_found_and_not_st
     assert resumed.status == 0
     assert "a re-attached: its orchestrator died while it was started" in resumed.text
     assert one.started() == ["a.i1.a1"]
+    (end,) = (r for r in journal_of(one) if r["event"] == "TaskFinished")
+    assert 0.45 <= end["seconds"] < 20  # from its spawn, by a coarse clock
 
 
 def test_an_act_on_another_machine_is_not_lost_and_not_started_again(project):
