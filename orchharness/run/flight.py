@@ -62,7 +62,8 @@ def launch(
         OrchError: it must not, or cannot, be started; nothing was.
         BaseException: whatever its plugin raises.
     """
-    found = stored_handle(request.folder, request.key)
+    spawned = spawned_at(request.folder)  # also by one who died before the handle was kept: `spawn` finds it
+    found = spawned is not None
     if found and request.hidden:
         note(given(request.hidden, (), [request.key]))
     # A critic that runs already was let through before; what it judged is looked at again when it ends.
@@ -70,8 +71,8 @@ def launch(
     # Only what is spawned now needs the caller's values: what runs already has them.
     spawn = request.spawn if found else _filled(request)
     began, now = wall(), mono()
-    handle, since = found, now
-    spawned = spawned_at(request.folder)  # also by one who died before the handle was kept
+    since = now
+    handle = stored_handle(request.folder, request.key) if found else None
     if handle is None:
         handle = host.spawn(spawn)
         _keep(host, request, handle)
@@ -82,7 +83,7 @@ def launch(
         handle=handle,
         wall=began,
         mono=since,
-        found=spawned is not None,
+        found=found,
         before=before,
         life_at=now,
         poll_at=now,

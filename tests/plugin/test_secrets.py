@@ -164,16 +164,20 @@ def resumed(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:
 
 
 @pytest.mark.parametrize("words", [[], ["-n2"]], ids=["n0", "n2"])
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "lost"])
 def test_an_act_that_runs_is_taken_back_without_the_variable_that_it_was_given(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, words: list[str], kept: bool
 ) -> None:
     left_running(pytester)
     monkeypatch.delenv("REAL_TOKEN")
+    if not kept:  # its orchestrator died before
+        (run_folder(pytester) / "acts/leak.i1.a1/handle.json").unlink()
 
     result = resumed(pytester, *words)
 
     assert decided(pytester)["leak"] == "passed"
-    result.stdout.fnmatch_lines(["*leak re-attached: running*"])
+    assert SECRET not in result.stdout.str()
+    result.stdout.fnmatch_lines(["*leak re-attached: *"])
     result.stdout.no_fnmatch_line("*the environment has no*")
 
 
