@@ -94,8 +94,10 @@ def trouble_of(text: str, status: int | None = None, now: float = 0.0) -> Troubl
         named = _search(_STATUS, text)
         status = int(named[1]) if named else None
     wait = wait_of(text, now)
-    if status in _REFUSED or (wait is None and _search(_NO_PAYMENT, text)):
+    if status in _REFUSED:
         return Trouble("refused")
+    if _search(_NO_PAYMENT, text):
+        return Trouble("refused") if wait is None else Trouble("limited", wait)
     if status in _LIMITED or (status is None and _search(_LATER, text)):
         return Trouble("limited", wait)
     if status is None and _search(_NO_ENTRY, text):

@@ -63,6 +63,7 @@ def test_a_line_of_any_length_is_passed_over_and_the_next_is_read(tmp_path, monk
         ("Credit balance is too low", 400, "refused"),
         ("429 You exceeded your current quota, please check your plan and billing details", None, "refused"),
         ("You exceeded your current quota, please check your plan. Please retry in 38.9s.", None, "limited"),
+        ("Your credit balance is too low, try again in 5 hours", None, "limited"),
         ("Resource exhausted", None, "limited"),
         ('{"status":"RESOURCE_EXHAUSTED"}', None, "limited"),
         ("Quota exceeded for metric requests", None, "limited"),
