@@ -167,6 +167,17 @@ tasks:
     assert (end["outcome"], end["detail"]) == ("refused", "401 no judge key")
 
 
+def test_what_a_refused_agent_printed_is_told_also_where_the_reason_holds_the_same_letters(begin):
+    text = """
+agents: {author: {kind: scripted, script: {do: [{say: key}, {refused: 401 no key}]}}}
+tasks: {one: {agent: author, outputs: {text: one.txt}}}
+"""
+    played = begin(text).wait(28)
+
+    (end,) = played.journal("TaskFinished")
+    assert end["detail"] == "401 no key\nkey"
+
+
 LONG = """
 agents: {author: {kind: scripted, script: {task: one, attempt: 1, do: {limited: WAIT}}}}
 tasks:
