@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from orchharness.core.plan import Plan
 from orchharness.record import record
@@ -34,6 +35,14 @@ NORMAL = Sizes(row=31, bar=12, above=15, head=24, foot=8)
 THIN = Sizes(row=5, bar=4, above=0, head=22, foot=6)
 
 
+class _Placed(NamedTuple):
+    """An entry, the pixels of its bar, and those of the bar with the waiting that is drawn before it."""
+
+    entry: Entry
+    bar: Span
+    wide: Span
+
+
 class _Scale:
     def __init__(self, start: float, end: float) -> None:
         self.start = start
@@ -53,17 +62,16 @@ def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
     if len(groups) > MANY_LANES:
         groups = by_phase(plan, groups)
         notes.append("There are many tracks: each lane is a phase.")
-    waits = (
-        sum(depth(_with_wait(e, _bar_span(e, scale), scale) for e in es) for *_, es in groups) <= MANY_ROWS
-    )
-    if not waits:
+    placed = [_placed(entries, scale) for *_, entries in groups]
+    if sum(depth(one.wide for one in lane) for lane in placed) > MANY_ROWS:
+        placed = [[one._replace(wide=one.bar) for one in lane] for lane in placed]
         notes.append("Many acts waited at once: waiting is not drawn here, and is told with each act below.")
     thin = count > THIN_ABOVE
     names = frozenset(act.name for act in critical)
-    lanes = _lanes(groups, scale, names, THIN if thin else NORMAL, waits=waits)
+    lanes = _lanes(groups, placed, names, THIN if thin else NORMAL)
     if not thin and lanes and sum(lane.height for lane in lanes) > MANY_ROWS * NORMAL.row:
         thin = True
-        lanes = _lanes(groups, scale, names, THIN, waits=waits)
+        lanes = _lanes(groups, placed, names, THIN)
     if thin:
         notes.append(
             f"{count:,} bars: drawn thin and without names; hold the pointer over one to see what it is."
@@ -85,45 +93,37 @@ def timeline(plan: Plan, history: History, critical: Sequence[Act]) -> Timeline:
     )
 
 
+def _placed(entries: list[Entry], scale: _Scale) -> list[_Placed]:
+    bars = ((entry, _bar_span(entry, scale)) for entry in entries)
+    return [_Placed(entry, bar, _with_wait(entry, bar, scale)) for entry, bar in bars]
+
+
 def _lanes(
-    groups: list[Group], scale: _Scale, critical: frozenset[str], sizes: Sizes, *, waits: bool
+    groups: list[Group], placed: list[list[_Placed]], critical: frozenset[str], sizes: Sizes
 ) -> list[Lane]:
     lanes = []
     y = AXIS
-    for lane_id, name, detail, entries in groups:
-        bars, rows = _bars(entries, scale, critical, sizes, y + sizes.head, waits=waits)
+    for (lane_id, name, detail, _), inside in zip(groups, placed, strict=True):
+        bars, rows = _bars(inside, critical, sizes, y + sizes.head)
         height = sizes.head + rows * sizes.row + sizes.foot
         lanes.append(Lane(id=lane_id, name=name, detail=detail, y=y, height=height, bars=tuple(bars)))
         y += height
     return lanes
 
 
-def _bars(
-    entries: list[Entry], scale: _Scale, critical: frozenset[str], sizes: Sizes, top: float, *, waits: bool
-) -> tuple[list[Bar], int]:
+def _bars(placed: list[_Placed], critical: frozenset[str], sizes: Sizes, top: float) -> tuple[list[Bar], int]:
     with_labels = sizes is NORMAL
-    spans = [_bar_span(entry, scale) for entry in entries]
-    labels = [_label_span(entry.label, span) for entry, span in zip(entries, spans, strict=True)]
-    wide = [
-        _with_wait(entry, span, scale) if waits else span for entry, span in zip(entries, spans, strict=True)
-    ]
+    labels = [_label_span(entry.label, bar) for entry, bar, _ in placed]
     blocks = [
-        Block(bar=bar, label=label if with_labels and entry.needed else None, key=entry.key)
-        for entry, bar, label in zip(entries, wide, labels, strict=True)
+        Block(bar=wide, label=label if with_labels and entry.needed else None, key=entry.key)
+        for (entry, _, wide), label in zip(placed, labels, strict=True)
     ]
     rows = pack(blocks)
-    shown = _shown(entries, blocks, labels, rows) if with_labels else [False] * len(entries)
+    entries = [one.entry for one in placed]
+    shown = _shown(entries, blocks, labels, rows) if with_labels else [False] * len(placed)
     bars = [
-        _bar(
-            entry,
-            span,
-            label if show else None,
-            top + row * sizes.row,
-            sizes,
-            critical,
-            bar.x0,
-        )
-        for entry, span, bar, label, row, show in zip(entries, spans, wide, labels, rows, shown, strict=True)
+        _bar(entry, bar, label if show else None, top + row * sizes.row, sizes, critical, wide.x0)
+        for (entry, bar, wide), label, row, show in zip(placed, labels, rows, shown, strict=True)
     ]
     return bars, max(rows, default=-1) + 1
 
