@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from orchharness.core.alone import Alone
 from orchharness.core.outages import Outages
 from orchharness.core.plan import EMPTY, Retry
 
@@ -83,10 +84,7 @@ class Scheduler:
         self._holders: dict[str, Track] = {}
         # act -> its item, and its ticket if it holds a track
         self._running: dict[str, tuple[str, Ticket | None]] = {}
-        self._exclusive: frozenset[str] = frozenset()  # a foreground task and its gate, while undecided
-        self._own: list[Ticket] = []  # tickets of those
-        # What ran alone, and another was found to run alone all the same: it is alone again after that one.
-        self._suspended: list[tuple[frozenset[str], list[Ticket]]] = []
+        self._alone = Alone()
         # account -> name -> live ticket
         self._drawing: defaultdict[str, dict[str, Ticket]] = defaultdict(dict)
         self._closed: dict[str, str] = {}  # account -> why
@@ -193,10 +191,10 @@ class Scheduler:
 
     def take(self) -> Ticket | None:
         """The next work that may start now, or None. The caller must start it (`started`) before it asks again."""
-        if self._exclusive:
-            if any(item not in self._exclusive for item, _ in self._running.values()):
+        if self._alone.items:
+            if any(item not in self._alone.items for item, _ in self._running.values()):
                 return None  # a resumed run may find others at work: it is alone when they are through
-            return self._take_own()
+            return self._alone.take(self._valid, self._outages.bars)
         lane = self._first_lane(foreground=True)
         if lane is not None and self._running:
             return None  # drain: nothing new starts beside work that waits to run alone
@@ -204,23 +202,8 @@ class Scheduler:
             lane = self._first_lane(foreground=False)
         return self._pop(lane) if lane is not None else None
 
-    def _take_own(self) -> Ticket | None:
-        """The next work of what runs alone; there is little of it."""
-        held, found = list[Ticket](), None
-        while self._own and found is None:
-            ticket = heapq.heappop(self._own)
-            if self._outages.bars(ticket.engine):
-                held.append(ticket)
-            elif self._valid(ticket):
-                found = ticket
-        for ticket in held:
-            heapq.heappush(self._own, ticket)
-        return found
-
     def _enlist(self, ticket: Ticket) -> None:
-        own = self._own if ticket.item in self._exclusive else self._suspended_of(ticket.item)
-        if own is not None:
-            heapq.heappush(own, ticket)
+        if self._alone.offer(ticket):
             return
         taken = not ticket.resources or ticket.item in self._held
         wanted = () if taken else tuple(sorted(ticket.resources.items()))
@@ -324,29 +307,10 @@ class Scheduler:
             self._free[name] += count
         for name in held:
             self._reopen(name)
-        if item in self._exclusive:
-            own, self._exclusive, self._own = self._own, frozenset(), []
-            if self._suspended:
-                self._exclusive, self._own = self._suspended.pop()
-        else:
-            own = self._suspended_of(item) or []
-            self._suspended = [entry for entry in self._suspended if item not in entry[0]]
-        for ticket in own:
+        for ticket in self._alone.end(item):
             if self._valid(ticket):
                 self._enlist(ticket)
 
     def run_alone(self, items: frozenset[str]) -> None:
-        """Give out nothing but the work of these items (a foreground task and its gate) until one is released.
-
-        In a journal, a judgement that ended its gate may come back to be tried again: what began alone after it is
-        alone first.
-        """
-        if self._exclusive & items:
-            return
-        if self._exclusive:
-            self._suspended.append((self._exclusive, self._own))
-        self._exclusive, self._own = items, next((own for held, own in self._suspended if held & items), [])
-        self._suspended = [entry for entry in self._suspended if not entry[0] & items]
-
-    def _suspended_of(self, item: str) -> list[Ticket] | None:
-        return next((own for items, own in self._suspended if item in items), None)
+        """Give out nothing but the work of these items (a foreground task and its gate) until one is released."""
+        self._alone.begin(items)

@@ -130,6 +130,36 @@ def test_what_is_left_of_work_that_ran_alone_is_not_lost():
     assert sorted(taken(queue)) == ["A", "G/one"]
 
 
+def test_what_began_to_run_alone_last_is_alone_first_and_the_other_after_it():
+    queue = Scheduler({}, Outages(60.0))
+    queue.run_alone(frozenset({"F", "G"}))
+    queue.run_alone(frozenset({"H", "I"}))
+    queue.offer(ticket("G/one", item="G", critic="one"))
+    queue.offer(ticket("I/one", turn=2, item="I", critic="one"))
+    queue.offer(ticket("A", turn=3))
+    last = taken(queue)
+    queue.ended("act-I/one")
+    queue.release("H")
+    first = taken(queue)
+    queue.ended("act-G/one")
+    queue.release("F")
+
+    assert (last, first, taken(queue)) == (["I/one"], ["G/one"], ["A"])
+
+
+def test_what_was_released_while_another_ran_alone_is_not_alone_after_it():
+    queue = Scheduler({}, Outages(60.0))
+    queue.run_alone(frozenset({"F", "G"}))
+    queue.run_alone(frozenset({"H", "I"}))
+    queue.offer(ticket("G/one", item="G", critic="one"))
+    queue.offer(ticket("A", turn=2))
+    queue.release("G")
+
+    assert taken(queue) == []
+    queue.release("I")
+    assert sorted(taken(queue)) == ["A", "G/one"]
+
+
 def test_a_better_ticket_in_the_same_lane_comes_first():
     queue = Scheduler({}, Outages(60.0))
     for turn, name in enumerate(["D", "C", "B", "A"]):
