@@ -242,8 +242,10 @@ def test_a_few_acts_have_no_supervisor():
 def test_a_session_within_a_session_leaves_the_outer_supervisor_alone(acts):
     with supervised(MANY):
         pass
+    handle = acts.spawn("true")
 
-    assert acts.spawn("true").data["pid"] == 0
+    assert handle.data["pid"] == 0
+    assert acts.wait(handle).exit == 0
 
 
 @pytest.mark.parametrize("program", ["", "/no/such/python", "/bin/false", "/bin/true"])
