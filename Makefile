@@ -61,7 +61,8 @@ test-browser: $(STAMP)
 chaos: $(STAMP)
 	@$(BYTECODE)
 	@CHAOS=long CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos
-	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/unit/core/test_core_machine.py tests/unit/core/test_core_resuming.py --timeout 0
+	@ORCH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 0 \
+		tests/unit/core/test_core_machine.py tests/unit/core/test_core_resuming.py
 	@$(BIN)/python tests/chaos/campaign.py --seed $(SEED) --cases $(CASES)
 
 # Plan files of any bytes, guided by coverage; what breaks a rule is left as .fuzz/crash-…. Then the same by examples.

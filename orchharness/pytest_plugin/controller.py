@@ -202,6 +202,22 @@ class LivePlans:
             found = ended(self._plans.host, job.request, patience=0.0)
         self._finish(job, found or no_result(job.request, detail))
 
+    def time_out(self, jobs: Sequence[Job]) -> None:
+        """The time limits of these acts are over, and nobody watches them: they are ended, unless they have ended."""
+        for job, found in zip(jobs, self._ended(jobs, [0.0] * len(jobs)), strict=True):
+            detail = f"timed out after {job.request.timeout:g} s"
+            self._finish(job, found or no_result(job.request, detail, Outcome.TIMEOUT))
+
+    def _ended(self, jobs: Sequence[Job], patience: Sequence[float]) -> list[ActResult | None]:
+        """End acts side by side; what came of those that ended before."""
+        if not jobs:
+            return []
+        from concurrent.futures import ThreadPoolExecutor
+
+        host = self._plans.host
+        with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+            return list(pool.map(lambda j, p: ended(host, j.request, patience=p), jobs, patience))
+
     def _finish(self, job: Job, result: ActResult) -> None:
         run = job.live.run
         assert run is not None
@@ -236,19 +252,13 @@ class LivePlans:
         jobs = [*given, *queued]
         if open_:
             self._plans.terminal.stopping(reason, [j.request.act for j in jobs])
-        if jobs:
-            from concurrent.futures import ThreadPoolExecutor
-
-            patience = [SPAWNING] * len(given) + [0.0] * len(queued)
-            with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
-                host = self._plans.host
-                results = list(pool.map(lambda j, p: ended(host, j.request, patience=p), jobs, patience))
-            for job, found in zip(jobs, results, strict=True):
-                drive = job.live.run
-                assert drive is not None
-                result = found or no_result(job.request, reason, Outcome.CANCELLED)
-                final = drive.finished(result, job.request)
-                self._decided(job.live, drive, [i for i in final if drive.run.status(i).state in SUCCESS])
+        patience = [SPAWNING] * len(given) + [0.0] * len(queued)
+        for job, found in zip(jobs, self._ended(jobs, patience), strict=True):
+            drive = job.live.run
+            assert drive is not None
+            result = found or no_result(job.request, reason, Outcome.CANCELLED)
+            final = drive.finished(result, job.request)
+            self._decided(job.live, drive, [i for i in final if drive.run.status(i).state in SUCCESS])
         for live, run in open_:
             run.end(reason)
             live.over = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchharness.core.acts import Finished, Outcome
 from orchharness.run.act import ActResult, read_result
-from orchharness.run.handles import stored_handle
+from orchharness.run.handles import spawned_at, stored_handle
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.runner import Runner
 
@@ -61,12 +61,13 @@ def cancel(host: PluginHost, request: ActRequest, *, patience: float) -> None:
 def no_result(request: ActRequest, detail: str, outcome: Outcome = Outcome.ERROR) -> ActResult:
     """The result of an act of which nobody will have another one."""
     now = time.time()
+    began = min(now, spawned_at(request.folder) or now)
     return ActResult(
         act=request.act,
         key=request.key,
         outcome=outcome,
-        started=now,
+        started=began,
         ended=now,
-        seconds=0.0,
+        seconds=round(now - began, 6),
         detail=detail,
     )

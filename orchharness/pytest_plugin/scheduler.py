@@ -10,6 +10,7 @@ Rules that hold here:
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -217,13 +218,24 @@ class PlanScheduling:
         """Do all that follows, and give work to free workers."""
         if not self._started:
             return
+        self._end_overdue()
         self.live.watch()
         if self.live.stopped:
             self._ordinary.clear()
         if not self._ordinary and not any(isinstance(w, list) for w in self._busy.values()):
             self._queue.extend(self.live.advance(len(self._roster.free(self._busy)) - len(self._queue)))
         self._give_out()
-        self._alarm.set(next(iter(self._roster.reachable()), None), self.live.wake_at())
+        due = [at for at in (self.live.wake_at(), *(job.due for job in self._queue)) if at is not None]
+        self._alarm.set(next(iter(self._roster.reachable()), None), min(due, default=None))
+
+    def _end_overdue(self) -> None:
+        """Acts that run and wait for a worker to watch them have their time limits all the same."""
+        now = time.time()
+        overdue = [job for job in self._queue if job.due is not None and job.due <= now]
+        for job in overdue:
+            self._queue.remove(job)
+        if overdue:
+            self.live.time_out(overdue)
 
     def _give_out(self) -> None:
         while (self._ordinary or self._queue) and (free := self._roster.free(self._busy)):

@@ -159,3 +159,27 @@ def test_a_time_limit_goes_on_while_nobody_watches_and_ends_the_act_when_it_is_w
     assert len(told) == PARTS["background"]
     assert min(told) - spawned >= 2 - 0.05
     assert not one.left()
+
+
+def test_acts_that_no_worker_has_time_to_watch_are_held_to_their_limits(shaped):
+    shapes = ["background", "deaf", "own_session"]
+    one = shaped(shapes, "4s")
+    session = one.start("-n3")
+    until(lambda: began(one, shapes), "every process of the acts")
+    session.process.kill()
+    session.wait()
+
+    resumed = one.run("-n1", "--orch-resume")
+
+    results = {r["task"]: r for r in journal_of(one) if r["event"] == "TaskFinished"}
+    assert {shape: r["outcome"] for shape, r in results.items()} == dict.fromkeys(shapes, "timeout"), (
+        resumed.text
+    )
+    for shape in shapes:
+        spawned = (one.run_folder / "acts" / f"{shape}.i1.a1" / "pid").stat().st_mtime
+        told = told_of(one, shape)
+        assert len(told) == PARTS[shape], shape
+        assert min(told) - spawned >= 4 - 0.05, f"{shape}: too early"
+        assert max(told) - spawned <= 4 + LATE, f"{shape}: too late"
+        assert 4 - 0.05 <= results[shape]["seconds"] <= 4 + GONE + LATE, shape
+    assert not one.left()

@@ -51,7 +51,7 @@ class Worker:
 def job(name: str, index: int, track: str = "t") -> Job:
     plan = SimpleNamespace(item=lambda _: SimpleNamespace(phase="", track=track))
     live: Any = SimpleNamespace(plan=plan, index={name: index})
-    request: Any = SimpleNamespace(folder=f"/acts/{name}", act=name, item=name)
+    request: Any = SimpleNamespace(folder=f"/acts/{name}", act=name, item=name, timeout=None)
     return Job(live, request)
 
 
@@ -63,6 +63,7 @@ class Plans:
         self.ordinary: list[list[int]] = []
         self.taken: list[Any] = []
         self.failed: list[tuple[Any, str]] = []
+        self.timed_out: list[Any] = []
         self.rooms: list[int] = []
         self.over, self.stopped, self.broken, self.undecided = False, "", "", 0
         self.due: float | None = None
@@ -85,6 +86,9 @@ class Plans:
     def fail(self, job: Any, detail: str, *, deadly: bool = False) -> None:
         del deadly
         self.failed.append((job, detail))
+
+    def time_out(self, jobs: list[Any]) -> None:
+        self.timed_out += jobs
 
     def wake_at(self) -> float | None:
         return self.due
@@ -509,6 +513,36 @@ def test_a_clock_that_rings_after_the_worker_died_harms_nobody(make: Any, plans:
     plans.due = time.time()
     s.collect(clone)
     assert clone.asked.wait(5)
+
+
+def test_an_act_that_runs_and_waits_for_a_worker_is_ended_at_its_time_limit(
+    make: Any, plans: Plans, tmp_path: Path
+) -> None:
+    plans.ready = [job("a", 0), b := job("b", 1)]
+    b.request.folder, b.request.timeout = str(tmp_path), 0.2
+    s = make()
+    s.collect()
+    (tmp_path / "pid").touch()
+    s.dies(s.workers[1])
+
+    assert plans.timed_out == []
+    assert s.workers[0].asked.wait(5)
+    s.sched.remove_pending_tests_from_node(s.workers[0], [])
+    assert plans.timed_out == [b]
+    s.done(s.workers[0], 0)
+    assert s.workers[0].sent == [[0, 2]]
+
+
+def test_an_act_that_does_not_run_yet_has_no_time_limit(make: Any, plans: Plans, tmp_path: Path) -> None:
+    plans.ready = [job("a", 0), b := job("b", 1)]
+    b.request.folder, b.request.timeout = str(tmp_path), 0.001
+    s = make()
+    s.collect()
+    s.dies(s.workers[1])
+
+    s.done(s.workers[0], 0)
+    assert plans.timed_out == []
+    assert s.workers[0].sent == [[0, 2], [1, 2]]
 
 
 # ---- the end -------------------------------------------------------------------------------------
