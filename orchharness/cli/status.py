@@ -87,9 +87,9 @@ def tell(run: RunDirectory, further: str, *, everything: bool = False) -> None:
 
 def _head(one: Standing) -> Iterator[str]:
     picture, seconds = one.picture, one.seconds
-    how_long = ""
-    if seconds is not None:
-        how_long = f" {'for' if one.pid is not None else 'after'} {duration(seconds)}"
+    # Of a run that was killed the last record is known, not the moment.
+    word = "for" if one.pid is not None else "after" if one.finished else "after at least"
+    how_long = "" if seconds is None else f" {word} {duration(seconds)}"
     yield f"run {one.directory.run_id} of plan {line(one.plan)}: {one.state}{how_long}{_because(one)}"
     yield _people(one)
     tasks, gates = one.passed("task"), one.passed("gate")
