@@ -19,7 +19,7 @@ from orchharness.journal import Journal, read_journal
 
 FORKS = Path(__file__).with_name("chaos_forks.py")
 # `make chaos` resumes from every byte; each test run opens the journal at every byte and resumes from a few.
-STEP, PARTS = (1, 12) if LONG else (41, 1)
+STEP, PARTS = (1, 36) if LONG else (41, 1)
 # After these records of the plan the orchestrator was killed: an act is asked for, an act is over, the run is over.
 TORN = {"TaskStarted": 2, "TaskFinished": 5, "RunFinished": 12}
 

@@ -7,6 +7,8 @@ coding tool; C, what users of such tools report most. Its docstring says what ha
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
@@ -68,6 +70,13 @@ class Play:
     def run_apart(self, *args: str) -> Played:
         """A session in a process of its own, to its end."""
         return self.start(*args).wait(25)
+
+    def command(self, *words: str) -> str:
+        """What `orchharness` with these words prints; it must succeed."""
+        command = [sys.executable, "-m", "orchharness", *words]
+        return subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=True, timeout=25
+        ).stdout
 
     def close(self) -> None:
         """End whatever a failed test left."""

@@ -287,8 +287,34 @@ def test_A11_a_gate_that_fails_first_is_refined_shown_and_timed(play):
     assert sum(entry["seconds"] for entry in played.journal("TaskFinished")) >= 0.2
 
 
-def test_A12_no_more_agents_are_started_than_the_plan_can_use(play):
+def test_A12_the_useful_width_and_the_bound_are_said_before_anything_is_spent(play):
     """Two agents already reached the critical path; the claim was half the time with more of them."""
+    play.plan(
+        """
+        limits: {parallel: 4}
+        agents: {author: {kind: scripted}}
+        tracks:
+          one: {tasks: {a: {agent: author, estimate: 5h}, b: {agent: author, estimate: 3h, needs: [a]}}}
+          two: {tasks: {c: {agent: author, estimate: 6h}}}
+        """
+    )
+
+    told = play.run("--orch-explain")
+    simulated = play.command("simulate", "--parallel", "1,2,4", "play.plan.yaml")
+
+    assert "critical path: 8 h, which no number of agents shortens" in told.text
+    assert "useful width: 2 agents, with which it takes 8 h" in told.text
+    assert "more win nothing" in told.text
+    assert "useful width: 2 agents; more win nothing" in simulated
+    assert [line.split()[:3] for line in simulated.splitlines() if line.split()[1:2] in (["14"], ["8"])] == [
+        ["1", "14", "h"],
+        ["2", "8", "h"],
+        ["4", "8", "h"],
+    ]
+    assert not told.starts()
+
+
+def test_A12_no_more_agents_are_started_than_the_plan_can_use(play):
     play.plan(
         """
         limits: {parallel: 9}

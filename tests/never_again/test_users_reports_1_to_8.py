@@ -227,35 +227,42 @@ def test_C5_what_an_agent_says_it_cost_is_recorded(play):
     assert played.journal("TaskFinished")[0]["usage"] == {"usd": 0.25, "input_tokens": 900}
 
 
-def test_C6_one_rate_limit_does_not_end_the_run(play):
+LIMITED = """
+limits: {{parallel: 1, outage: {patience}}}
+agents: {{author: {{kind: scripted, script: [{{task: work, attempt: 1, do: {{limited: {seconds}}}}}]}}}}
+tasks:
+  work: {{agent: author, outputs: {{a: a.md}}, estimate: 1h}}
+  other: {{agent: author, outputs: {{b: b.md}}}}
+  free: {{run: [sh, -c, "echo x > free.md"], outputs: {{f: free.md}}}}
+"""
+
+
+def test_C6_one_rate_limit_does_not_end_the_run_and_nothing_is_fed_to_the_wall(play):
     """One rate limit kills the run, or everything that waits is fed to the wall."""
-    play.plan(
-        """
-        agents: {author: {kind: scripted, script: [{task: work, attempt: 1, do: [{say: 429 rate limit}, exit]}]}}
-        tasks:
-          work: {agent: author, retry: {attempts: 2, backoff: 1s}, outputs: {a: a.md}}
-          other: {agent: author, outputs: {b: b.md}}
-        """
-    )
+    play.plan(LIMITED.format(patience="1h", seconds=1.5))
 
     played = play.run()
 
-    first, second = (e["mono"] for e in played.journal("TaskStarted") if e["task"] == "work")
-    (failed, _) = (e["mono"] for e in played.journal("TaskFinished") if e["task"] == "work")
-    assert played.outcomes == {"passed": 2}
-    assert "RETRY work exit 1 429 rate limit; attempt 1 of 2" in played.text
-    assert [entry["attempt"] for entry in played.starts("work")] == [1, 2]
-    assert first < failed <= second - 1
+    began = {e["act"]: e["mono"] for e in played.journal("TaskStarted")}
+    ended = {e["act"]: e["mono"] for e in played.journal("TaskFinished")}
+    assert played.outcomes == {"passed": 3}
+    assert {task: len(played.starts(task)) for task in ("work", "other")} == {"work": 2, "other": 1}
+    assert ended["free.i1.a1"] < began["work.i1.a2"]
+    assert min(began["work.i1.a2"], began["other.i1.a1"]) >= ended["work.i1.a1"] + 1.5
+    assert "RETRY" not in played.text
 
 
-def test_C6_parking_on_a_rate_limit_is_refused_by_name(play):
-    play.plan(chain().replace("next: {", "next: {retry: {attempts: 2, on: [rate_limit]}, "))
+def test_C6_a_limit_that_outlasts_the_patience_is_gone_on_from_by_a_resume(play):
+    play.plan(LIMITED.format(patience="1s", seconds=3))
+    ended = play.run()
+    play.plan(LIMITED.format(patience="1h", seconds=3))
+    resumed = play.run_apart("--orch-resume")
 
-    played = play.run()
-
-    assert played.outcomes == {"error": 1}
-    assert "'rate_limit'" in played.text
-    assert not played.starts()
+    assert ended.outcomes == {"failed": 2, "passed": 1}
+    assert ended.status == pytest.ExitCode.TESTS_FAILED
+    assert "rate limit for 1s: 429" in ended.text
+    assert resumed.outcomes == {"passed": 3}
+    assert {task: len(resumed.starts(task)) for task in ("work", "other")} == {"work": 2, "other": 1}
 
 
 # The second of three judgements is an outlier: once below the threshold, once above it.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import pytest
 import yaml
@@ -156,6 +157,10 @@ def test_C12_while_it_runs_the_state_file_and_the_logs_say_what_agents_do(play):
     assert state["phases"]["tasks"]["tasks"]["work"]["state"] == "running"
     assert (folder / "acts/work.i1.a1/stdout.log").read_text() == "reading the code\n"
     assert f"play: run directory {folder}" in session.so_far.text
+    status = play.command("status", f"--orch-dir={play.away}/runs")
+    assert "passed: 0 of 2 tasks, 0 of 1 gate (1 running, 2 waiting)" in status
+    assert "ago: reading the code" in status
+    assert play.command("logs", f"--orch-dir={play.away}/runs", "latest", "work") == "reading the code\n"
     play.file("go", "")
     assert session.wait(25).outcomes == {"passed": 3}
 
@@ -223,6 +228,28 @@ def test_C14_no_process_is_left_behind_by_a_session_that_is_interrupted(play, wo
     assert played.status == pytest.ExitCode.INTERRUPTED
     assert "was running and was ended: work" in played.text
     assert played.left_behind() == []
+
+
+def test_C14_no_worktree_is_left_behind_when_its_run_is_removed(play):
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *words], cwd=play.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    play.plan(chain("[write, exit]").replace("work: {", "work: {workspace: worktree, "))
+
+    assert play.run().states()["work"] == "failed"
+    during = git("worktree", "list", "--porcelain").count("worktree ")
+    said = play.command("clean", f"--orch-dir={play.away}/runs", "--keep", "0")
+
+    assert during == 2
+    assert git("worktree", "list", "--porcelain").count("worktree ") == 1, said
+    assert git("branch", "--list", "orchharness/*") == ""
+    assert not list(play.away.glob("runs/*/*/worktrees"))
 
 
 def test_C15_paused_is_told_apart_from_failed_and_strands_nothing_else(play):

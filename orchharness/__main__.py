@@ -1,0 +1,7 @@
+"""`python -m orchharness`: the command `orchharness`, where its script is not on the PATH."""
+
+import sys
+
+from orchharness.cli import main
+
+sys.exit(main())
