@@ -23,6 +23,7 @@ _UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY}
 
 _REFUSED = frozenset({401, 403})
 _LIMITED = frozenset({429, 503, 529})
+_SERVER_FAULT = 500  # and above: no word about the caller
 # Compiled when a client failed, and not whenever a plan is read.
 _STATUS = r"(?:\bstatus(?: code)?:? |\bAPI Error: |\bHTTP (?:\d\.\d )?|^|\()([45]\d\d)\b"
 _NO_PAYMENT = r"insufficient_quota|exceeded your current quota|credit balance|billing"
@@ -87,8 +88,8 @@ def trouble_of(text: str, status: int | None = None, now: float = 0.0) -> Troubl
         now: Epoch seconds, for messages that name a time of day.
 
     Returns:
-        `limited` for 429, 503, 529 and limits of use, `refused` for keys, log-ins and accounts; else neither.
-        An account that is used up until a time that the message names is limited.
+        `limited` for 429, 503, 529 and limits of use, `refused` for 401, 403, keys, log-ins and accounts; else
+        neither. Without a 401 or 403, an account that is used up until a time that the message names is limited.
     """
     if status is None:
         named = _search(_STATUS, text)
@@ -96,7 +97,7 @@ def trouble_of(text: str, status: int | None = None, now: float = 0.0) -> Troubl
     wait = wait_of(text, now)
     if status in _REFUSED:
         return Trouble("refused")
-    if _search(_NO_PAYMENT, text):
+    if (status is None or status < _SERVER_FAULT) and _search(_NO_PAYMENT, text):
         return Trouble("refused") if wait is None else Trouble("limited", wait)
     if status in _LIMITED or (status is None and _search(_LATER, text)):
         return Trouble("limited", wait)

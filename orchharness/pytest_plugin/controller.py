@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from orchharness.core.acts import Outcome
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
-from orchharness.pytest_plugin.ending import SPAWNING, cancel, ended, no_result
+from orchharness.plugins import PluginHost
+from orchharness.pytest_plugin.ending import SPAWNING, cancel, end_all, ended, no_result
 from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused, late_texts
@@ -35,6 +35,11 @@ class LivePlans:
         self._plans = plans_of(config)
         self._lives: list[LivePlan] = []
         self.stopped = ""
+
+    @property
+    def host(self) -> PluginHost:
+        """The plugins of the session."""
+        return self._plans.host
 
     @property
     def over(self) -> bool:
@@ -188,7 +193,7 @@ class LivePlans:
         if result is None:
             fault = _text_of(folder / "fault") or "no result"
             result = no_result(job.request, f"the worker that executed it came back with: {fault}")
-        self._finish(job, result)
+        self.finish(job, result)
 
     def fail(self, job: Job, detail: str, *, deadly: bool = False) -> None:
         """Nobody will execute the act to its end: it is ended, and failed, unless it has ended already.
@@ -200,25 +205,10 @@ class LivePlans:
             cancel(self._plans.host, job.request, patience=0.0)
         else:
             found = ended(self._plans.host, job.request, patience=0.0)
-        self._finish(job, found or no_result(job.request, detail))
+        self.finish(job, found or no_result(job.request, detail))
 
-    def time_out(self, jobs: Sequence[Job]) -> None:
-        """The time limits of these acts are over, and nobody watches them: they are ended, unless they have ended."""
-        for job, found in zip(jobs, self._ended(jobs, [0.0] * len(jobs)), strict=True):
-            detail = f"timed out after {job.request.timeout:g} s"
-            self._finish(job, found or no_result(job.request, detail, Outcome.TIMEOUT))
-
-    def _ended(self, jobs: Sequence[Job], patience: Sequence[float]) -> list[ActResult | None]:
-        """End acts side by side; what came of those that ended before."""
-        if not jobs:
-            return []
-        from concurrent.futures import ThreadPoolExecutor
-
-        host = self._plans.host
-        with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
-            return list(pool.map(lambda j, p: ended(host, j.request, patience=p), jobs, patience))
-
-    def _finish(self, job: Job, result: ActResult) -> None:
+    def finish(self, job: Job, result: ActResult) -> None:
+        """What came of the act is known."""
         run = job.live.run
         assert run is not None
         self._decided(job.live, run, run.finished(result, job.request))
@@ -253,10 +243,10 @@ class LivePlans:
         if open_:
             self._plans.terminal.stopping(reason, [j.request.act for j in jobs])
         patience = [SPAWNING] * len(given) + [0.0] * len(queued)
-        for job, found in zip(jobs, self._ended(jobs, patience), strict=True):
+        results = end_all(self._plans.host, [job.request for job in jobs], patience, reason)
+        for job, result in zip(jobs, results, strict=True):
             drive = job.live.run
             assert drive is not None
-            result = found or no_result(job.request, reason, Outcome.CANCELLED)
             final = drive.finished(result, job.request)
             self._decided(job.live, drive, [i for i in final if drive.run.status(i).state in SUCCESS])
         for live, run in open_:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from orchharness.plugins import PluginHost
     from orchharness.run.act import ActRequest
 
+ENDING = 10.0  # seconds in which acts are waited for after an interrupt
 SPAWNING = 2.0  # seconds in which a worker that was just told to start an act has started it
 _LOOK = 0.02
 
@@ -32,6 +35,27 @@ def ended(host: PluginHost, request: ActRequest, *, patience: float) -> ActResul
     if found is None:
         cancel(host, request, patience=patience)
     return found
+
+
+def end_all(
+    host: PluginHost, requests: Sequence[ActRequest], patience: Sequence[float], reason: str
+) -> list[ActResult]:
+    """End acts side by side; their results. A plugin that does not return from its `cancel` is not waited for."""
+    found: dict[int, ActResult] = {}
+
+    def end(number: int, request: ActRequest) -> None:
+        known = ended(host, request, patience=patience[number])
+        found[number] = known or no_result(request, reason, Outcome.CANCELLED)
+
+    # Daemons: the interpreter would wait for others when it ends.
+    threads = [threading.Thread(target=end, args=each, daemon=True) for each in enumerate(requests)]
+    limit = time.monotonic() + ENDING
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, limit - time.monotonic()))
+    unknown = f"{reason}; it may still be running"
+    return [found.get(n) or no_result(r, unknown, Outcome.CANCELLED) for n, r in enumerate(requests)]
 
 
 def _looked_at(host: PluginHost, request: ActRequest) -> ActResult | None:

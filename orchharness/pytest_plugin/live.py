@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchharness.run.handles import spawned_at
-
 if TYPE_CHECKING:
     from orchharness.core.plan import Plan
     from orchharness.pytest_plugin.reports import Target
@@ -38,13 +36,6 @@ class Job:
     def index(self) -> int:
         """The place of its item in the collection."""
         return self.live.index[self.request.item]
-
-    @property
-    def due(self) -> float | None:
-        """When its time limit is over, in seconds since the epoch; None when it has none, or does not run."""
-        limit = self.request.timeout
-        spawned = spawned_at(self.request.folder) if limit else None
-        return None if limit is None or spawned is None else spawned + limit
 
     @property
     def track(self) -> tuple[str, str]:

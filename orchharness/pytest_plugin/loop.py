@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from orchharness.pytest_plugin.asking import Prompt
     from orchharness.run.act import ActRequest, ActResult
 
-_ENDING = 10.0  # seconds in which acts are waited for after an interrupt
 _HASTE = 3.0  # the same, once asked a second time: enough for every local process
 
 
@@ -270,7 +269,9 @@ class LocalLoop:
 
     def _until_ended(self) -> None:
         """Take the results of acts that are being ended. A second signal shortens the waiting."""
-        limit = time.monotonic() + _ENDING
+        from orchharness.pytest_plugin.ending import ENDING
+
+        limit = time.monotonic() + ENDING
         while self.runner.running and time.monotonic() < limit:
             self._take_last(limit - time.monotonic())
             if self.signals.taken():

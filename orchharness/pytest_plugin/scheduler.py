@@ -6,11 +6,11 @@ Rules that hold here:
     by a timer that asks a worker to give nothing back: the answer enters here, on the main thread.
   * Whatever an event was, all that follows from it is done before it is left: there may be no next event.
   * xdist may shut workers down and replace them on its own; an act whose worker is gone is given to another.
+  * What runs already and finds no free worker is watched here: after a resume there may be more acts than workers.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from orchharness.pytest_plugin.dispatch import CONTROLLER, DISPATCH, Dispatch
 from orchharness.pytest_plugin.live import Job
 from orchharness.pytest_plugin.roster import Roster, is_parked
 from orchharness.pytest_plugin.signals import Signals
+from orchharness.pytest_plugin.surplus import Surplus
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -47,6 +48,7 @@ class PlanScheduling:
         self._ordinary: deque[list[int]] = deque()
         self._busy: dict[WorkerController, Job | list[int]] = {}
         self._queue: deque[Job] = deque()
+        self._surplus = Surplus(self.live)
         self._tracks: dict[WorkerController, tuple[str, str]] = {}
         self._told: dict[str, Any] = {}
         self._begun = False  # whether a worker with plan items has collected
@@ -84,7 +86,11 @@ class PlanScheduling:
             return bool(self._stock.tests_finished)
         if self._forsaken:
             return True
-        return self._started and not (self._busy or self._queue or self._ordinary) and self.live.over
+        return (
+            self._started
+            and not (self._busy or self._queue or self._ordinary or self._surplus.jobs)
+            and self.live.over
+        )
 
     def add_node(self, node: WorkerController) -> None:
         """A worker is ready; it collects next."""
@@ -218,24 +224,16 @@ class PlanScheduling:
         """Do all that follows, and give work to free workers."""
         if not self._started:
             return
-        self._end_overdue()
+        self._surplus.look()
         self.live.watch()
         if self.live.stopped:
             self._ordinary.clear()
         if not self._ordinary and not any(isinstance(w, list) for w in self._busy.values()):
             self._queue.extend(self.live.advance(len(self._roster.free(self._busy)) - len(self._queue)))
         self._give_out()
-        due = [at for at in (self.live.wake_at(), *(job.due for job in self._queue)) if at is not None]
+        self._queue = deque(job for job in self._queue if not self._surplus.take(job))
+        due = [at for at in (self.live.wake_at(), self._surplus.look_at) if at is not None]
         self._alarm.set(next(iter(self._roster.reachable()), None), min(due, default=None))
-
-    def _end_overdue(self) -> None:
-        """Acts that run and wait for a worker to watch them have their time limits all the same."""
-        now = time.time()
-        overdue = [job for job in self._queue if job.due is not None and job.due <= now]
-        for job in overdue:
-            self._queue.remove(job)
-        if overdue:
-            self.live.time_out(overdue)
 
     def _give_out(self) -> None:
         while (self._ordinary or self._queue) and (free := self._roster.free(self._busy)):
@@ -268,7 +266,7 @@ class PlanScheduling:
         """End every act, journal it, write the reports."""
         self._alarm.stop()
         given = [w for w in self._busy.values() if isinstance(w, Job)]
-        self.live.interrupt(reason, given, list(self._queue))
+        self.live.interrupt(reason, given, [*self._queue, *self._surplus.close()])
 
     def end(self, session: pytest.Session) -> None:
         """The workers are through. What is not decided now will not be.
@@ -278,7 +276,8 @@ class PlanScheduling:
             Interrupted: another plugin stopped the session, or the workers were lost before everything was decided.
         """
         self._alarm.stop()
-        for job in [*self._queue, *(w for w in self._busy.values() if isinstance(w, Job))]:
+        given = [w for w in self._busy.values() if isinstance(w, Job)]
+        for job in [*self._queue, *self._surplus.close(), *given]:
             self.live.fail(job, "the worker that executed it died, and there is no other to go on with it")
         self.live.advance(0)
         if not self.live.over:

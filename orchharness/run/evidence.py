@@ -241,8 +241,8 @@ def _with_tail(request: ActRequest, said: str) -> str:
     redactor = redactor_of(request.hidden)
     logs = ("stderr.log",) if Path(request.folder, SPEC).exists() else ("stdout.log", "stderr.log")
     tails = (_tail(f"{request.folder}/{name}", redactor) for name in logs)
-    lines = said.splitlines()
-    return "\n".join([said, *(tail for tail in tails if tail and tail not in lines)])
+    lines = f"\n{said}\n"
+    return "\n".join([said, *(tail for tail in tails if tail and f"\n{tail}\n" not in lines)])
 
 
 def _tail(path: str, redactor: Redactor) -> str:

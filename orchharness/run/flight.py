@@ -62,7 +62,9 @@ def launch(
         OrchError: it must not, or cannot, be started; nothing was.
         BaseException: whatever its plugin raises.
     """
-    spawned = spawned_at(request.folder)  # also by one who died before the handle was kept: `spawn` finds it
+    handle = stored_handle(request.folder, request.key)
+    # Without a handle by one who died before it was kept: `spawn` finds the act by its `pid`.
+    spawned = spawned_at(request.folder, handled=handle is not None)
     found = spawned is not None
     if found and request.hidden:
         note(given(request.hidden, (), [request.key]))
@@ -71,17 +73,15 @@ def launch(
     # Only what is spawned now needs the caller's values: what runs already has them.
     spawn = request.spawn if found else _filled(request)
     began, now = wall(), mono()
-    since = now
-    handle = stored_handle(request.folder, request.key) if found else None
     if handle is None:
         handle = host.spawn(spawn)
         _keep(host, request, handle)
-    if spawned is not None:  # its limits run from its spawn, whoever watches it now
-        since, began = now - max(0.0, began - spawned), spawned
+    # The limits of what was found run from its spawn, whoever watches it now.
+    since = now - max(0.0, began - spawned) if spawned is not None else now
     return Flight(
         request=request,
         handle=handle,
-        wall=began,
+        wall=began if spawned is None else spawned,
         mono=since,
         found=found,
         before=before,

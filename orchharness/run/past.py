@@ -206,7 +206,7 @@ def look(host: PluginHost, folder: str, key: str) -> PollResult | None:
 
 def was_started(folder: str, key: str) -> bool:
     """Whether an act without a handle was started all the same: `spawn` finds such a one, and starts nothing."""
-    return spawned_at(folder) is not None or bool(_marked([key]))
+    return spawned_at(folder, handled=False) is not None or bool(_marked([key]))
 
 
 def _asked(host: PluginHost, handle: Handle) -> PollResult:

@@ -74,7 +74,7 @@ class ReportHelper:
     ) -> str | None:
         """Render the report now; what went wrong, or None. `host` has the plugins that may add a section."""
         if self._pipe is not None and self._asked:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # somebody else of this process has waited for any child
                 os.kill(self._pid, _STOP)  # nobody looks any more at a page of the run that went on
         self._finish()
         if self._pipe is not None and self._plugins == (host.section_plugins if host is not None else ()):

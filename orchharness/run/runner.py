@@ -154,15 +154,15 @@ class Runner:
 
         Returns early and empty after `wake`.
         """
-        if not self._done:
-            for key, _ in self._selector.select(self._patience(timeout)):
-                if key.data is None:
-                    with suppress(BlockingIOError):
-                        os.read(self._reader, 4096)
-                elif key.data.ending is not None:
-                    self._deaf(key.data)  # it would wake us again and again until all of the act is gone
-                else:
-                    key.data.poll_at = 0.0
+        # Also when a result is there already: an act that has ended must not be held to its time limit.
+        for key, _ in self._selector.select(0 if self._done else self._patience(timeout)):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    os.read(self._reader, 4096)
+            elif key.data.ending is not None:
+                self._deaf(key.data)  # it would wake us again and again until all of the act is gone
+            else:
+                key.data.poll_at = 0.0
         self._look()
         done, self._done = self._done, []
         return done

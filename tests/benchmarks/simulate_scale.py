@@ -55,7 +55,7 @@ def measure(folder: Path, shape: str, size: int) -> str:
     """One row of the table."""
     plan = folder / f"{shape}{size}.plan.yaml"
     plan.write_text("".join(lines(shape, size)))
-    words = [sys.executable, "-m", "orchharness.cli", "simulate", str(plan), "--parallel", "8"]
+    words = [sys.executable, "-m", "orchharness", "simulate", str(plan), "--parallel", "8"]
     begin = time.perf_counter()
     pid = os.posix_spawn(
         sys.executable,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -163,7 +164,7 @@ def test_a_time_limit_goes_on_while_nobody_watches_and_ends_the_act_when_it_is_w
 
 def test_acts_that_no_worker_has_time_to_watch_are_held_to_their_limits(shaped):
     shapes = ["background", "deaf", "own_session"]
-    one = shaped(shapes, "4s")
+    one = shaped(shapes, "6s")
     session = one.start("-n3")
     until(lambda: began(one, shapes), "every process of the acts")
     session.process.kill()
@@ -172,14 +173,62 @@ def test_acts_that_no_worker_has_time_to_watch_are_held_to_their_limits(shaped):
     resumed = one.run("-n1", "--orch-resume")
 
     results = {r["task"]: r for r in journal_of(one) if r["event"] == "TaskFinished"}
-    assert {shape: r["outcome"] for shape, r in results.items()} == dict.fromkeys(shapes, "timeout"), (
-        resumed.text
-    )
+    assert {s: r["outcome"] for s, r in results.items()} == dict.fromkeys(shapes, "timeout"), resumed.text
     for shape in shapes:
         spawned = (one.run_folder / "acts" / f"{shape}.i1.a1" / "pid").stat().st_mtime
         told = told_of(one, shape)
         assert len(told) == PARTS[shape], shape
-        assert min(told) - spawned >= 4 - 0.05, f"{shape}: too early"
-        assert max(told) - spawned <= 4 + LATE, f"{shape}: too late"
-        assert 4 - 0.05 <= results[shape]["seconds"] <= 4 + GONE + LATE, shape
+        assert min(told) - spawned >= 6 - 0.05, f"{shape}: too early"
+        assert max(told) - spawned <= 6 + LATE, f"{shape}: too late"
+        assert 6 - 0.05 <= results[shape]["seconds"] <= 6 + GONE + LATE, shape
+    assert not one.left()
+
+
+MANY = """
+limits: {parallel: 6}
+defaults: {timeout: 20s}
+tasks:
+  one: {run: [sh, work.sh, one], outputs: {o: one.txt}}
+  two: {run: [sh, work.sh, two], outputs: {o: two.txt}}
+  quiet: {run: [sh, work.sh, quiet], outputs: {o: quiet.txt}, idle_timeout: 3s}
+  quiet_too: {run: [sh, work.sh, quiet_too], outputs: {o: quiet_too.txt}, idle_timeout: 3s}
+  gone: {run: [sh, work.sh, gone], outputs: {o: gone.txt}, timeout: 3s}
+  gone_too: {run: [sh, work.sh, gone_too], outputs: {o: gone_too.txt}, timeout: 3s}
+"""
+WORK = """
+echo "$1" >>"$CHAOS_LOG/starts"
+while ! [ -e "$1.go" ]; do sleep 0.05; done
+echo done >"$1.txt"
+"""
+
+
+def test_acts_that_no_worker_has_time_to_watch_come_to_their_own_ends(project):
+    """Of each pair one at least is not the worker's. What is gone is lost, also when its limit is over."""
+    one = project(MANY)
+    (one.root / "work.sh").write_text(WORK)
+    session = one.start("-n6")
+    until(lambda: len(one.started()) == 6, "every act")
+    session.process.kill()
+    session.wait()
+    for name in ("gone", "gone_too"):
+        (one.root / f"{name}.go").touch()
+        spawned = one.run_folder / "acts" / f"{name}.i1.a1" / "pid"
+        os.killpg(int(spawned.read_text()), signal.SIGKILL)
+        until(lambda spawned=spawned: time.time() > spawned.stat().st_mtime + 3, "the time limit")
+    for name in ("one", "two"):
+        (one.root / f"{name}.go").touch()
+
+    resumed = one.run("-n1", "--orch-resume")
+
+    found: dict[str, list[str]] = {}
+    at: dict[str, float] = {}
+    for record in journal_of(one):
+        if record["event"] == "TaskFinished":
+            found.setdefault(record["task"], []).append(record["outcome"])
+            at[record["task"]] = record["at"]
+    again = ["lost", "success"]
+    wanted = {"one": ["success"], "two": ["success"], "quiet": ["idle"], "quiet_too": ["idle"]}
+    assert found == wanted | {"gone": again, "gone_too": again}, resumed.text
+    assert abs(at["quiet"] - at["quiet_too"]) < 2, "one was watched after the other"
+    assert sorted(one.started()) == sorted([*wanted, *["gone", "gone_too"] * 2])
     assert not one.left()

@@ -63,7 +63,7 @@ class Sessions:
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "orchharness.cli", *words],
+            [sys.executable, "-m", "orchharness", *words],
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -73,7 +73,7 @@ class Sessions:
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """The command, while it goes on."""
-        argv = [sys.executable, "-m", "orchharness.cli", *words]
+        argv = [sys.executable, "-m", "orchharness", *words]
         self._others.append(subprocess.Popen(argv, cwd=self.root, stdout=subprocess.PIPE, text=True))
         return self._others[-1]
 

@@ -108,7 +108,7 @@ def test_the_plan_of_a_readme_has_no_fault(kind, project, tmp_path):
     plan = project / "fix.plan.yaml"
     plan.write_text(blocks(READMES[kind], "yaml")[0])
     done = subprocess.run(
-        [sys.executable, "-m", "orchharness.cli", "check", str(plan)],
+        [sys.executable, "-m", "orchharness", "check", str(plan)],
         cwd=project,
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
         capture_output=True,

@@ -119,7 +119,7 @@ def test_logs_are_what_the_newest_act_printed(sessions: Sessions, at_work):
 def test_on_a_terminal_escapes_are_removed_unless_they_are_asked_for(sessions: Sessions, at_work):
     def on_terminal(*words: str) -> bytes:
         ours, theirs = pty.openpty()
-        argv = [sys.executable, "-m", "orchharness.cli", "logs", "latest", "quick", *words]
+        argv = [sys.executable, "-m", "orchharness", "logs", "latest", "quick", *words]
         try:
             subprocess.run(argv, cwd=sessions.root, stdout=theirs, timeout=LIMIT, check=True)
             return os.read(ours, 4096)

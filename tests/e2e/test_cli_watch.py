@@ -44,7 +44,7 @@ def watch(sessions: Sessions) -> Iterator[Watch]:
     found: list[Screened] = []
 
     def begin(*words: str) -> Screened:
-        argv = [sys.executable, "-m", "orchharness.cli", "watch", *words]
+        argv = [sys.executable, "-m", "orchharness", "watch", *words]
         found.append(Screened(argv, sessions.root))
         return found[-1]
 

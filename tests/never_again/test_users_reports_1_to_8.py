@@ -243,8 +243,8 @@ def test_C6_one_rate_limit_does_not_end_the_run_and_nothing_is_fed_to_the_wall(p
 
     played = play.run()
 
-    began = {e["act"]: e["mono"] for e in played.journal("TaskStarted")}
-    ended = {e["act"]: e["mono"] for e in played.journal("TaskFinished")}
+    began = {e["act"]: e["at"] for e in played.journal("TaskStarted")}
+    ended = {e["act"]: e["at"] for e in played.journal("TaskFinished")}
     assert played.outcomes == {"passed": 3}
     assert {task: len(played.starts(task)) for task in ("work", "other")} == {"work": 2, "other": 1}
     assert ended["free.i1.a1"] < began["work.i1.a2"]

@@ -178,6 +178,17 @@ tasks: {one: {agent: author, outputs: {text: one.txt}}}
     assert end["detail"] == "401 no key\nkey"
 
 
+def test_lines_that_the_reason_holds_are_told_once(begin):
+    text = """
+agents: {author: {kind: scripted, script: {do: [{say: "no key\\nask for one"}, {refused: "no key\\nask for one"}]}}}
+tasks: {one: {agent: author, outputs: {text: one.txt}}}
+"""
+    played = begin(text).wait(28)
+
+    (end,) = played.journal("TaskFinished")
+    assert end["detail"] == "no key\nask for one"
+
+
 LONG = """
 agents: {author: {kind: scripted, script: {task: one, attempt: 1, do: {limited: WAIT}}}}
 tasks:

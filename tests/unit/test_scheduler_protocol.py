@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class Worker:
 def job(name: str, index: int, track: str = "t") -> Job:
     plan = SimpleNamespace(item=lambda _: SimpleNamespace(phase="", track=track))
     live: Any = SimpleNamespace(plan=plan, index={name: index})
-    request: Any = SimpleNamespace(folder=f"/acts/{name}", act=name, item=name, timeout=None)
+    request: Any = SimpleNamespace(folder=f"/acts/{name}", act=name, key=name, item=name)
     return Job(live, request)
 
 
@@ -63,7 +64,9 @@ class Plans:
         self.ordinary: list[list[int]] = []
         self.taken: list[Any] = []
         self.failed: list[tuple[Any, str]] = []
-        self.timed_out: list[Any] = []
+        self.finished: list[tuple[Any, Any]] = []
+        self.generous = False  # gives out more than there is room for, as a resume does
+        self.host: Any = None
         self.rooms: list[int] = []
         self.over, self.stopped, self.broken, self.undecided = False, "", "", 0
         self.due: float | None = None
@@ -77,6 +80,7 @@ class Plans:
 
     def advance(self, room: int) -> list[Any]:
         self.rooms.append(room)
+        room = 99 if self.generous else room
         given, self.ready = self.ready[: max(0, room)], self.ready[max(0, room) :]
         return given
 
@@ -87,8 +91,8 @@ class Plans:
         del deadly
         self.failed.append((job, detail))
 
-    def time_out(self, jobs: list[Any]) -> None:
-        self.timed_out += jobs
+    def finish(self, job: Any, result: Any) -> None:
+        self.finished.append((job, result))
 
     def wake_at(self) -> float | None:
         return self.due
@@ -515,34 +519,85 @@ def test_a_clock_that_rings_after_the_worker_died_harms_nobody(make: Any, plans:
     assert clone.asked.wait(5)
 
 
-def test_an_act_that_runs_and_waits_for_a_worker_is_ended_at_its_time_limit(
-    make: Any, plans: Plans, tmp_path: Path
+class Watcher:
+    """Stands for the `Runner` of acts that no worker has time for."""
+
+    def __init__(self, host: Any) -> None:
+        self.started: list[str] = []
+        self.results: list[Any] = []
+        self.closed = False
+        WATCHERS.append(self)
+
+    def start(self, request: Any) -> None:
+        self.started.append(request.act)
+
+    def wait(self, timeout: float) -> list[Any]:
+        assert timeout == 0
+        found, self.results = self.results, []
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+
+WATCHERS: list[Watcher] = []
+
+
+@pytest.fixture
+def three(make: Any, plans: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Job]]:
+    """A session with one worker that resumes three acts: all but the last one have a handle."""
+    monkeypatch.setattr("orchharness.pytest_plugin.surplus.Runner", Watcher)
+    WATCHERS.clear()
+    plans.generous, plans.ready = True, [job(name, n % 2) for n, name in enumerate("abc")]
+    for one in plans.ready:
+        one.request.folder = str(tmp_path / one.request.act)
+        Path(one.request.folder).mkdir()
+        handle = {"kind": "k", "key": one.request.key, "data": {}}
+        if one.request.act != "c":
+            Path(one.request.folder, "handle.json").write_text(json.dumps(handle))
+    jobs = [*plans.ready]
+    return make(1), jobs
+
+
+def test_what_runs_and_finds_no_free_worker_is_watched_here(
+    three: tuple[Any, list[Job]], plans: Plans
 ) -> None:
-    plans.ready = [job("a", 0), b := job("b", 1)]
-    b.request.folder, b.request.timeout = str(tmp_path), 0.2
-    s = make()
+    s, (_, b, _) = three
     s.collect()
-    (tmp_path / "pid").touch()
-    s.dies(s.workers[1])
 
-    assert plans.timed_out == []
-    assert s.workers[0].asked.wait(5)
-    s.sched.remove_pending_tests_from_node(s.workers[0], [])
-    assert plans.timed_out == [b]
-    s.done(s.workers[0], 0)
+    (watcher,) = WATCHERS
     assert s.workers[0].sent == [[0, 2]]
+    assert watcher.started == ["b"]
+    assert s.workers[0].asked.wait(5)
+    watcher.results.append(result := SimpleNamespace(key="b"))
+    s.sched.remove_pending_tests_from_node(s.workers[0], [])
+    assert plans.finished == [(b, result)]
 
 
-def test_an_act_that_does_not_run_yet_has_no_time_limit(make: Any, plans: Plans, tmp_path: Path) -> None:
-    plans.ready = [job("a", 0), b := job("b", 1)]
-    b.request.folder, b.request.timeout = str(tmp_path), 0.001
-    s = make()
+def test_what_does_not_run_yet_waits_for_a_worker(three: tuple[Any, list[Job]], plans: Plans) -> None:
+    s, _ = three
     s.collect()
-    s.dies(s.workers[1])
-
     s.done(s.workers[0], 0)
-    assert plans.timed_out == []
-    assert s.workers[0].sent == [[0, 2], [1, 2]]
+
+    assert s.workers[0].sent == [[0, 2], [0, 2]]  # a, then c; they share their place
+    assert WATCHERS[0].started == ["b"]
+
+
+def test_what_killed_a_worker_is_not_watched_here(three: tuple[Any, list[Job]], plans: Plans) -> None:
+    s, _ = three
+    s.collect()
+    s.dies(s.workers[0])
+
+    assert WATCHERS[0].started == ["b"]
+
+
+def test_an_interrupt_ends_what_is_watched_here_too(three: tuple[Any, list[Job]], plans: Plans) -> None:
+    s, (a, b, c) = three
+    s.collect()
+    s.sched.interrupt("Ctrl-C")
+
+    assert plans.interrupted == ("Ctrl-C", [a], [c, b])
+    assert WATCHERS[0].closed
 
 
 # ---- the end -------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ def request_of(tmp_path: Path) -> Callable[..., ActRequest]:
             folder=str(folder),
             cwd=str(tmp_path),
             argv=more.pop("argv", ()),
+            env=more.pop("env", {}),
         )
         return ActRequest(act=act, key=key, role="task", item="T", folder=str(folder), spawn=spawn, **more)
 
@@ -147,6 +148,51 @@ def test_a_handle_that_was_cut_off_or_is_another_acts_is_none(
 
     assert finish(runner).outcome is Outcome.SUCCESS
     assert len(engine.spawned) == 1
+
+
+def test_an_act_that_ended_in_time_is_not_timed_out_because_another_result_is_read_first(
+    runner: Runner, request_of: Any, engine: Engine
+) -> None:
+    ended = request_of(kind="command", argv=("true",), timeout=60.0)
+    runner.start(ended)  # and nobody looks
+    deadline = time.monotonic() + 10
+    while not Path(ended.folder, "exit").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.utime(Path(ended.folder, "pid"), (time.time() - 61, time.time() - 61))
+    known = request_of("U.i1.a1", key=KEY[::-1])
+    result = ActResult(
+        act=known.act, key=known.key, outcome=Outcome.EXIT, started=1.0, ended=2.0, seconds=1.0
+    )
+    write_result(Path(known.folder), result)
+
+    other = Runner(PluginHost.load([engine], entry_points=False))
+    other.start(known)
+    other.start(ended)
+    found = {result.act: result.outcome for result in other.wait(10)}
+    other.close()
+
+    assert found == {"U.i1.a1": Outcome.EXIT, "T.i1.a1": Outcome.SUCCESS}
+
+
+def test_a_handle_that_a_crash_cut_off_does_not_stand_for_an_act(
+    runner: Runner, request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "given by the caller")
+    request = request_of(
+        kind="command",
+        argv=("sh", "-c", 'echo "$T"'),
+        env={"T": "${TOKEN}"},
+        secret={"T": "${TOKEN}"},
+        timeout=60.0,
+    )
+    path = Path(request.folder, "handle.json")
+    path.write_text("")
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    runner.start(request)
+
+    assert finish(runner).outcome is Outcome.SUCCESS
+    assert Path(request.folder, "stdout.log").read_text() == "given by the caller\n"
 
 
 def test_limits_run_from_the_spawn_also_for_who_finds_the_act_again(

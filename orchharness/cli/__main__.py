@@ -1,7 +1,0 @@
-"""`python -m orchharness.cli`."""
-
-import sys
-
-from orchharness.cli import main
-
-sys.exit(main())
