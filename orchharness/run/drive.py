@@ -97,7 +97,7 @@ class PlanRun:
         self.acts = 0
         self.spent = 0.0  # seconds of the acts of this session
         self.began_at = 0.0
-        self.ended_at = 0.0  # when this session left it, also where the run is not over
+        self._left_at = 0.0  # when this session left it, also where the run is not over
         self.end_state: str | None = None
 
     # ---- begin and end -----------------------------------------------------------------------
@@ -218,7 +218,7 @@ class PlanRun:
         for lock in self._locks:
             lock.release()
         self._locks = []
-        self.ended_at = self.ended_at or self.where.wall()
+        self._left_at = self.ended_at
 
     def _write_views(self) -> None:
         now = self.where.wall()
@@ -231,6 +231,11 @@ class PlanRun:
         )
         if problem is not None:
             self.warnings.append(f"the report could not be written: {problem}")
+
+    @property
+    def ended_at(self) -> float:
+        """When this session left it; now, where it did not come to that."""
+        return self._left_at or self.where.wall()
 
     @property
     def replayed(self) -> str:

@@ -189,6 +189,16 @@ def test_a_hook_that_raises_is_told_and_ends_nothing(run_of: Any) -> None:
     assert any("orchharness_update: ValueError: TaskStarted" in w for w in run.warnings)
 
 
+def test_a_run_that_was_torn_away_took_as_long_as_until_now(run_of: Any) -> None:
+    run = run_of()
+    run.begin()
+    before = float(run.summary_lines()[0].split(" in ")[1].split()[0])
+    run.close()
+
+    after = float(run.summary_lines()[0].split(" in ")[1].split()[0])
+    assert 0 <= before <= after < 60
+
+
 def test_a_second_run_in_the_same_root_is_refused_wherever_it_keeps_its_runs(
     run_of: Any, tmp_path: Path
 ) -> None:
