@@ -67,6 +67,7 @@ class TaskFinished:
     `outputs`: name -> list of {"path", "sha256", "size", "how"}; `how` is created, changed, rewritten or existed.
     `changed`: whether anything the task may write has other bytes than before the act.
     `again`: whatever the policy for retries says, it is tried again: the run was resumed.
+    `excused`: the same, and it was no attempt: it was lost while no orchestrator lived. Other attempts stay used.
     `asks`: a person is asked whether it is tried again.
     `retry_after`: of one that ended `limited`, the seconds after which its engine takes work again, where it said so.
     """
@@ -86,6 +87,7 @@ class TaskFinished:
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
     again: bool = False
+    excused: bool = False
     asks: bool = False
     retry_after: float | None = None
 

@@ -66,8 +66,8 @@ class Mending:
         mender.note_end(event.act, event.outcome)
         if event.outcome is Outcome.SUCCESS:
             self._succeeded(mender, record, event)
-        elif event.again or (event.outcome is Outcome.CANCELLED and ledger.stop is not None):
-            mender.excused = mender.attempt
+        elif event.again or event.excused or (event.outcome is Outcome.CANCELLED and ledger.stop is not None):
+            mender.excused = mender.excused + 1 if event.excused else mender.attempt
             ledger.queue.offer(ledger.mender_ticket(record))
         elif ledger.parks(event):
             mender.excused += 1

@@ -300,7 +300,10 @@ class Orchestrator:
             return self._judging.dooms(event)
         record = self.worker(event.task)
         failed = event.outcome is not Outcome.SUCCESS and not self._ledger.parks(event)
-        return failed and not event.again and not self._working.retries(record, event.outcome)
+        tried_again = (
+            event.again or event.excused or event.asks or self._working.retries(record, event.outcome)
+        )
+        return failed and not tried_again
 
     def apply(self, event: ev.Event) -> tuple[Transition, ...]:
         """Change the run by what happened, and say what that did to the items.

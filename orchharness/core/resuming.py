@@ -6,7 +6,8 @@ Rules that hold here:
   * A result counts for the definition it was made from and the bytes it read, never for others.
   * An act without an end is taken over as running: whoever executes it looks into its folder first.
   * A fault of execution that ended an item of a run that was over is forgiven: the item is tried again, with as many
-    attempts as its policy gives. A verdict is none: on the same bytes it stands.
+    attempts as its policy gives. A verdict is none: on the same bytes it stands. So does a failure that is allowed,
+    since others went on from it, and the loss of what must not be done twice (`recovery: fail`).
 Replaying the journal afterwards gives the same orchestrator: what was dropped and forgiven is in `RunResumed`.
 """
 
@@ -29,7 +30,7 @@ from orchharness.core.events import (
 )
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.past import Finished, Past, Started, in_place, item_of
-from orchharness.core.plan import EMPTY, Plan
+from orchharness.core.plan import EMPTY, Plan, Recovery
 from orchharness.core.status import OVER, SUCCESS, Transition
 from orchharness.record import field, record
 
@@ -161,12 +162,19 @@ class _Taking:
             self._take(event)
         else:
             del self._running[event.act]
-            if self._run.dooms(event) and (self._past.ended or event.outcome is Outcome.CANCELLED):
+            if self._run.dooms(event) and self._is_forgiven(event, item):
                 self._again.append(event.act)
                 said = event.detail.partition("\n")[0] or str(event.outcome)
                 self._reasons[item] = f"re-run: it ended with {said}"
                 event = replace(event, again=True)
             self._take(event)
+
+    def _is_forgiven(self, event: Finished, item: str) -> bool:
+        if event.outcome is Outcome.CANCELLED:
+            return True
+        task = self._plan.tasks.get(item)
+        lost = task is not None and event.outcome is Outcome.LOST and task.recovery is Recovery.FAIL
+        return self._past.ended and not lost and not (task is not None and task.allow_failure)
 
     def _take(self, event: ActEvent) -> None:
         self._kept.append((event, self._run.apply(event)))
@@ -226,6 +234,8 @@ class _Taking:
             return "re-attached"
         if status.state in SUCCESS and item in run.settled:
             return "reused: inputs and definition unchanged"
+        if status.question:
+            return "a person is asked"
         if status.state == "skipped":
             return f"skipped: {status.reason}"
         why = self._reasons.get(item)

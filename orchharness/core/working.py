@@ -174,8 +174,8 @@ class Working:
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
             self._ledger.queue.release(record.id)  # others need not wait for the person
             self._ledger.ask(record)
-        elif event.again:
-            record.excused = record.attempt
+        elif event.again or event.excused:
+            record.excused = record.attempt if event.again else record.excused + 1
             # What it held was free for others when it had ended: it waits for that anew, as for the first time.
             self._ledger.queue.release(record.id)
             self._ledger.move(record, TaskState.READY, event.detail or str(event.outcome))
@@ -223,7 +223,8 @@ class Working:
     def retries(record: TaskRecord, outcome: Outcome) -> bool:
         """Whether the policy of the task lets an act that ended so be tried again."""
         retry = record.task.retry
-        return outcome in retry.on and record.attempt - record.excused < retry.attempts
+        final = outcome is Outcome.LOST and record.task.recovery is Recovery.FAIL  # it must not be done twice
+        return not final and outcome in retry.on and record.attempt - record.excused < retry.attempts
 
     def _passed(self, record: TaskRecord, event: TaskFinished) -> None:
         ledger = self._ledger

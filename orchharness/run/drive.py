@@ -120,6 +120,8 @@ class PlanRun:
                 raise OrchError(msg)
             goes_on = how.resume and not self.replayed  # a replay is made anew in seconds
             earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
+            if goes_on and earlier is None:
+                self.warnings.append("there is no run to go on with: this is a new one")
             ahead = self._look_ahead()
             self.warnings += ahead.warnings
             opening = Opening(
@@ -171,7 +173,7 @@ class PlanRun:
             if isinstance(event, ev.TaskFinished | ev.JudgementFinished):
                 item = item_of(event)
                 self.usage.setdefault(item, Usage()).add(event.act, event.seconds, event.usage)
-                self.reused += 1
+                self.reused += not event.again
         if self.reasons:
             self._state.update(map(self.run.status, self.run.selected), self.view.state, self.began_at)
 
@@ -378,8 +380,8 @@ class PlanRun:
         if self.where.tape is not None:
             self.where.tape.over(start, request, result)
         event = finished(start, result, request, self.where.wall())
-        if result.act in self._adrift and result.outcome is Outcome.LOST:
-            event = self._recovered(start, event)
+        if result.outcome is Outcome.LOST:
+            event = self._recovered(start, event, adrift=result.act in self._adrift)
         self._record(event)
         if result.outcome in _ENDED_BY_ITSELF:
             self._scrub(result.act)
@@ -395,14 +397,14 @@ class PlanRun:
             self.warnings += scrub(str(self.directory.act(act)), self.hidden.redactor)
 
     def _recovered(
-        self, start: Start, event: ev.TaskFinished | ev.JudgementFinished
+        self, start: Start, event: ev.TaskFinished | ev.JudgementFinished, *, adrift: bool
     ) -> ev.TaskFinished | ev.JudgementFinished:
-        """What the plan says of an act that was running when its orchestrator died and cannot be found."""
+        """What the plan says of an act that cannot be found; `adrift`: it was running when its orchestrator died."""
         if not isinstance(start, StartTask) or isinstance(event, ev.JudgementFinished):
-            return replace(event, again=True)
+            return replace(event, again=adrift)
         match self.plan.worker(start.task).recovery:
             case Recovery.RERUN:
-                return replace(event, again=True)
+                return replace(event, excused=adrift)
             case Recovery.ASK:
                 return replace(event, asks=True)
             case Recovery.FAIL:
@@ -423,7 +425,7 @@ class PlanRun:
         if self.where.tape is not None:
             lines += self.where.tape.lines()
         if self.reused:
-            lines.append(f"{self.reused} acts of earlier sessions reused")
+            lines.append(f"{self.reused} act{'s' * (self.reused != 1)} of earlier sessions reused")
         return [
             *lines,
             *allowed_lines(self.run),
@@ -471,7 +473,8 @@ class PlanRun:
 
     def _note_score(self, transition: Transition) -> None:
         # What a person decides changes no score.
-        if transition.score is not None and transition.was not in {transition.state, "paused"}:
+        # Who fails while it is refined was not judged either.
+        if transition.score is not None and transition.was not in {transition.state, "paused", "refining"}:
             self.scores.setdefault(transition.item, []).append(transition.score)
 
     def _break(self, why: str) -> None:

@@ -27,6 +27,7 @@ from orchharness.run.parts import Parts
 from orchharness.run.past import (
     Earlier,
     find_run,
+    live_acts,
     mark_open,
     read_earlier,
     refuse_beside_agents,
@@ -205,6 +206,7 @@ class Opening:
             OSError: the disk fails.
         """
         self.locks.append(RunLock(directory.root / "lock").acquire())
+        refuse_beside_agents(directory.root.parent, self.where.host, but=directory.run_id)
         journal, content = Journal.reopen(directory.journal)
         try:
             return self._go_on(directory, journal, content)
@@ -219,6 +221,7 @@ class Opening:
         unknown = _former_values(self.plan, earlier)
         workspace = directory.workspace if self.plan.copy is not None else self.where.root
         self._refuse_elsewhere(earlier, workspace)
+        self._refuse_beside_unchosen(earlier)
         mark_open(directory)
         places.link(self.where.root, self.where.home)
         number = _free_session(directory, earlier.past.times + 1)
@@ -276,6 +279,19 @@ class Opening:
             msg = (
                 f"run {earlier.directory.run_id} works in {other}, the plan now in "
                 f"{f'a copy of {self.plan.copy}' if self.plan.copy else workspace}: start a fresh run"
+            )
+            raise OrchError(msg)
+
+    def _refuse_beside_unchosen(self, earlier: Earlier) -> None:
+        """What is not chosen is not watched: its agents would be ended with the session, and their work lost."""
+        known = {*self.plan.tasks, *self.plan.gates}
+        items = {event.act: item_of(event) for event in earlier.past.open}
+        living = [a.act for a in live_acts(earlier, self.where.host)] if items else []
+        left = sorted({items[act] for act in living} & known - {*self.selected})
+        if left:
+            msg = (
+                f"agents of {', '.join(left)} are still at work, which {'was' if len(left) == 1 else 'were'} not "
+                f"chosen: choose them too, or `orchharness cancel {earlier.directory.run_id}` ends them"
             )
             raise OrchError(msg)
 

@@ -129,8 +129,8 @@ def mark_closed(directory: RunDirectory) -> None:
         (directory.root.parent / OPEN / directory.run_id).unlink()
 
 
-def refuse_beside_agents(folder: Path, host: PluginHost) -> list[str]:
-    """Refuse a fresh run while agents of one whose orchestrator is gone are at work.
+def refuse_beside_agents(folder: Path, host: PluginHost, *, but: str = "") -> list[str]:
+    """Refuse a run while agents of another one (than `but`) whose orchestrator is gone are at work.
 
     Returns:
         A message for each run that was left unfinished and of which nothing lives.
@@ -145,7 +145,7 @@ def refuse_beside_agents(folder: Path, host: PluginHost) -> list[str]:
     unfinished = []
     for name in names:
         directory = RunDirectory(folder / name)
-        if owner_of(directory) is not None:
+        if name == but or owner_of(directory) is not None:
             continue
         if not _has_begun(directory):
             mark_closed(directory)

@@ -20,7 +20,7 @@ from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.outages import who_works
 from orchharness.core.past import past_of, replay
-from orchharness.core.plan import Agent, Check, CheckKind, Plan, gate_of
+from orchharness.core.plan import Agent, Check, CheckKind, Plan, Recovery, gate_of
 from orchharness.core.resuming import Resumption, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
@@ -61,7 +61,10 @@ class Session(Drive):
             self.shown[started.act] = self.run.artifacts_of(self.plan.gates[started.gate])
         if isinstance(started, ev.TaskStarted):
             how = self._next((started.act, started.task), Done())
-            self._end_later(how.seconds, self._ended(started.task, None, started.act, how))
+            end = self._ended(started.task, None, started.act, how)
+            if how.outcome is Outcome.LOST:
+                end = replace(end, excused=True)
+            self._end_later(how.seconds, end)
         else:
             how = self._next((started.act, f"{started.gate}/{started.critic}", started.gate), Said())
             self._end_later(how.seconds, self._ended(started.gate, started.critic, started.act, how))
@@ -109,6 +112,52 @@ def test_attempts_that_were_used_stay_used_when_the_orchestrator_died():
     assert [e.act for e in first.events if isinstance(e, ev.TaskStarted)] == ["A.i1.a1", "A.i1.a2"]
     assert again.starts() == []
     assert again.state("A") == "failed"
+
+
+def test_an_act_that_was_lost_with_its_orchestrator_was_no_attempt_and_the_others_stay_used():
+    whole = plan(task("A", attempts=2))
+    first = Drive(whole, {"A.i1.a1": failed(), "A": Done(seconds=90)}).play(30)
+    gone = {"A.i1.a2": Done(outcome=Outcome.LOST), "A": failed()}
+    again = Session.after(first.events, whole, gone).play()
+
+    assert first.run.acts == ("A.i1.a2",)
+    assert again.starts() == ["A.i1.a3"]
+    assert again.state("A") == "failed"
+
+
+def test_a_failure_that_is_allowed_is_not_done_again_and_nor_is_what_went_on_from_it():
+    whole = plan(task("A", allow_failure=True), task("B", "A"), task("C"))
+    first = Drive(whole, {"A": failed(), "C": failed()}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert first.states() == {"A": "failed", "B": "passed", "C": "failed"}
+    assert again.found.reasons["A"] == "reused: failed, and nothing it depends on changed"
+    assert again.found.reasons["B"] == REUSED
+    assert again.starts() == ["C.i1.a2"]
+
+
+def test_what_must_not_be_done_twice_is_not_done_twice_however_often_the_run_is_resumed():
+    whole = plan(task("A", recovery=Recovery.FAIL, attempts=3), task("B"))
+    first = Drive(whole, {"A": Done(outcome=Outcome.LOST), "B": failed()}).play()
+    again = Session.after(over(first), whole).play()
+
+    assert first.acts == ["A.i1.a1", "B.i1.a1"]
+    assert again.found.reasons["A"] == "reused: lost, and nothing it depends on changed"
+    assert again.starts() == ["B.i1.a2"]
+
+
+def test_a_question_that_waits_is_no_reason_to_do_anything_again():
+    whole = plan(task("A", recovery=Recovery.ASK), task("B", "A"))
+    first = Drive(whole, {"A": Done(seconds=90)}).play(5)
+    asked = ev.TaskFinished(
+        at=1006.0, task="A", act="A.i1.a1", outcome=Outcome.LOST, started=1000.0, seconds=6.0, asks=True
+    )
+    first.now, first._ends = 1006.0, []
+    first.apply(asked)
+    again = Session.after(over(first), whole)
+
+    assert again.found.again == ()
+    assert again.found.reasons["A"] == "a person is asked"
 
 
 def test_what_failed_in_a_run_that_was_over_gets_all_its_attempts_again():
