@@ -314,3 +314,60 @@ def test_the_modes_of_what_agents_write_are_their_own(project):
     assert session.status == 0, session.text
     assert (one.root / "mask").read_text() == "0027\n"
     assert stat.S_IMODE((one.root / "a.txt").stat().st_mode) == 0o640
+
+
+def test_a_resume_that_leaves_out_an_agent_at_work_is_refused_and_touches_nothing(project):
+    one = project(
+        'tasks:\n  a: {run: [sh, agent.sh, "60", a.txt], outputs: {text: a.txt}}\n  b: {run: ["true"]}\n'
+    )
+    folder = orphaned(one)
+
+    refused = one.run("p.plan.yaml::tasks::b", "--orch-resume")
+    pid = int((folder / "pid").read_text())
+
+    assert refused.status == pytest.ExitCode.TESTS_FAILED
+    assert "agents of a are still at work, which was not chosen: choose them too, or" in refused.text
+    assert Path(f"/proc/{pid}").exists()
+    assert one.started() == ["a.i1.a1"]
+
+
+def test_an_earlier_run_is_not_gone_on_with_beside_agents_of_a_later_one(project):
+    one = project('tasks: {a: {run: [sh, agent.sh, "0.2", a.txt], outputs: {text: a.txt}}}\n')
+    one.run()
+    first = one.run_folder.name
+    (one.root / "agent.sh").write_text((one.root / "agent.sh").read_text().replace('"$1"', "60"))
+    session = one.start()
+    until(lambda: len(one.started()) > 1, "the second agent")
+    session.process.kill()
+    session.wait()
+
+    refused = one.run(f"--orch-resume={first}")
+
+    assert refused.status == pytest.ExitCode.TESTS_FAILED
+    assert f"agents of the unfinished run {one.run_folder.name} are still at work (a.i1.a1)" in refused.text
+    assert one.started() == ["a.i1.a1"] * 2
+
+
+# Its agent kills the group that it leads with its wrapper, once: nobody can tell how it ended.
+VANISHES = """
+tasks:
+  a: {run: [sh, -c, 'echo a >>"$CHAOS_LOG/starts"; [ -e again ] || { touch again; kill -9 0; }'], recovery: RECOVERY}
+"""
+
+
+@pytest.mark.parametrize(
+    ("recovery", "status", "says"),
+    [
+        ("ask", 7, "a was running and cannot be found: is it done again?"),
+        ("fail", 1, "its process is gone and left no exit status"),
+        ("fail, retry: {attempts: 3, on: [lost]}", 1, "its process is gone and left no exit status"),
+    ],
+)
+def test_what_must_not_be_done_twice_is_not_done_twice_whoever_saw_it_vanish(project, recovery, status, says):
+    one = project(VANISHES.replace("RECOVERY", recovery))
+
+    first, second, third = one.run(), one.run("--orch-resume"), one.run("--orch-resume")
+
+    assert [first.status, second.status, third.status] == [status] * 3
+    assert says in first.text
+    assert one.started() == ["a"]

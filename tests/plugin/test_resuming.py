@@ -319,6 +319,20 @@ def test_no_earlier_run_is_no_obstacle(project):
     result = run(project, "--orch-resume")
 
     result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(["warning: there is no run to go on with: this is a new one"])
+
+
+def test_an_allowed_failure_and_what_went_on_from_it_are_reused(pytester):
+    plan(
+        pytester,
+        "tasks: {A: {run: [sh, -c, 'echo A >> spawns; exit 1'], allow_failure: true},"
+        " B: {run: [sh, -c, echo B >> spawns], needs: [A]}}",
+    )
+    run(pytester)
+    result = run(pytester, "--orch-resume")
+
+    assert spawns(pytester) == {"A": 1, "B": 1}
+    assert reasons(result) == {"A": "reused: failed, and nothing it depends on changed", "B": REUSED}
 
 
 def test_a_run_that_does_not_exist_is_an_error_with_those_there_are(project):
