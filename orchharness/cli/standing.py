@@ -61,9 +61,9 @@ class Standing:
     @property
     def seconds(self) -> float | None:
         """How long it took, or takes already."""
-        if self.picture.began is None or self.picture.last is None:
+        if self.picture.last is None:
             return None
-        return max(0.0, (self.now if self.pid is not None else self.picture.last) - self.picture.began)
+        return self.picture.seconds(self.now if self.pid is not None else self.picture.last)
 
     @cached_property
     def outlook(self) -> Outlook:

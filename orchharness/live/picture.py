@@ -13,6 +13,7 @@ from typing import Any
 from orchharness.core.outages import PARKED
 from orchharness.core.plan import MENDER, gate_of
 from orchharness.core.status import OVER, SUCCESS
+from orchharness.report.pauses import Pauses
 from orchharness.report.text import entries, line, mapping, number
 
 WAITING = "waiting"
@@ -72,6 +73,11 @@ class Picture:
     keys: list[str] = field(default_factory=list)  # of all acts there ever were
     usd: float = 0.0  # what all acts that are over said they cost
     tokens: int = 0  # the same, read and written
+    pauses: Pauses = field(default_factory=Pauses)  # between its sessions
+
+    def seconds(self, now: float) -> float:
+        """How long the run took until then."""
+        return 0.0 if self.began is None else self.pauses.time(self.began, now)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -109,6 +115,7 @@ def add(picture: Picture, entry: Mapping[str, Any]) -> None:
     if at is not None:
         picture.last = at
         picture.began = at if picture.began is None else picture.began
+    picture.pauses.add(entry)
     _run_event(picture, entry)
     _act_event(picture, entry)
     for moved in entries(entry.get("then")):

@@ -99,7 +99,7 @@ def scene_of(
         plan=picture.plan,
         run=picture.run,
         state=picture.state or "running",
-        seconds=int(max(0.0, now - (picture.began or now))),
+        seconds=int(picture.seconds(now)),
         passed=picture.passed(items),
         troubled=sum(i.state in OVER and i.state not in {*SUCCESS, "skipped"} for i in items.values()),
         items=len(items),

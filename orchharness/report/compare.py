@@ -8,6 +8,7 @@ from typing import Any
 
 from orchharness.core.plan import gate_of
 from orchharness.record import record
+from orchharness.report.pauses import Pauses
 from orchharness.report.text import entries, line, mapping, number
 
 _ENDS = frozenset({"TaskFinished", "JudgementFinished"})
@@ -68,7 +69,7 @@ def sums(records: Sequence[Mapping[str, Any]]) -> RunSums:
     """What a run came to, by its journal."""
     run = RunSums(run="", plan="", state="running", seconds=0.0, acts=0, usd=None, tokens=None, items={})
     times = [at for entry in records if (at := number(entry.get("at"))) is not None]
-    run.seconds = max(times) - min(times) if times else 0.0
+    run.seconds = Pauses(records).time(min(times), max(times)) if times else 0.0
     for entry in records:
         kind = entry.get("event")
         if kind == "RunStarted":

@@ -36,9 +36,9 @@ class Pace:
 
 def facts(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Fact]:
     """Wall time, the sum of all acts, the critical path `path`, waiting, and what agents say they used."""
-    wall = wall_time(history)
+    wall = history.seconds
     total = sum(act.seconds for act in history.acts)
-    yield Fact(name="Wall time", value=duration(wall), note="" if history.finished else "so far")
+    yield Fact(name="Wall time", value=duration(wall), note=_so_far(history))
     if history.acts and wall > 0:
         yield Fact(name="One after another", value=duration(total), note=_speed(total / wall))
         busy = sum(act.seconds for act in path)
@@ -55,15 +55,9 @@ def facts(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Fact]:
         yield Fact(name=name.capitalize(), value=spent.text, note="reached" if spent.reached else "")
 
 
-def wall_time(history: History) -> float:
-    """Seconds from the first record to the end, or to now."""
-    end = max((act.end for act in history.acts), default=history.last)
-    return max(history.last if history.finished else history.horizon, end) - history.started
-
-
 def paces(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Pace]:
     """The run's time against one act after another, and against the bound that no order of these acts can beat."""
-    wall, total = wall_time(history), sum(act.seconds for act in history.acts)
+    wall, total = history.seconds, sum(act.seconds for act in history.acts)
     if not history.acts or wall <= 0 or total <= 0:
         return
     width = max(1, int(number(history.header.get("parallel")) or plan.parallel))
@@ -84,6 +78,15 @@ def paces(plan: Plan, history: History, path: Sequence[Act]) -> Iterable[Pace]:
             width=round(max(1.0, _LENGTH * seconds / longest), 1),
             own=name == own,
         )
+
+
+def _so_far(history: History) -> str:
+    paused = history.pauses.within(history.started, history.horizon)
+    notes = [
+        "" if history.finished else "so far",
+        f"without {duration(paused)} between sessions" if paused else "",
+    ]
+    return ", ".join(filter(None, notes))
 
 
 def _speed(factor: float, before: str = "this run: ") -> str:

@@ -17,6 +17,7 @@ from orchharness.core.spent import Spent
 from orchharness.core.terms import terms_of
 from orchharness.errors import JournalError
 from orchharness.record import record
+from orchharness.report.pauses import Pauses
 from orchharness.report.text import entries, line, mapping, moment, number, plural
 
 RUNNING = "running"
@@ -42,11 +43,12 @@ class Act:
     result: Mapping[str, Any]  # the record of its end, empty while it runs
     mends: bool = False  # it is of the gate's mender
     ready: float | None = None  # since when it could have been started, where it had to wait for that
+    paused: float = 0.0  # seconds since then that lie between two sessions
 
     @property
     def waited(self) -> float:
         """How long it waited for a free place, a counter or its next attempt, with all it needs there."""
-        return 0.0 if self.ready is None else max(0.0, self.start - self.ready)
+        return 0.0 if self.ready is None else max(0.0, self.start - self.ready - self.paused)
 
     @property
     def seconds(self) -> float:
@@ -116,6 +118,12 @@ class History:
     acts: list[Act] = field(default_factory=list)
     items: dict[str, ItemPast] = field(default_factory=dict)
     spent: tuple[Spent, ...] = ()  # of the plan's budgets
+    pauses: Pauses = field(default_factory=Pauses)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, to its end or to where the picture ends; without the time between its sessions."""
+        return self.pauses.time(self.started, self.horizon)
 
 
 def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> History:
@@ -127,6 +135,7 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
         if at is not None:
             history.last = at
             history.started = history.started if place else at
+        history.pauses.add(entry)
         _run_event(history, entry)
         _act_event(history, open_acts, place, entry)
         if entry.get("event") == "DecisionTaken":
@@ -169,7 +178,7 @@ def _with_waits(history: History) -> Iterable[Act]:
             yield act
         else:
             used[act.item] = at
-            yield replace(act, ready=at)
+            yield replace(act, ready=at, paused=history.pauses.within(at, act.start))
 
 
 def _cut(history: History, now: float) -> float:

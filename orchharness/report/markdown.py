@@ -54,7 +54,7 @@ class PlanSummary:
     @property
     def seconds(self) -> float:
         """How long the run took."""
-        return max(0.0, self.history.horizon - self.history.started)
+        return self.history.seconds
 
 
 @record

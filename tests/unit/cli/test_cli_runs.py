@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from runs_by_hand import AT
 
-from orchharness.journal import RunLock
+from orchharness.core import events as ev
+from orchharness.journal import Journal, RunLock
 
 
 def rows(text: str) -> list[list[str]]:
@@ -50,6 +52,20 @@ def test_a_run_without_an_end_and_orchestrator_is_interrupted_and_unfinished(pro
 
     assert rows(out)[0][2] == "interrupted"
     assert rows(out)[0][-1] == "unfinished"
+
+
+def test_the_time_between_two_sessions_is_none_that_the_run_took(project):
+    run = project.run("20260101-100000-aaaaaa", state="failed")
+    with Journal.reopen(run.journal).journal as journal:
+        journal.append(ev.to_record(ev.RunResumed(at=AT + 1000, digest="d", selected=("one", "two", "G-2"))))
+        journal.append(ev.to_record(ev.RunFinished(at=AT + 1003, state="failed")))
+    _, out, _ = project.call("runs")
+    _, told, _ = project.call("status")
+    (found,) = json.loads(project.call("runs", "--json")[1])
+
+    assert "1 min 33 s" in out
+    assert "failed after 1 min 33 s\n" in told
+    assert found["seconds"] == 93
 
 
 def test_who_holds_the_lock_is_the_orchestrator(project):
