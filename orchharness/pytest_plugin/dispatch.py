@@ -134,12 +134,10 @@ class Controller:
         # a worker that was not told to start its act yet will not find it any more
         self._config.stash[DISPATCH].close()
         if isinstance(error, DetachError):
-            left = left_text("the terminal went away", scheduler.live.detach())
-            raise session.Interrupted(left) from None
+            raise session.Interrupted(left_text("the terminal went away", scheduler.live.detach())) from None
         reason = str(error) or "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "internal error"
         if isinstance(error, KeyboardInterrupt) and detaches(self._config, reason):
-            left = left_text(reason, scheduler.live.detach())
-            raise session.Interrupted(f"{left}; --orch-resume goes on with the run") from None
+            raise session.Interrupted(left_text(reason, scheduler.live.detach())) from None
         with self.signals.held():  # a second signal, after a second, is not held
             scheduler.interrupt(reason)
             self.signals.taken()

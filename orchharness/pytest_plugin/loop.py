@@ -115,8 +115,7 @@ class LocalLoop:
                 reason = str(signal) or "Ctrl-C"
                 if detaches(self.config, reason):
                     self.teller.tell()
-                    left = left_text(reason, self._detach())
-                    raise session.Interrupted(f"{left}; --orch-resume goes on with the run") from None
+                    raise session.Interrupted(left_text(reason, self._detach())) from None
                 if self.signals.forced:
                     self.plans.host.mute()  # else the hook that hangs would hang again
                 self._end_all(reason)

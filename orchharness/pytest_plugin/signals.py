@@ -28,8 +28,9 @@ def detaches(config: Any, reason: str) -> bool:
 
 
 def left_text(reason: str, at_work: int) -> str:
-    """Why the session ends, and what it leaves behind. `at_work`: how many acts run."""
-    return f"{reason}; {'agents go on' if at_work else 'no agent is at work'}"
+    """Why the session ends, what it leaves behind, and how to go on. `at_work`: how many acts run."""
+    left = "agents go on" if at_work else "no agent is at work"
+    return f"{reason}; {left}; --orch-resume goes on with the run"
 
 
 class Signals:

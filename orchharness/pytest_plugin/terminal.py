@@ -108,7 +108,7 @@ class Terminal:
         self._line(f"{reason}: {doing}: {names}", least=-1, yellow=True)
 
     def summary(self, reporter: Any) -> None:
-        """One paragraph per plan; the report's path is its last line."""
+        """One paragraph per plan; the path of its report, or of its folder, is the last line."""
         for run in self.runs:
             state = run.end_state or "unfinished"
             told = f"{state}, {run.replayed}" if run.replayed else state
@@ -121,9 +121,10 @@ class Terminal:
                 reporter.write_line(
                     f"the run could not be recorded any more: {line(run.broken, 500)}", red=True
                 )
-            elif run.directory is not None:
-                shown = run.directory.report if run.directory.report.exists() else run.directory.root
-                reporter.write_line(f"report: {shown}")
+            elif run.directory is not None and run.directory.report.exists():
+                reporter.write_line(f"report: {run.directory.report}")
+            elif run.directory is not None:  # it was left before its end, or could not be rendered
+                reporter.write_line(f"run directory: {run.directory.root}")
 
 
 def _names(items: Sequence[str]) -> str:

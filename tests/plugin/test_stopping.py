@@ -289,8 +289,26 @@ def test_who_leaves_a_run_says_whether_an_agent_is_at_work_and_how_long_it_took(
     assert session.process.returncode == pytest.ExitCode.INTERRUPTED
     assert "; no agent is at work" in text
     assert "agents go on" not in text
+    assert "--orch-resume goes on with the run" in text
     seconds = float(re.search(r"^1 act in (\S+) s; one after another", text, re.MULTILINE)[1])
     assert 0 <= seconds < LIMIT
+
+
+@pytest.mark.parametrize("mode", [[], ["-n2"]], ids=["n0", "n2"])
+def test_a_report_is_named_only_where_there_is_one(pytester: pytest.Pytester, start, mode: list[str]):
+    plan(pytester, LIMITED)
+    session = start(*mode)
+    wait_for(lambda: list(pytester.path.glob(".orchharness/*/*/journal.jsonl")))
+    wait_for(lambda: "TaskFinished" in kinds(pytester))
+    session.send(signal.SIGHUP)
+    text = session.output()
+    found = re.search(r"^(report|run directory): (.*)$", text, re.MULTILINE)
+
+    assert found is not None
+    folder = run_folder(pytester).resolve()
+    there = (folder / "report.html").exists()
+    assert found[1] == ("report" if there else "run directory")
+    assert Path(found[2]).resolve() == (folder / "report.html" if there else folder)
 
 
 def test_nohup_is_respected(pytester: pytest.Pytester, start):
