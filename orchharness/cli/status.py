@@ -98,7 +98,7 @@ def _head(one: Standing) -> Iterator[str]:
         passed += f", {gates[0]} of {plural(gates[1], 'gate')}"
     counts = picture.counts
     names = [*(s for s in _ORDER if s in counts), *sorted(counts.keys() - set(_ORDER))]
-    yield f"{passed} ({', '.join(f'{counts[s]} {s}' for s in names)})"
+    yield passed + (f" ({', '.join(f'{counts[s]} {s}' for s in names)})" if names else "")
     yield from one.picture.parked
     for spent in sorted(one.spent, key=lambda s: not s.reached)[:_BUDGETS]:
         yield line(f"{spent.name}: spent {spent.text}") + (" (reached)" if spent.reached else "")

@@ -60,6 +60,7 @@ def test_a_journal_without_a_record_is_a_run_that_is_beginning(project):
 
     assert status == 0
     assert "run 20260101-100000-aaaaaa of plan a: interrupted" in out
+    assert "\npassed: 0 of 0 tasks\n" in out
 
 
 def test_what_waits_says_what_for(project):
