@@ -67,6 +67,7 @@ class Picture:
     reason: str = ""
     stopping: str = ""  # why nothing new starts
     items: dict[str, Item] = field(default_factory=dict)  # those of the last session, in plan order
+    known: dict[str, Item] = field(default_factory=dict)  # those of all sessions
     acts: dict[str, Act] = field(
         default_factory=dict
     )  # all there ever were and whose results were not dropped
@@ -130,8 +131,8 @@ def _run_event(picture: Picture, entry: Mapping[str, Any]) -> None:
         case "RunResumed":
             for name in mapping(entry.get("dropped")):
                 act = picture.acts.pop(name, None)
-                if act is not None and act.item in picture.items:
-                    picture.items[act.item].acts.remove(act)
+                if act is not None and act.item in picture.known:
+                    picture.known[act.item].acts.remove(act)
             _session(picture, entry)
         case "StopRequested":
             picture.stopping = line(entry.get("reason"), 300) or "asked to"
@@ -147,7 +148,8 @@ def _session(picture: Picture, entry: Mapping[str, Any]) -> None:
     picture.state, picture.reason, picture.stopping = None, "", ""
     selected = entry.get("selected")
     names = [str(item) for item in selected] if isinstance(selected, list | tuple) else []
-    picture.items = {name: picture.items.get(name) or Item(id=name) for name in names}
+    picture.items = {name: picture.known.get(name) or Item(id=name) for name in names}
+    picture.known |= picture.items
 
 
 def _act_event(picture: Picture, entry: Mapping[str, Any]) -> None:

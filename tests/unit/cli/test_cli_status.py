@@ -192,6 +192,18 @@ def test_a_run_that_is_gone_on_with_is_not_over(project):
     assert json.loads(out)["finished"] is False
 
 
+def test_what_a_session_did_not_choose_stands_as_before_in_the_next(project):
+    run = project.run("20260101-100000-aaaaaa", state="failed")
+    _, before, _ = project.call("status", "--json")
+    append(run, ev.RunResumed(at=AT + 100, digest="d", selected=("two",), header={}))
+    append(run, ev.RunResumed(at=AT + 200, digest="d", selected=("one", "two"), header={}))
+    _, after, _ = project.call("status", "--json")
+    was, now = (json.loads(text)["items"][0] for text in (before, after))
+
+    assert (was["id"], was["state"]) == ("one", "passed")
+    assert now == was
+
+
 def test_a_run_that_is_not_the_newest_is_gone_on_with_by_its_name(project):
     project.run("20260101-100000-aaaaaa", state="failed")
     project.run("20260102-100000-bbbbbb", state="failed")
