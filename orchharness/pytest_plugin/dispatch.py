@@ -103,6 +103,7 @@ class Controller:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.signals = Signals()
+        config.add_cleanup(self.signals.release)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:

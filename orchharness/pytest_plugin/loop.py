@@ -87,6 +87,7 @@ class LocalLoop:
         self.live: dict[PlanItems, PlanRun] = {}
         self.runner = Runner(self.plans.host, keep=False)
         self.signals = Signals(self.runner.wake)
+        self.config.add_cleanup(self.signals.release)
         self.requests: dict[str, tuple[PlanItems, ActRequest]] = {}  # by key: names are unique in a plan only
         self.stopped = ""
         self.broken = ""

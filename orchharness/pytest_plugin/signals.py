@@ -3,11 +3,13 @@
 Rules that hold here:
   * A signal never lands in the middle of a record: while work is `held` it is kept, and raised at its end.
   * Who asks again after a second, because a hook hangs in the middle of that work, is heard at once.
+  * Within a second of the interrupt that ended the loop another one is not heard: it would tear pytest's own end.
   * A signal that was ignored when the session began (`nohup`, a background job) stays ignored.
 """
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -42,6 +44,8 @@ class Signals:
         self._held = 0
         self._kept: BaseException | None = None
         self._kept_at = 0.0
+        self._raised_at = -math.inf
+        self._left = False
         self.forced = False  # the last one was heard in the middle of work that did not end
 
     def __enter__(self) -> Self:
@@ -57,9 +61,15 @@ class Signals:
 
         def came(_number: int, _frame: object) -> None:
             now = time.monotonic()
+            if not self._held and self._comes_twice(now):
+                return
+            if self._left:
+                self.release()
+                signal.raise_signal(number)  # whoever hears it now
+                return
             if not self._held or (self._kept is not None and now - self._kept_at > _PATIENCE):
                 self.forced = self._held > 0
-                self._kept = None
+                self._kept, self._raised_at = None, now
                 raise error()
             if self._kept is None:
                 self._kept, self._kept_at = error(), now
@@ -67,10 +77,22 @@ class Signals:
 
         self._before[number] = signal.signal(number, came)
 
+    def _comes_twice(self, at: float) -> bool:
+        """Whether what came then is taken for the interrupt that was raised."""
+        return at - self._raised_at <= _PATIENCE
+
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
+        """Give the handlers back; that of Ctrl-C, which may come once more, only with `release` after an interrupt."""
+        self._left = True
+        self._give_back(but=signal.SIGINT if self._comes_twice(time.monotonic()) else None)
+
+    def release(self) -> None:
+        """The session is over: give back what is left."""
+        self._give_back()
+
+    def _give_back(self, but: int | None = None) -> None:
+        for number in self._before.keys() - {but}:
+            signal.signal(number, self._before.pop(number))
 
     def taken(self) -> bool:
         """Whether a signal was kept; it is not raised any more."""
@@ -87,4 +109,6 @@ class Signals:
             self._held -= 1
         if not self._held and self._kept is not None:
             kept, self._kept = self._kept, None
-            raise kept
+            if not self._comes_twice(self._kept_at):
+                self._raised_at = time.monotonic()
+                raise kept

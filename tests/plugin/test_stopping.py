@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from local_sessions import CHAIN, LIMIT, cases, end_group, journal, plan, run, run_folder, states, wait_for
 
 from orchharness.journal import read_journal
 from orchharness.journal.lock import RunLock
+from orchharness.pytest_plugin import signals
 
 AGENT = """
 import pathlib, signal, sys, time
@@ -147,6 +149,84 @@ def test_a_second_ctrl_c_is_no_reason_to_leave_anything_behind(pytester: pytest.
     assert "Traceback" not in text
     assert agents(pytester.path) == []
     assert journal(pytester)[-1]["state"] == "interrupted"
+
+
+TWICE = """
+    import os, signal
+    import orchharness.pytest_plugin.signals as signals
+    from orchharness import hookimpl
+
+    signals._PATIENCE = 600  # however long it takes to end here
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    @hookimpl
+    def orchharness_update(event, run):
+        if type(event).__name__ == "TaskFinished":
+            interrupt()
+
+    def pytest_keyboard_interrupt():
+        interrupt()
+
+    def pytest_sessionfinish(session):
+        if not hasattr(session.config, "workerinput"):
+            interrupt()
+
+    def pytest_terminal_summary(terminalreporter):
+        interrupt()
+        terminalreporter.write_line("summed up")
+    """
+
+
+@pytest.mark.parametrize("mode", [[], ["-n2"]], ids=["n0", "n2"])
+def test_a_ctrl_c_that_comes_twice_does_not_tear_the_end_of_the_session(
+    pytester: pytest.Pytester, start, mode: list[str]
+):
+    pytester.makeconftest(TWICE)
+    plan(pytester, CHAIN)
+    session = start(*mode)
+    text = session.output()
+
+    assert session.process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "summed up" in text
+    assert "!!! Interrupted: Ctrl-C !!!" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("mode", [[], ["-n1"]], ids=["n0", "n1"])
+def test_after_an_interrupted_session_its_process_hears_ctrl_c_as_before(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode: list[str]
+):
+    monkeypatch.setattr(signals, "_PATIENCE", 600)  # what the conftest sets as well is undone
+    pytester.makeconftest(TWICE)
+    plan(pytester, CHAIN)
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    result = run(pytester, *mode)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_a_ctrl_c_a_second_after_the_interrupt_acts_as_ever(monkeypatch: pytest.MonkeyPatch):
+    now, heard = [0.0], []
+    monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    own = signal.getsignal(signal.SIGINT)
+    try:
+        taken = signals.Signals()
+        with pytest.raises(KeyboardInterrupt), taken:
+            signal.raise_signal(signal.SIGINT)
+        now[0] = 0.9
+        signal.raise_signal(signal.SIGINT)
+        assert heard == []
+        now[0] = 1.1
+        signal.raise_signal(signal.SIGINT)
+        assert heard == [signal.SIGINT]
+        assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        taken.release()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_was_decided_before_ctrl_c_is_reported(pytester: pytest.Pytester, start):
