@@ -17,7 +17,7 @@ from orchharness.agents.command import marker_of
 from orchharness.journal import RunLock
 from orchharness.record import record
 from orchharness.run.directory import RunDirectory
-from orchharness.run.handles import spawned_at, stored_handle
+from orchharness.run.handles import key_in, spawned_at, stored_handle
 
 LOCK = "lock"
 _LOCAL = {"pid", "start", "boot", "namespace", "host"}
@@ -85,6 +85,12 @@ def _held(pid: int) -> Iterator[str]:
             target = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
             if target.endswith("lock") and "FLOCK" in Path(f"/proc/{pid}/fdinfo/{name}").read_text():
                 yield target
+
+
+def keys_in(directory: RunDirectory) -> dict[str, str]:
+    """The acts that have a handle, with their keys: for a run whose journal does not tell them."""
+    found = {path.parent.name: key_in(str(path.parent)) for path in directory.root.glob("acts/*/handle.json")}
+    return {act: key for act, key in sorted(found.items()) if key}
 
 
 def agent_of(folder: Path, key: str) -> Agent:

@@ -80,10 +80,10 @@ def _at_work(one: Standing) -> str:
     """Who of the run lives, or may; empty when nobody does."""
     if one.pid is not None:
         return f"its orchestrator is alive (pid {one.pid})"
-    if one.state == DAMAGED:
-        return "its journal is damaged, so whether its agents live cannot be told"
     if one.alive:
         return f"{plural(one.alive, 'agent')} alive; `orchharness cancel` ends them"
+    if one.state == DAMAGED:
+        return "its journal is damaged, so whether its agents live cannot be told"
     unseen = [a.where for a in one.agents.values() if a.life is Life.UNSEEN]
     return f"an agent of it cannot be seen from here ({line(unseen[0], 60)})" if unseen else ""
 
@@ -142,8 +142,6 @@ def _remove(directory: RunDirectory, header: Mapping[str, Any]) -> tuple[list[st
             before -= _weight(directory.root)
         away = directory.root.with_name(f"{_GOING}{directory.run_id}")
         directory.root.rename(away)
-        # Without its journal it is no run, whatever happens before the rest is gone.
-        (away / "journal.jsonl").unlink(missing_ok=True)
     mark_closed(directory)
     return kept, before + _remove_folder(away)
 

@@ -9,10 +9,10 @@ from orchharness.cli import UsageError
 from orchharness.cli.project import Project, chosen_run, names_of, project_of, runs_in
 from orchharness.cli.table import table
 from orchharness.errors import JournalError
-from orchharness.journal import read_journal
 from orchharness.report.compare import ItemSums, Pair, RunSums, pairs, sums
 from orchharness.report.text import dollars, duration, plural
 from orchharness.run.directory import RunDirectory
+from orchharness.run.past import read_run
 
 _SAME = 0.05  # share of the time that a difference must have to be shown as one
 
@@ -26,7 +26,7 @@ def diff(asked: argparse.Namespace) -> int:
     """
     project = project_of(asked)
     chosen = _chosen(project, asked.before, asked.after)
-    before, after = (sums(read_journal(run.journal).records) for run in chosen)
+    before, after = (sums(read_run(run).records) for run in chosen)
     found = pairs(before, after)
     if asked.json:
         import json
@@ -68,7 +68,7 @@ def _chosen(project: Project, before: str | None, after: str | None) -> tuple[Ru
 
 def _is_finished(run: RunDirectory) -> bool:
     try:
-        return sums(read_journal(run.journal).records).state != "running"
+        return sums(read_run(run).records).state != "running"
     except JournalError:  # who names it is told
         return False
 

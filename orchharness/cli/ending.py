@@ -9,21 +9,19 @@ Rules that hold here:
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchharness.cli.alive import Agent, Life, agent_of
+from orchharness.cli.alive import Agent, Life, agent_of, keys_in
 from orchharness.cli.closing import close_run
 from orchharness.cli.standing import Standing
 from orchharness.core.acts import Finished, Lost
 from orchharness.core.past import Started, item_of
 from orchharness.errors import JournalError, OrchError, PluginError
-from orchharness.journal import RunLock, read_journal
+from orchharness.journal import RunLock
 from orchharness.record import record
 from orchharness.report.text import duration
 from orchharness.run.handles import stored_handle
@@ -91,21 +89,11 @@ def _read(directory: RunDirectory, say: Callable[[str], None]) -> Earlier:
         OrchError: nothing, for it is damaged; agents that the acts' folders tell of were ended all the same.
     """
     try:
-        return read_earlier(directory, read_journal(directory.journal).records)
+        return read_earlier(directory)
     except JournalError as error:
-        _each(say, end_leftovers(_keys_in(directory)))
+        _each(say, end_leftovers(keys_in(directory).values()))
         msg = f"{error}; the run's agents on this machine were ended, its journal was left as it is"
         raise OrchError(msg) from None
-
-
-def _keys_in(directory: RunDirectory) -> list[str]:
-    """The keys of all acts that have a handle."""
-    found = []
-    for path in sorted((directory.root / "acts").glob("*/handle.json")):
-        with suppress(OSError, ValueError, AttributeError):
-            handle = json.loads(path.read_bytes()) if path.is_file() else {}
-            found.append(str(handle.get("key") or handle.get("data", {}).get("key") or ""))
-    return [key for key in found if key]
 
 
 def _each(say: Callable[[str], None], lines: Iterable[str]) -> None:

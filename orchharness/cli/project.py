@@ -138,7 +138,7 @@ def _runs_in(home: Path) -> Iterator[RunDirectory]:
     with suppress(OSError):
         for entry in sorted(os.scandir(home), key=lambda e: e.name):
             if entry.is_dir(follow_symlinks=False):
-                yield from (r for r in runs_of(Path(entry.path)) if not r.run_id.startswith("."))
+                yield from runs_of(Path(entry.path))
 
 
 def _distinct(folders: Sequence[Path]) -> tuple[Path, ...]:

@@ -92,15 +92,14 @@ def _given(asked: argparse.Namespace, plan: Plan, root: Path) -> Given:
 def _journals(asked: argparse.Namespace, plan: Plan, root: Path) -> Iterator[Sequence[Any]]:
     """The records of the plan's earlier runs, newest first; one that cannot be read is said and passed over."""
     from orchharness.cli.project import project_of
-    from orchharness.journal import read_journal
     from orchharness.run.directory import plan_folder
-    from orchharness.run.past import runs_of
+    from orchharness.run.past import read_run, runs_of
 
     where = argparse.Namespace(root=str(root), orch_dir=asked.orch_dir)
     for home in project_of(where).homes:
         for run in runs_of(plan_folder(home, plan.id, plan.path)):
             try:
-                yield read_journal(run.journal).records
+                yield read_run(run).records
             except JournalError as error:
                 sys.stderr.write(f"orchharness: not used: {error}\n")
 

@@ -8,19 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from orchharness.cli.alive import Agent, Life, agent_of, orchestrator_of
+from orchharness.cli.alive import Agent, Life, agent_of, keys_in, orchestrator_of
 from orchharness.core.budget import tally
 from orchharness.core.events import from_record
 from orchharness.core.spent import Spent
 from orchharness.core.terms import terms_from
 from orchharness.errors import JournalError
-from orchharness.journal import read_journal
 from orchharness.live.outlook import Outlook, outlook_in
 from orchharness.live.output import redactor_for
 from orchharness.live.picture import Picture, picture_of
 from orchharness.redact import Redactor
 from orchharness.run.commands import replay_command, resume_command
 from orchharness.run.directory import RunDirectory
+from orchharness.run.past import read_run
 from orchharness.run.resume import BUDGETS
 
 RUNNING, INTERRUPTED, DAMAGED = "running", "interrupted", "damaged"
@@ -36,7 +36,7 @@ class Standing:
         self._records: Sequence[Mapping[str, Any]] = ()
         self.pid = orchestrator_of(directory)  # before the journal: who ends in between is seen as over
         try:
-            self._records = read_journal(directory.journal).records
+            self._records = read_run(directory).records
             self.picture = picture_of(self._records)
         except JournalError as error:
             self.damage, self.picture = str(error), Picture()
@@ -87,8 +87,9 @@ class Standing:
 
     @cached_property
     def agents(self) -> Mapping[str, Agent]:
-        """The agents of acts that have no end in the journal."""
-        return {act.name: agent_of(self.directory.act(act.name), act.key) for act in self.picture.open}
+        """The agents of acts that have no end in the journal; of all acts, where that is damaged."""
+        acts = keys_in(self.directory) if self.damage else {a.name: a.key for a in self.picture.open}
+        return {act: agent_of(self.directory.act(act), key) for act, key in acts.items()}
 
     @property
     def alive(self) -> int:

@@ -29,6 +29,17 @@ def any_handle(folder: str) -> Handle | None:
     return _read(folder, None)
 
 
+def key_in(folder: str) -> str | None:
+    """The key of the act in the folder, as its handle has it."""
+    path = Path(folder, _NAME)
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        # What lies there is the agent's: a pipe in its place would hold up who opens it.
+        record = json.loads(path.read_bytes()) if path.is_file() else {}
+        key = record.get("key") or record["data"]["key"]
+        return key if isinstance(key, str) else None
+    return None
+
+
 def _read(folder: str, key: str | None) -> Handle | None:
     try:
         with open(f"{folder}/{_NAME}", "rb", buffering=0) as file:  # noqa: PTH123 - hot path

@@ -27,9 +27,11 @@ from orchharness.run.parts import Parts
 from orchharness.run.past import (
     Earlier,
     find_run,
+    first_record,
     live_acts,
     mark_open,
     read_earlier,
+    read_run,
     refuse_beside_agents,
 )
 from orchharness.run.prepare import Preparer
@@ -207,6 +209,8 @@ class Opening:
         """
         self.locks.append(RunLock(directory.root / "lock").acquire())
         refuse_beside_agents(directory.root.parent, self.where.host, but=directory.run_id)
+        if first_record(directory) is None:
+            read_run(directory)  # refuses what lost its records, before anything of it is cut off
         journal, content = Journal.reopen(directory.journal)
         try:
             return self._go_on(directory, journal, content)

@@ -13,7 +13,7 @@ from orchharness.core import events as ev
 from orchharness.core.acts import Finished, Handle, Lost, PollResult, Running
 from orchharness.core.past import Past, past_of
 from orchharness.errors import JournalError, OrchError
-from orchharness.journal import RunLock, read_journal
+from orchharness.journal import JournalContent, RunLock, read_journal
 from orchharness.record import record
 from orchharness.run.directory import RunDirectory, plan_folder
 from orchharness.run.handles import any_handle, spawned_at, stored_handle
@@ -66,24 +66,40 @@ def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None
 
 
 def runs_of(folder: Path) -> Iterator[RunDirectory]:
-    """The runs of a plan, newest first, those included that are just beginning."""
+    """The runs of a plan, newest first: those included that are just beginning, and those that lost their journal."""
     with suppress(OSError):
         names = sorted((e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)), reverse=True)
         for name in names:
             run = RunDirectory(folder / name)
-            if name != OPEN and run.journal.exists():
+            if name == OPEN or name.startswith("."):  # what `clean` is removing
+                continue
+            if run.journal.exists() or _has_acts(run):
                 yield run
 
 
 def _has_begun(directory: RunDirectory) -> bool:
-    """Whether the run has its first record, and agents took part in it.
+    """Whether the run has its first record, or acts that say that it lost it, and agents took part in it.
 
     Of one that was killed before that there is nothing to go on with, and what was replayed is no work of agents.
     """
+    first = first_record(directory)
+    if first is None:
+        return _has_acts(directory)
+    return not (b'"replayed"' in first and _is_replayed(first))
+
+
+def first_record(directory: RunDirectory) -> bytes | None:
+    """The first line of the run's journal; None when there is no whole one."""
+    with suppress(OSError), directory.journal.open("rb") as file:
+        first = file.readline()
+        return first if first.endswith(b"\n") else None
+    return None
+
+
+def _has_acts(directory: RunDirectory) -> bool:
     try:
-        with directory.journal.open("rb") as file:
-            first = file.readline()
-        return first.endswith(b"\n") and not (b'"replayed"' in first and _is_replayed(first))
+        with os.scandir(directory.root / "acts") as acts:
+            return next(acts, None) is not None
     except OSError:
         return False
 
@@ -95,13 +111,27 @@ def _is_replayed(first: bytes) -> bool:
         return False  # reading the journal will say what is wrong with it
 
 
+def read_run(directory: RunDirectory) -> JournalContent:
+    """What the run's journal holds.
+
+    Raises:
+        JournalError: it is damaged, or of another version.
+    """
+    has_acts = _has_acts(directory)  # looked at first: the first record is written before there are any
+    content = read_journal(directory.journal)
+    if has_acts and not content.records:
+        msg = f"{directory.journal}:1: the journal is damaged here: the run has acts, and their records are gone"
+        raise JournalError(msg)
+    return content
+
+
 def read_earlier(directory: RunDirectory, records: Sequence[Mapping[str, Any]] | None = None) -> Earlier:
     """What the run's journal tells.
 
     Raises:
         JournalError: it is damaged, or of another version.
     """
-    found = read_journal(directory.journal).records if records is None else records
+    found = read_run(directory).records if records is None else records
     header: Mapping[str, Any] = {}
     events = []
     for n, entry in enumerate(found, 1):

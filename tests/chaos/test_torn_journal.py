@@ -121,6 +121,30 @@ def test_a_journal_that_misses_a_record_is_refused_with_the_place(project, gone:
     assert one.journal.read_bytes() == b"".join(lines)
 
 
+@pytest.mark.parametrize("records", [10, 12])  # it was left unfinished; it had passed
+def test_a_journal_that_was_emptied_is_refused_when_its_run_has_acts(project, records: int):
+    one = project(plan_of("chain"))
+    killed_after(one, records)
+    one.journal.write_bytes(b"")
+    starts = one.started()
+
+    refused = one.run("--orch-resume")
+
+    assert refused.status == pytest.ExitCode.TESTS_FAILED
+    assert "journal.jsonl:1: the journal is damaged here" in refused.text.replace("\n", "")
+    assert one.started() == starts
+
+
+def test_a_run_that_was_killed_before_its_first_record_is_passed_over(project):
+    one = project(plan_of("chain"))
+    killed_after(one, 1)
+    one.journal.write_bytes(one.journal.read_bytes()[:50])
+
+    resumed = one.run("--orch-resume")
+
+    assert resumed.status == 0, resumed.text
+
+
 def test_a_run_whose_journal_is_damaged_does_not_stand_in_the_way_of_a_fresh_one(project, undisturbed):
     one = project(plan_of("chain"))
     whole = killed_after(one, 12)

@@ -6,6 +6,8 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from cli_sessions import AGENT, DEAF, LIMIT, Sessions, wait_for
@@ -33,6 +35,19 @@ def sessions(play) -> Iterator[Sessions]:
     made = Sessions(play.root)
     yield made
     made.close()
+
+
+@contextmanager
+def lost(journal: Path, how: str) -> Iterator[None]:
+    """The journal without a whole record, and as it was again afterwards: the tests find the agents by it."""
+    whole = journal.read_bytes()
+    journal.unlink()
+    if how != "missing":
+        journal.write_bytes(whole[:50] if how == "torn" else b"")
+    try:
+        yield
+    finally:
+        journal.write_bytes(whole)
 
 
 def states(sessions: Sessions) -> dict[str, str]:
@@ -160,6 +175,71 @@ def test_a_damaged_journal_protects_no_agent(play, sessions: Sessions):
     assert f"{journal}:1: the journal is damaged here" in done.stderr
     assert "the run's agents on this machine were ended" in done.stderr
     assert left == []
+
+
+@pytest.mark.parametrize("words", [(), ("latest",)])
+@pytest.mark.parametrize("how", ["emptied", "torn", "missing"])
+def test_a_journal_that_lost_its_records_protects_no_agent(
+    play, sessions: Sessions, how: str, words: tuple[str, ...]
+):
+    play.plan(TWO)
+    session = sessions.start()
+    sessions.until("left", "right")
+    sessions.kill(session)
+    journal = sessions.run_dirs()[-1].resolve() / "journal.jsonl"
+    with lost(journal, how):
+        done = sessions.call("cancel", *words)
+    left = sessions.alive()
+
+    assert done.returncode == 1
+    assert f"{journal}" in done.stderr
+    assert "the run's agents on this machine were ended" in done.stderr
+    assert left == []
+
+
+@pytest.mark.parametrize("how", ["emptied", "missing"])
+def test_nothing_is_started_beside_the_agents_of_a_journal_that_lost_its_records(
+    play, sessions: Sessions, how: str
+):
+    play.plan(TWO)
+    session = sessions.start()
+    sessions.until("left", "right")
+    sessions.kill(session)
+    run = sessions.run_dirs()[-1].resolve()
+    with lost(run / "journal.jsonl", how):
+        fresh = sessions.start().wait(LIMIT)
+        resumed = sessions.start("play.plan.yaml", "--orch-resume").wait(LIMIT)
+        status, cleaned = sessions.call("status"), sessions.call("clean", "--keep", "0")
+
+    assert (fresh, resumed) == (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.TESTS_FAILED)
+    assert f"agents of the unfinished run {run.name} are still at work (left.i1.a1, right.i1.a1)" in (
+        sessions.said().replace("\n", "")
+    )
+    assert (status.returncode, status.stdout) == (1, "")
+    assert f"{run / 'journal.jsonl'}" in status.stderr
+    assert "damaged  kept  2 agents alive" in cleaned.stdout
+    assert sessions.run_dirs() == [sessions.root / ".orchharness" / run.parent.name / run.name]
+    assert sorted(p.name for p in (run / "acts").iterdir()) == ["left.i1.a1", "right.i1.a1"]
+    assert sessions.status()["agents_alive"] == 2
+
+
+def test_a_damaged_run_with_living_agents_is_at_work(play, sessions: Sessions):
+    play.plan(TWO)
+    session = sessions.start()
+    sessions.until("left", "right")
+    sessions.kill(session)
+    journal = sessions.run_dirs()[-1] / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"event"', b'"evenT"', 1))
+    done = sessions.call("cancel")
+    again = sessions.call("cancel")
+
+    assert done.returncode == 1
+    assert "the run's agents on this machine were ended" in done.stderr
+    assert sessions.alive() == []
+    assert (again.returncode, again.stdout) == (
+        0,
+        "nothing to cancel: no run of this project is at work\n",
+    )
 
 
 def test_nothing_to_cancel_is_no_failure_and_changes_nothing(play, sessions: Sessions):
