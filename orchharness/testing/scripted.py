@@ -77,7 +77,7 @@ class Actor:
         path = self.script.get("starts") or os.environ.get(STARTS)
         if not path:
             return
-        line = json.dumps({"what": what, **self.facts, "pid": os.getpid()}) + "\n"
+        line = json.dumps({"what": what, **self.facts, "pid": os.getpid(), "born": _born()}) + "\n"
         target = Path(os.environ.get("ORCH_PLAN_DIR", "."), path)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -170,6 +170,15 @@ def main(words: list[str]) -> int:
     for action in actor.begin():
         actor.do(action)
     return 0
+
+
+def _born() -> int | None:
+    """When this process began, in ticks of the kernel's clock: its pid alone may be another's some day."""
+    try:
+        text = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return int(text[text.rindex(")") + 2 :].split()[19])
 
 
 def _fits(wanted: Any, value: Any) -> bool:

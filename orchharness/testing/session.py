@@ -69,12 +69,9 @@ class Played:
         return [e for e in noted if name is None or name in (e.get("task"), e.get("critic"))]
 
     def left_behind(self) -> list[int]:
-        """The processes that scripted agents and critics left behind and that are still alive."""
-        return [
-            entry["pid"]
-            for entry in self._noted()
-            if entry["what"] != "start" and look(entry["pid"]) is not None
-        ]
+        """The processes of scripted agents and critics that are still alive: themselves, and what they `fork`ed."""
+        found = ((entry, look(entry["pid"])) for entry in self._noted())
+        return [entry["pid"] for entry, now in found if now is not None and now.start == entry["born"]]
 
     def _noted(self) -> list[dict[str, Any]]:
         text = self.noted.read_text(encoding="utf-8") if self.noted.exists() else ""

@@ -219,6 +219,7 @@ def test_each_start_is_one_line_and_no_other_start_is_lost(agent, starts):
 
     first, second = starts()
     assert first.pop("pid") != second.pop("pid")
+    assert first.pop("born") <= second.pop("born")
     assert first == {"what": "start", "act": "EN-027.i1.a1", "task": "EN-027", "iteration": 1, "attempt": 1}
     assert (second["iteration"], second["attempt"]) == (2, 3)
 

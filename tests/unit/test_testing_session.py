@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from orchharness import OrchError
 from orchharness.testing import run_plan, start_plan
+from orchharness.testing.session import Played
 
 PLAIN = ("-p", "no:hypothesispytest")
 PLAN = """
@@ -60,6 +62,28 @@ def test_a_session_can_be_watched_and_interrupted(project: Path, tmp_path: Path)
 
     assert played.status == 2
     assert played.states()["one"] == "cancelled"
+
+
+def test_agents_and_critics_that_are_alive_are_listed(project: Path, tmp_path: Path):
+    hangs = PLAN.replace("{fork: daemon}, exit", "{fork: daemon}, hang")
+    project.write_text(hangs.replace("scores: [0.5, 1]", "scores: [1], script: {do: hang}"))
+    session = start_plan(project, tmp_path, *PLAIN)
+    session.until_started("judge", "two")
+    while '"daemon"' not in (tmp_path / "starts.jsonl").read_text():
+        assert session.process.poll() is None
+    left = session.so_far.left_behind()
+    session.process.send_signal(signal.SIGINT)
+    played = session.wait(20)
+
+    assert {played.starts(name)[0]["pid"] for name in ("judge", "two")} < set(left)
+    assert played.left_behind() == []
+
+
+def test_a_pid_that_is_used_again_is_nobody_left_behind(tmp_path: Path):
+    noted = tmp_path / "starts.jsonl"
+    noted.write_text(json.dumps({"what": "start", "pid": os.getpid(), "born": 1}) + "\n")
+
+    assert Played(status=0, text="", runs=tmp_path, noted=noted).left_behind() == []
 
 
 def test_a_session_that_takes_too_long_is_ended_with_its_agents(project: Path, tmp_path: Path):
