@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchharness import private
 from orchharness.errors import OrchError
 from orchharness.record import record
 
@@ -113,7 +114,7 @@ def workspace_lock(root: Path, home: Path) -> Path:
     """The lock of the project root: in one place for all sessions, also those that keep their runs elsewhere."""
     with suppress(OrchError, OSError):
         usual = project_home(root)
-        usual.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.folders(usual)
         if os.access(usual, os.W_OK):
             return usual / "workspace.lock"
     return home / "workspace.lock"
@@ -139,7 +140,7 @@ def create(home: Path, plan_id: str, plan_path: str, now: float) -> RunDirectory
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     root = folder / _next_name(folder, stamp)
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.folders(home)
         folder.mkdir(exist_ok=True, mode=0o700)
         root.mkdir(mode=0o700)
         (root / "acts").mkdir(mode=0o700)
