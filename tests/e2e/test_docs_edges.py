@@ -1,4 +1,4 @@
-"""What the pages on secrets and on the look ahead show is what happens."""
+"""What the pages on secrets, on the look ahead and on the limits of an act say is what happens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchharness.redact import _SHAPES, SHORTEST
+from orchharness.run.flight import OUTPUT_LIMIT
 from orchharness.run.scrub import LIMIT
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -59,3 +60,27 @@ def test_the_bounds_and_the_shapes_of_keys_on_the_page_on_secrets_are_those_of_t
     assert f"more than {LIMIT >> 20} MiB" in text
     assert len(begins) > 5
     assert all(any(one.startswith(known) for known in _SHAPES) for one in begins)
+
+
+def test_an_act_that_prints_too_much_is_ended_and_not_tried_again(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (limit,) = re.findall(r"more than (\d+) MiB of output", (DOCS / "language.md").read_text())
+    assert int(limit) << 20 == OUTPUT_LIMIT
+    monkeypatch.setattr("orchharness.run.runner.OUTPUT_LIMIT", 1000)
+    play.plan("tasks: {much: {run: [seq, '1000'], retry: {attempts: 2}}}")
+
+    play.run()
+
+    play.says("printed more than 100 MiB: ended")
+    assert len(play.journal("TaskStarted")) == 1
+
+
+def test_files_that_a_command_writes_are_no_sign_of_life(play: Any) -> None:
+    play.plan(
+        "tasks: {quiet: {run: 'while :; do date >ticks; sleep 0.1; done', shell: true, idle_timeout: 1s}}"
+    )
+
+    play.run()
+
+    play.says("no sign of life for 1 s")

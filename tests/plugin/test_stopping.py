@@ -350,6 +350,19 @@ def test_a_closed_terminal_detaches_and_agents_go_on(pytester: pytest.Pytester, 
         pass  # the lock is free for who resumes
 
 
+def test_only_after_ctrl_c_do_agents_go_on_where_interrupts_detach(pytester: pytest.Pytester, start):
+    plan(pytester, LONG)
+    session = start("--orch-on-interrupt=detach")
+    session.until_started("left", "right")
+    session.send(signal.SIGTERM)
+    text = session.output()
+    records = read_journal(run_folder(pytester) / "journal.jsonl").records
+
+    assert "Interrupted: SIGTERM" in text
+    assert agents(pytester.path) == []
+    assert [r["outcome"] for r in records if r["event"] == "TaskFinished"] == ["cancelled", "cancelled"]
+
+
 @pytest.mark.parametrize("mode", [[], ["-n2"]], ids=["n0", "n2"])
 @pytest.mark.parametrize(
     ("number", "words"),
