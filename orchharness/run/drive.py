@@ -308,7 +308,7 @@ class PlanRun:
         if self.broken is not None or not (self.run.asks or self._asked):
             return
         try:
-            self.questions.publish(self.run.questions)
+            self.questions.publish(self.run)
             found = list(self.questions.answers(self.run, self.where.wall())) if self.run.stop is None else []
         except OSError as error:
             self._break(f"what people are asked cannot be written: {error}")

@@ -1,7 +1,9 @@
 """What people are asked, as files in the run's folder `decisions`, and the answers they put beside them.
 
 Rules that hold here:
-  * `NAME.question.json` is there exactly as long as the question is open; only the orchestrator writes it.
+  * `NAME.question.json` is there exactly as long as the question is open; only the orchestrator writes it. Its name
+    ends with a digest of what is asked and of the bytes it is about, so that no answer to another one has it: the
+    journal's name of a question is given again when a resumed run asks anew what nobody's answer was taken for.
   * `NAME.json` is the answer, written by whoever decides: whole or not at all, and once. The orchestrator reads it
     and never changes it; what it cannot take is renamed, so that the question can be answered again.
   * An answer comes from outside: it is data, limited in size, and counts only for the question of its name.
@@ -14,6 +16,7 @@ import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +29,14 @@ from orchharness.record import record
 if TYPE_CHECKING:
     from orchharness.core.asking import Question
     from orchharness.core.orchestrator import Orchestrator
+    from orchharness.core.records import TaskRecord
     from orchharness.run.directory import RunDirectory
 
 _QUESTION, _REFUSED = ".question.json", ".refused.json"
 _MOST = 256 * 1024  # bytes of an answer
 _LONGEST_NAME = 200
+_DIGITS = 16  # of a digest in a name
+_OTHER = "it answers another question: what is asked, or the bytes it is about, changed since"
 _LAST = 1e11  # seconds since the epoch: a time beyond it is none
 
 
@@ -49,26 +55,27 @@ class Questions:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, Question] = {}
+        self._open: dict[str, tuple[str, Question]] = {}  # its name in the journal -> its name here
         self._told = False
 
-    def publish(self, questions: Sequence[Question]) -> None:
+    def publish(self, run: Orchestrator) -> None:
         """Let people see what is asked now, and nothing else.
 
         Raises:
             OSError: the disk fails.
         """
-        now = {q.name: q for q in questions}
-        if self._told and now.keys() == self._open.keys():
+        questions = run.questions
+        if self._told and {q.name for q in questions} == self._open.keys():
             return
+        now = {q.name: self._open.get(q.name) or (_name(run, q), q) for q in questions}
         if now:
             private.folders(self._folder)
-        for name in _names(self._folder, _QUESTION) - now.keys():
+        for name in _names(self._folder, _QUESTION) - {name for name, _ in now.values()}:
             (self._folder / f"{name}{_QUESTION}").unlink(missing_ok=True)
-        for question in questions:
-            if question.name not in self._open:
-                text = json.dumps(_to_record(question), indent=1)
-                _put(self._folder / f"{question.name}{_QUESTION}", text, replace=True)
+        for asked, (name, question) in now.items():
+            if asked not in self._open:
+                text = json.dumps({**_to_record(question), "name": name, "asked": time.time()}, indent=1)
+                _put(self._folder / f"{name}{_QUESTION}", text, replace=True)
         self._open, self._told = now, True
 
     def answers(self, run: Orchestrator, now: float) -> Iterator[DecisionTaken | str]:
@@ -76,8 +83,16 @@ class Questions:
         from orchharness.run.parts import origin
 
         given = _names(self._folder, ".json")
-        for name, question in self._open.items():  # in the order of asking
+        for other in sorted(given):
+            asked = self._open.get(other) or self._open.get(other.rpartition("-")[0])
+            if asked is not None and other != asked[0]:
+                yield self._refuse(other, _OTHER)
+        for name, question in tuple(self._open.values()):  # in the order of asking
             if name not in given:
+                continue
+            if name != _name(run, question):  # other work replaced the bytes while the question was open
+                del self._open[question.name]
+                yield self._refuse(name, _OTHER)
                 continue
             try:
                 answer = read_answer(self._folder / f"{name}.json")
@@ -89,7 +104,7 @@ class Questions:
             event = DecisionTaken(
                 at=now,
                 item=question.item,
-                question=name,
+                question=question.name,
                 number=question.number,
                 option=answer.option,
                 by=answer.by,
@@ -206,6 +221,41 @@ def _nothing_asked(directory: RunDirectory, item: str, asked: Sequence[Mapping[s
     return f"{item!r} asks nothing now" + (f"; what asks: {others}" if others else "")
 
 
+def _name(run: Orchestrator, question: Question) -> str:
+    """The question's name among the files: with a digest of what is asked, and of the bytes it is about."""
+    from orchharness.run.parts import origin
+
+    asked = {n: value for n, value in _to_record(question).items() if n != "reason"}
+    read = {
+        task.id: {n: [origin(e) for e in entries] for n, entries in task.outputs.items()}
+        for task in _subject(run, question.item)
+    }
+    own = run.tasks.get(question.item)
+    lost = own.act if own is not None and own.task.ask is None else None
+    about = json.dumps([asked, read, lost], sort_keys=True)
+    return f"{question.name}-{sha256(about.encode()).hexdigest()[:_DIGITS]}"
+
+
+def _subject(run: Orchestrator, item: str) -> Iterator[TaskRecord]:
+    """The tasks whose outputs are asked about: the members of a gate; where there are none, what the item needs."""
+    plan = run.plan
+    todo, seen = [item], set[str]()
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        gate = plan.gates.get(node)
+        if gate is not None:
+            todo += (*gate.of, *gate.of_gates) or gate.needs
+        elif node in plan.groups:
+            todo += plan.groups[node]
+        elif node == item:
+            todo += plan.tasks[node].needs
+        elif node in run.tasks:
+            yield run.tasks[node]
+
+
 def _to_record(question: Question) -> dict[str, Any]:
     """The question as JSON. An option with `why` lets through what its judges did not: it needs a note."""
     waives = question.score is not None or question.judged
@@ -223,7 +273,6 @@ def _to_record(question: Question) -> dict[str, Any]:
             | ({"why": True} if waives and o.then in {Then.PASS, Then.SKIP} else {})
             for o in question.options
         ],
-        "asked": time.time(),
     }
 
 

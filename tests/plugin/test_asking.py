@@ -125,9 +125,7 @@ def test_work_is_done_again_with_what_the_person_said(pytester, decide):
     assert again.ret == 7
     assert spawns(pytester) == 2
     assert "be bold" in (pytester.path / "told").read_text()
-    assert [q.name for q in (run_folder(pytester) / "decisions").glob("*.question.json")] == [
-        "G.q2.question.json"
-    ]
+    assert [q.name.rpartition("-")[0] for q in asked(pytester)] == ["G.q2"]
 
 
 def test_what_a_person_leaves_out_is_skipped_with_the_reason(pytester, decide):
@@ -240,16 +238,16 @@ def test_an_answer_is_handed_on_like_any_artifact(pytester, decide, mode):
 def test_a_decision_that_is_none_is_told_of_and_can_be_taken_again(pytester, decide, text, why):
     plan(pytester, REVIEWED)
     run(pytester)
-    folder = run_folder(pytester) / "decisions"
-    (folder / "G.q1.json").write_text(text)
+    answer = answer_file(pytester)
+    answer.write_text(text)
 
     again = run(pytester, "--orch-resume")
 
     assert again.ret == 7
     again.stdout.fnmatch_lines(
-        [f"warning: the decision in *G.q1.json cannot be taken: {_escaped(why)}; decide again"]
+        [f"warning: the decision in *{answer.name} cannot be taken: {_escaped(why)}; decide again"]
     )
-    assert (folder / "G.q1.refused.json").exists()
+    assert answer.with_suffix(".refused.json").exists()
     assert decide("G", "stop", "--by", "x")[0] == 0
     assert run(pytester, "--orch-resume").ret == 1
 
@@ -262,7 +260,7 @@ def test_times_and_texts_that_no_file_could_hold_are_taken_as_none(pytester):
     plan(pytester, REVIEWED)
     run(pytester)
     value = '{"option": "accept", "by": "\\ud800", "note": "\\ud800 \\u001b[31m", "at": 1e400}'
-    (run_folder(pytester) / "decisions" / "G.q1.json").write_text(value)
+    answer_file(pytester).write_text(value)
 
     again = run(pytester, "--orch-resume", "--junitxml=out.xml")
 
@@ -271,12 +269,86 @@ def test_times_and_texts_that_no_file_could_hold_are_taken_as_none(pytester):
     assert cases(pytester.path / "out.xml")["a.plan.yaml.one.G"][0] == "passed"
 
 
+SHOWN = """
+vars: {{where: test}}
+phases:
+  one:
+    tasks: {{x: {{run: [sh, -c, "echo one > x.txt"], outputs: {{t: x.txt}}}}}}
+    {asks}
+  two:
+    tasks: {{p: {{run: [cp, x.txt, p.txt], outputs: {{t: p.txt}}}}}}
+"""
+ASKS = {
+    "of": "gates: {H: {kind: human, of: [x], question: 'ship to {{ vars.where }}', options: [{id: yes, label: go, then: pass}]}}",
+    "needs": "gates: {H: {kind: human, needs: [x], question: 'ship to {{ vars.where }}'}}",
+    "over": "gates: {G: {of: [x], checks: [{file: {path: x.txt}}]}, H: {kind: human, of: [G], question: '{{ vars.where }}'}}",
+    "task": "tasks: {x: {run: [sh, -c, 'echo one > x.txt'], outputs: {t: x.txt}}, H: {needs: [x], ask: 'ship to {{ vars.where }}'}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("asks", "before", "after"),
+    [
+        ("of", "echo one", "echo two"),
+        ("of", "ship to", "ship it to"),
+        ("of", "label: go", "label: stop"),
+        ("of", "where: test", "where: production"),
+        ("needs", "echo one", "echo two"),
+        ("over", "echo one", "echo two"),
+        ("task", "echo one", "echo two"),
+        ("task", "where: test", "where: production"),
+    ],
+)
+def test_an_answer_to_what_was_changed_since_is_told_of_and_asked_for_again(
+    pytester, decide, asks, before, after
+):
+    text = SHOWN.format(asks=ASKS[asks])
+    if asks == "task":
+        text = text.replace('    tasks: {x: {run: [sh, -c, "echo one > x.txt"], outputs: {t: x.txt}}}\n', "")
+    plan(pytester, text)
+    choice = "yes" if asks in {"of", "task"} else "approve"
+    assert run(pytester).ret == 7
+    assert decide("H", choice, "--by", "Ann")[0] == 0
+    plan(pytester, text.replace(before, after))
+
+    changed = run(pytester, "--orch-resume")
+    again = run(pytester, "--orch-resume")
+
+    assert (changed.ret, again.ret) == (7, 7)
+    told = "warning: the decision in *H.q1-*.json cannot be taken: it answers another question: what is asked, or*"
+    changed.stdout.fnmatch_lines([told])
+    again.stdout.no_fnmatch_line(told)
+    assert states(pytester)["p"] == "waiting"
+    assert decide("H", choice, "--by", "Ann")[0] == 0
+    assert run(pytester, "--orch-resume").ret == 0
+
+
+def test_an_answer_counts_where_the_same_is_asked_about_the_same_bytes(pytester, decide):
+    text = SHOWN.format(asks=ASKS["of"])
+    plan(pytester, text)
+    run(pytester)
+    assert decide("H", "yes", "--by", "Ann")[0] == 0
+    (pytester.path / "x.txt").unlink()
+
+    again = run(pytester, "--orch-resume")
+
+    assert again.ret == 0
+    again.stdout.fnmatch_lines(["*x re-run: x.txt was changed by nobody of the run"])
+    again.stdout.no_fnmatch_line("*cannot be taken*")
+
+
 # ---- waiting -------------------------------------------------------------------------------------
 
 
 def start(pytester: pytest.Pytester, *args: str, **more) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     return subprocess.Popen(words, cwd=pytester.path, start_new_session=True, **more)
+
+
+def answer_file(pytester: pytest.Pytester) -> Path:
+    """Where the answer to the one question that is open belongs."""
+    (question,) = asked(pytester)
+    return question.with_name(question.name.replace(".question.json", ".json"))
 
 
 def asked(pytester: pytest.Pytester) -> list[Path]:

@@ -12,6 +12,7 @@ from orchharness.core.past import past_of, replay
 from orchharness.core.plan import OnExhausted, Option, Recovery, Then
 from orchharness.core.resuming import resume
 from orchharness.errors import ImpossibleTransitionError
+from orchharness.run.questions import Questions
 
 ASK = OnExhausted.ASK
 LOW = Said(score=0.4, findings=(finding("A"),))
@@ -528,3 +529,21 @@ def test_nobody_waits_for_what_an_act_held_while_a_person_is_asked_about_it(driv
 
     assert played.play().states() == {"A": "ready", "B": "passed"}
     assert played.answer("A", "rerun").play().states() == {"A": "passed", "B": "passed"}
+
+
+def test_an_answer_that_comes_when_the_bytes_were_just_replaced_is_not_taken(drive, tmp_path):
+    """Another gate had the work refined, and the one that asks has not asked again yet."""
+    whole = approval()
+    run, questions = replay(whole, drive(whole).play().events), Questions(tmp_path)
+    questions.publish(run)
+    (first,) = tmp_path.glob("*.question.json")
+    first.with_name(first.name.replace(".question.", ".")).write_text('{"option": "pass", "by": "Ann"}')
+    run.tasks["A"].outputs = {"out": [{"path": "A.out", "sha256": "other", "item": "A", "output": "out"}]}
+
+    (said,) = questions.answers(run, 1.0)
+    questions.publish(run)
+    (second,) = tmp_path.glob("*.question.json")
+
+    assert "it answers another question" in said
+    assert first != second
+    assert list(questions.answers(run, 1.0)) == []
