@@ -135,9 +135,12 @@ class Standing:
         """Whether no agent ran: it is not gone on with."""
         return "replayed" in self.picture.header
 
-    def _place(self) -> tuple[str, str] | None:
-        plan_file, root = self.picture.header.get("plan_file"), self.picture.header.get("root")
-        return (plan_file, root) if isinstance(plan_file, str) and isinstance(root, str) else None
+    def _place(self) -> tuple[str, str, list[str]] | None:
+        header = self.picture.header
+        plan_file, root, given = header.get("plan_file"), header.get("root"), header.get("given")
+        if not (isinstance(plan_file, str) and isinstance(root, str)):
+            return None
+        return plan_file, root, [str(v) for v in given] if isinstance(given, list) else []
 
     def to_record(self) -> dict[str, Any]:
         """What `--json` says of a run as a whole. Times are seconds, since the epoch or in all."""

@@ -172,6 +172,7 @@ class Plans:
             host=self.host,
             versions=self.host.versions(),
             plugins=tuple(self.conftests),
+            variables=self.variables(),
             reports=self.reports,
             tape=self.tape(plan),
             strict=self.config.option.orch_strict,

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchharness.errors import OrchError
 from orchharness.run.directory import RunDirectory, project_home
 
 
-def resume_command(directory: RunDirectory, plan_file: str, root: str, here: Path) -> str:
-    """What goes on with the run."""
+def resume_command(
+    directory: RunDirectory, plan_file: str, root: str, given: Sequence[str], here: Path
+) -> str:
+    """What goes on with the run. `given` are its variables, as `NAME=VALUE`: without them its work is done again."""
     from orchharness.run.past import runs_of
 
     newest = next(iter(runs_of(directory.root.parent)), None)
     is_newest = newest is not None and newest.run_id == directory.run_id
     option = "--orch-resume" if is_newest else f"--orch-resume={directory.run_id}"
     home = directory.root.parent.parent
-    return shlex.join(["pytest", shown(Path(plan_file), here), option, *_elsewhere(Path(root), home)])
+    return shlex.join(
+        ["pytest", shown(Path(plan_file), here), option, *_with(given), *_elsewhere(Path(root), home)]
+    )
 
 
-def replay_command(directory: RunDirectory, plan_file: str, root: str, here: Path) -> str:
+def replay_command(
+    directory: RunDirectory, plan_file: str, root: str, given: Sequence[str], here: Path
+) -> str:
     """What makes a replay anew, which waits for people: nobody can answer one that is over."""
     home = directory.root.parent.parent
     words = ["pytest", shown(Path(plan_file), here), "--orch-replay", "--orch-wait"]
-    return shlex.join([*words, *_elsewhere(Path(root), home)])
+    return shlex.join([*words, *_with(given), *_elsewhere(Path(root), home)])
 
 
 def decide_command(directory: RunDirectory, root: str, item: str, choice: str, *, why: bool) -> str:
@@ -34,6 +41,10 @@ def decide_command(directory: RunDirectory, root: str, item: str, choice: str, *
     words = ["orchharness", "decide", directory.run_id, item, *([choice] if choice else [])]
     text = shlex.join([*words, *_elsewhere(Path(root), home)])
     return text + ("" if choice else " TEXT") + " --by NAME" + (" --note TEXT" if why else "")
+
+
+def _with(given: Sequence[str]) -> list[str]:
+    return [word for value in given for word in ("--orch-var", value)]
 
 
 def _elsewhere(root: Path, home: Path) -> list[str]:

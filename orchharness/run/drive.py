@@ -154,6 +154,7 @@ class PlanRun:
         self.hidden = replace(self.hidden, redactor=redactor_of(self.hidden.names))
         self.prepare, self.frozen, self.reasons = opened.prepare, opened.frozen, opened.reasons
         self.run, self.going_on_with = opened.run, opened.origin
+        self.given: Sequence[str] = opened.event.header.get("given", ())
         self.view = RunView(self.run)
         self.warnings += opened.warnings
         self._keys += opened.keys
@@ -437,7 +438,7 @@ class PlanRun:
     def _waiting_lines(self) -> list[str]:
         if self.directory is None:
             return []
-        place = (self.directory, self.where.root)
+        place = (self.directory, self.where.root, self.given)
         replayed = bool(self.replayed)
         return [
             *budget_lines(self.run, self.ended_at, *place, replayed=replayed),

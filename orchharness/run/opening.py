@@ -74,7 +74,7 @@ class Opened:
     prepare: Preparer
     frozen: FrozenInputs
     run: Orchestrator
-    event: ev.Event
+    event: ev.RunStarted | ev.RunResumed
     then: tuple[Mapping[str, Any], ...] = ()
     dropped: tuple[str, ...] = ()  # acts of an earlier session whose end is not waited for
     kept: tuple[Kept, ...] = ()  # what earlier sessions did and counts; of another run it follows `event`

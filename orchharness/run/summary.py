@@ -52,7 +52,9 @@ def gate_lines(run: Orchestrator, scores: Mapping[str, Sequence[str]]) -> list[s
     return lines
 
 
-def question_lines(run: Orchestrator, directory: RunDirectory, root: Path, *, replayed: bool) -> list[str]:
+def question_lines(
+    run: Orchestrator, directory: RunDirectory, root: Path, given: Sequence[str], *, replayed: bool
+) -> list[str]:
     """What waits for a person, and what to type."""
     if not run.questions:
         return []
@@ -72,14 +74,20 @@ def question_lines(run: Orchestrator, directory: RunDirectory, root: Path, *, re
             lines.append(f"  {decide_command(directory, str(root), asked.item, '', why=False)}")
     if len(run.questions) > _SHOWN:
         lines.append(f"… and {len(run.questions) - _SHOWN} more questions: orchharness status")
-    place = (directory, run.plan.path, str(root), Path.cwd())
+    place = (directory, run.plan.path, str(root), given, Path.cwd())
     if replayed:
         return [*lines, f"a replay is answered while it runs: {replay_command(*place)}"]
     return [*lines, f"then: {resume_command(*place)}"]
 
 
 def budget_lines(
-    run: Orchestrator, at: float, directory: RunDirectory, root: Path, *, replayed: bool
+    run: Orchestrator,
+    at: float,
+    directory: RunDirectory,
+    root: Path,
+    given: Sequence[str],
+    *,
+    replayed: bool,
 ) -> list[str]:
     """What was spent of each budget, what the reached ones stop, and what to do about it."""
     sums = sorted(run.spent(at), key=lambda s: not s.reached)  # the others stay in order
@@ -93,7 +101,7 @@ def budget_lines(
         names = list(parked)
         lines.append(f"stopped there: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}")
         again = replay_command if replayed else resume_command
-        resume = again(directory, run.plan.path, str(root), Path.cwd())
+        resume = again(directory, run.plan.path, str(root), given, Path.cwd())
         lines.append(f"to go on, raise the budget in the plan, then: {resume}")
     return lines
 

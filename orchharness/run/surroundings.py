@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError, RunBusyError
 from orchharness.journal import FORMAT, RunLock
 from orchharness.record import field, record
 from orchharness.run.act import ActRequest, ActResult
 from orchharness.run.directory import workspace_lock
 from orchharness.run.former import marks_of
+from orchharness.run.hidden import redactor_of
 from orchharness.run.reporting import ReportHelper
 
 if TYPE_CHECKING:
     from orchharness.core.orchestrator import Orchestrator
     from orchharness.core.plan import Plan
     from orchharness.plugins import PluginHost
+    from orchharness.redact import Redactor
     from orchharness.run.entries import Start
     from orchharness.run.parts import Parts
 
@@ -62,6 +65,7 @@ class Surroundings:
     host: PluginHost
     versions: Mapping[str, str]
     plugins: tuple[str, ...] = ()
+    variables: Mapping[str, str] = EMPTY  # what `--orch-var` gave
     reports: ReportHelper = field(default_factory=ReportHelper)
     tape: Tape | None = None
     strict: bool = False  # what a look ahead warns of keeps the plan from being run
@@ -100,6 +104,8 @@ def header_of(
     }
     if plan.vars:
         header["vars"] = dict(plan.vars)
+    if where.variables:
+        header["given"] = _given(where.variables, redactor_of(hidden))
     if hidden:
         header["hidden"] = list(hidden)
         header["hidden_marks"] = marks_of(hidden)
@@ -110,6 +116,14 @@ def header_of(
     if where.tape is not None:
         header["replayed" if where.tape.source else "recorded"] = where.tape.note()
     return header
+
+
+def _given(variables: Mapping[str, str], redactor: Redactor) -> list[str]:
+    """`NAME=VALUE`, as a command to go on with the run names them; `...` for a value that must not be shown."""
+    return [
+        f"{name}={value if value.isprintable() and redactor.text(value) == value else '...'}"
+        for name, value in variables.items()
+    ]
 
 
 def caller_trace() -> dict[str, str]:

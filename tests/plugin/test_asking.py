@@ -323,6 +323,23 @@ def test_an_answer_to_what_was_changed_since_is_told_of_and_asked_for_again(
     assert run(pytester, "--orch-resume").ret == 0
 
 
+def test_the_command_to_go_on_names_the_variables_that_were_given(pytester, decide, capsys):
+    key = "AKIA" + "A" * 16
+    plan(pytester, "vars: {to: test, as: x, key: none, esc: none}\ntasks: {v: {ask: 'to {{ vars.to }}?'}}\n")
+    given = ("--orch-var", "to=the $HOME", "--orch-var", f"key={key}", "--orch-var", "esc=\x1b[2J")
+    goes_on = (
+        "pytest a.plan.yaml --orch-resume --orch-var 'to=the $HOME' --orch-var key=... --orch-var esc=..."
+    )
+
+    first = run(pytester, *given)
+
+    first.stdout.fnmatch_lines([f"then: {goes_on}"])
+    assert decide("v", "yes", "--by", "Ann") == (0, f"v: answered, by Ann\ngoes on with: {goes_on}\n")
+    assert main(["status", "--root", str(pytester.path), "latest"]) == 0
+    assert goes_on in capsys.readouterr().out
+    assert run(pytester, "--orch-resume", *given).ret == 0
+
+
 def test_an_answer_counts_where_the_same_is_asked_about_the_same_bytes(pytester, decide):
     text = SHOWN.format(asks=ASKS["of"])
     plan(pytester, text)
