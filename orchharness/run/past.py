@@ -21,6 +21,7 @@ from orchharness.run.handles import any_handle, spawned_at, stored_handle
 if TYPE_CHECKING:
     from orchharness.plugins import PluginHost
 
+_NAMED = 5  # runs that a message names, the newest ones
 OPEN = "open"  # folder of names of runs that may have agents which live
 
 
@@ -56,11 +57,13 @@ def find_run(home: Path, plan_id: str, plan_path: str, wanted: str | None = None
     folder = plan_folder(home, plan_id, plan_path)
     if wanted is None:
         return next(filter(_has_begun, runs_of(folder)), None)
-    found = [r for r in runs_of(folder) if r.run_id.startswith(wanted)]
+    every = list(runs_of(folder))
+    found = [r for r in every if r.run_id.startswith(wanted)]
     exact = [r for r in found if r.run_id == wanted]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    known = ", ".join(r.run_id for r in found) or "none"
+    there = found or every
+    known = ", ".join(r.run_id for r in there[:_NAMED]) + (", …" if len(there) > _NAMED else "") or "none"
     msg = f"plan {plan_id!r} has {'no run' if not found else 'more than one run'} {wanted!r} (there: {known}); `orchharness runs` lists them"
     raise OrchError(msg)
 

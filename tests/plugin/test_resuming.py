@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from local_sessions import journal, plan, run, run_folder, states
 
+from orchharness.errors import OrchError
 from orchharness.journal import RunLock
 from orchharness.plugins import PluginHost
-from orchharness.run.directory import RunDirectory
-from orchharness.run.past import mark_open, read_earlier, refuse_beside_agents
+from orchharness.run.directory import RunDirectory, create, plan_folder
+from orchharness.run.past import find_run, mark_open, read_earlier, refuse_beside_agents, runs_of
 
 AGENT = """
 import json, os, pathlib, sys
@@ -336,11 +337,25 @@ def test_an_allowed_failure_and_what_went_on_from_it_are_reused(pytester):
 
 
 def test_a_run_that_does_not_exist_is_an_error_with_those_there_are(project):
-    result = run(project, "--orch-resume=nope")
-
-    result.assert_outcomes(errors=1, skipped=4)
-    result.stdout.fnmatch_lines(["*has no run 'nope'*"])
+    first = run(project, "--orch-resume=nope")
     assert spawns(project) == {}
+    run(project)
+    then = run(project, "--orch-resume=nope")
+
+    first.assert_outcomes(errors=1, skipped=4)
+    then.assert_outcomes(errors=1, skipped=4)
+    first.stdout.fnmatch_lines(["*has no run 'nope' (there: none)*"])
+    then.stdout.fnmatch_lines([f"*has no run 'nope' (there: {run_folder(project).name})*"])
+
+
+def test_of_many_runs_the_newest_are_named(tmp_path):
+    for _ in range(7):
+        create(tmp_path, "a", "/a.plan.yaml", 1e9).journal.touch()
+    with pytest.raises(OrchError) as error:
+        find_run(tmp_path, "a", "/a.plan.yaml", "nope")
+
+    newest = [r.run_id for r in runs_of(plan_folder(tmp_path, "a", "/a.plan.yaml"))][:5]
+    assert f"(there: {', '.join(newest)}, …)" in str(error.value)
 
 
 def test_a_run_is_named_by_its_id_or_the_beginning_of_it(project):
