@@ -11,7 +11,7 @@ from orchharness.core.acts import Kind
 from orchharness.core.plan import Agent, Critic, Mode
 from orchharness.planfile.commands import read_command
 from orchharness.planfile.context import Context
-from orchharness.planfile.files import definition, read_prompt
+from orchharness.planfile.files import definition, read_rubric
 from orchharness.planfile.nodes import Mapping, Node, Scalar, Sequence, fragment_of
 from orchharness.planfile.options import model_fields, validate_options
 from orchharness.planfile.order import AFTER_SCOPE, check_order
@@ -110,15 +110,16 @@ def _critic(
         assert plugin is not None
         fields, options = _split(context, key, node, plugin, set(CRITIC.keys))
         is_model = plugin.is_model
+    rubric = read_rubric(context, fields.get("prompt"), AFTER_SCOPE if "after" in fields else ANY_SCOPE)
     return Critic(
         id=key.text,
         kind=kind,
         command=read_command(context, fields),
         agent=_agent_name(context, fields, agents),
-        prompt=read_prompt(context, fields.get("prompt"), AFTER_SCOPE if "after" in fields else ANY_SCOPE),
+        prompt=rubric.text,
         options=options,
         criteria=_criteria(context, key, fields),
-        inputs=_inputs(context, fields),
+        inputs=tuple(dict.fromkeys([*rubric.files, *_inputs(context, fields)])),
         env=_environment(context, fields),
         after=tuple(dict.fromkeys(context.known(w, named) or w.text for w in fields.get("after", ()))),
         mode=Mode(fields.get("mode", Mode.FOREGROUND)),

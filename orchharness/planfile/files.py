@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from orchharness.core.plan import is_template
 from orchharness.planfile.context import Context
@@ -23,6 +23,13 @@ _MAX_LISTED: Final = 500  # names of a folder that a guess looks at
 _TEXT_SUFFIXES: Final = (".md", ".markdown", ".txt", ".j2", ".jinja", ".jinja2", ".rst")
 
 
+class Rubric(NamedTuple):
+    """A prompt that judges, and the absolute paths of the files that hold it: one, or none."""
+
+    text: str | None = None
+    files: tuple[str, ...] = ()
+
+
 def definition(context: Context, node: Node, what: str = "a file beside the plan") -> str:
     """The absolute path of a file that defines the plan; it is recorded as one.
 
@@ -38,17 +45,22 @@ def definition(context: Context, node: Node, what: str = "a file beside the plan
 
 def read_prompt(context: Context, node: Node | None, scope: Scope = ANY_SCOPE) -> str | None:
     """The text of a prompt, from the plan or from its file; None when there is none or it is wrong (noted)."""
+    return read_rubric(context, node, scope).text
+
+
+def read_rubric(context: Context, node: Node | None, scope: Scope = ANY_SCOPE) -> Rubric:
+    """A prompt with the file that it stands in; what is wrong is noted."""
     if node is None:
-        return None
+        return Rubric()
     try:
-        text, where = _prompt_text(context, node)
+        text, where, files = _prompt_text(context, node)
     except SaidError:
-        return None
+        return Rubric()
     except FieldError as error:
         context.problems.add(error.node, error.message)
-        return None
+        return Rubric()
     context.templates.check(text, node, scope, where)
-    return text
+    return Rubric(text, files)
 
 
 def folder_of(context: Context, node: Node) -> Path:
@@ -97,8 +109,8 @@ def _record(context: Context, node: Node, text: str, folder: Path) -> str:
     return path
 
 
-def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
-    """The text, and what to say before a problem in it: the file it stands in."""
+def _prompt_text(context: Context, node: Node) -> tuple[str, str, tuple[str, ...]]:
+    """The text, what to say before a problem in it, and the file it stands in."""
     if isinstance(node, Mapping):
         fields = PROMPT_FILE.read(node, context.problems)
         if fields.broken:
@@ -106,7 +118,8 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
         if "file" not in fields:
             raise FieldError(node, "prompt: write the text, or {file: path}")
         name = fields.at("file")
-        return _read(context, Path(definition(context, name)), name), f"{context.templates.render(name)}: "
+        path = definition(context, name)
+        return _read(context, Path(path), name), f"{context.templates.render(name)}: ", (path,)
     try:
         text = no_boolean(text_of(node, _PROMPT), _PROMPT, numbers=False).text
     except FieldError as error:
@@ -114,12 +127,13 @@ def _prompt_text(context: Context, node: Node) -> tuple[str, str]:
     if not text.strip():
         raise FieldError(node, "prompt: the text is empty")
     if existing_file(context.plan_dir, text) is not None:
-        return _read(context, Path(_record(context, node, text, context.plan_dir)), node), f"{text}: "
+        path = _record(context, node, text, context.plan_dir)
+        return _read(context, Path(path), node), f"{text}: ", (path,)
     if text.endswith(_TEXT_SUFFIXES) and not any(c.isspace() for c in text) and not is_template(text):
         guess = guess_file(context.plan_dir, text)
         what = f"prompt: {text!r} looks like a file, but there is none of that name beside the plan{guess}"
         raise FieldError(node, what)
-    return text, ""
+    return text, "", ()
 
 
 def _read(context: Context, path: Path, node: Node) -> str:

@@ -80,10 +80,13 @@ def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:
 
 
 def write_request(request: ActRequest) -> None:
-    """Store the request in the act's folder, which must exist."""
+    """Store the request in the act's folder, which must exist; atomically, since there may be one already."""
     record = _dump(request)
     record["spawn"] = _dump(request.spawn)
-    _write(Path(request.folder) / "request.json", record)
+    spare = Path(request.folder) / "request.json.part"
+    spare.unlink(missing_ok=True)  # the folder is the agent's: a link there must not be followed
+    _write(spare, record)
+    spare.rename(spare.with_suffix(""))
 
 
 def read_request(folder: Path) -> ActRequest:

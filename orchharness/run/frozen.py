@@ -38,6 +38,7 @@ class FrozenInputs:
         self._plan, self._root = plan, where.root
         self._skip = passed_over(workspace, where.home, target.parent)
         self._of: dict[str, tuple[str, ...]] = {}
+        self._own: dict[str, tuple[str, ...]] = {}
         self._frozen: dict[str, Frozen] = {}
         self._watched: dict[str, Watched] = {}
         judging = {g.id: g for g in plan.gates.values() if g.checks or g.critics}
@@ -46,9 +47,12 @@ class FrozenInputs:
         from orchharness.workspace.gate_inputs import freeze
 
         self._products = [o.path for t in plan.tasks.values() for o in t.outputs if o.kind is OutputKind.FILE]
-        always = [plan.path, *plan.definitions, *where.plugins]
+        always = [plan.path, *plan.definitions]
+        told = {plan.path, *plan.fragments}
         for gate in judging.values():
-            self._of[gate.id] = tuple(dict.fromkeys([*always, *self._files_of(gate)]))
+            files = [*where.plugins, *self._files_of(gate)]
+            self._own[gate.id] = tuple(dict.fromkeys(p for p in files if p not in told))
+            self._of[gate.id] = tuple(dict.fromkeys([*always, *files]))
             if not is_in_worktree(plan, gate):
                 self._watched[gate.id] = tuple(self._tests_of(gate))
         wanted = dict.fromkeys(path for paths in self._of.values() for path in paths)
@@ -60,16 +64,24 @@ class FrozenInputs:
         paths = self._of.get(gate, ())
         return tuple(self._frozen[p].to_record() for p in paths), self._watched.get(gate, ())
 
+    def gone_on_with(self, gate: str, before: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        """What must not change of `before`, which an earlier session froze for a judgement, as JSON.
+
+        The plan, and what in it judges elsewhere, people may edit between two sessions: it counts as it is now.
+        """
+        own = self._own.get(gate, ())
+        others = (p for p in self._of.get(gate, ()) if p not in own)
+        return (
+            *(entry for entry in before if entry["original"] in own),
+            *(self._frozen[p].to_record() for p in others),
+        )
+
     def digests(self) -> dict[str, dict[str, str]]:
-        """Gate -> path of each of its inputs -> SHA-256.
+        """Gate -> path of each file that its own judges read -> SHA-256.
 
         The plan and its fragments are none here: what of them changed is told by item.
         """
-        told = {self._plan.path, *self._plan.fragments} if self._of else frozenset()
-        return {
-            gate: {p: self._frozen[p].sha256 for p in paths if p not in told}
-            for gate, paths in self._of.items()
-        }
+        return {gate: {p: self._frozen[p].sha256 for p in paths} for gate, paths in self._own.items()}
 
     def to_record(self) -> dict[str, Any]:
         """What a later session compares with, as JSON."""

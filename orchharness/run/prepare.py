@@ -222,23 +222,22 @@ class Preparer:
         """The request of an act that was prepared by an earlier session; None when it was not, so nothing was spawned.
 
         It lies in the act's own folder, where an agent can write: what a task's evidence is judged by is taken
-        from the plan again.
+        from the plan again. Of a judgement the plan counts as it is now: it may have been edited between sessions.
 
         Raises:
             OrchError: it was spawned, and what was asked for cannot be read any more.
         """
         folder = self.parts.directory.act(act)
         try:
-            request = replace(read_request(folder), folder=str(folder), hidden=self.parts.hidden)
-            if request.key == key:
-                if request.role == "task":
-                    return self._trusted(run, request)
-                host = host_of(self.parts.plan, self.parts.plan.gates[request.item])
-                if host is not None:
-                    self._make_ready(run, host)
-                return request
+            known: ActRequest | None
+            known = replace(read_request(folder), folder=str(folder), hidden=self.parts.hidden)
+            request = self._as_of_now(run, known) if known.key == key else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass  # cut off by a crash, or spoilt
+            known = request = None  # cut off by a crash, or spoilt
+        if request is not None:
+            if request != known:
+                write_request(request)  # a worker that executes it reads it there
+            return request
         if any((folder / name).exists() for name in ("pid", "handle.json")):
             msg = f"{folder / 'request.json'} is damaged: the act was spawned, and what was asked of it is not known"
             raise OrchError(msg)
@@ -246,6 +245,14 @@ class Preparer:
 
         shutil.rmtree(folder, ignore_errors=True)
         return None
+
+    def _as_of_now(self, run: Orchestrator, request: ActRequest) -> ActRequest:
+        if request.role == "task":
+            return self._trusted(run, request)
+        host = host_of(self.parts.plan, self.parts.plan.gates[request.item])
+        if host is not None:
+            self._make_ready(run, host)
+        return replace(request, frozen=self.frozen.gone_on_with(request.item, request.frozen))
 
     def _trusted(self, run: Orchestrator, request: ActRequest) -> ActRequest:
         gate = self.parts.plan.gates.get(request.item)

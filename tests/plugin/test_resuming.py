@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from local_sessions import journal, plan, run, run_folder, states
+from local_sessions import journal, plan, run, run_folder, states, wait_for
+from xdist_sessions import session
 
 from orchharness.errors import OrchError
 from orchharness.journal import RunLock
@@ -583,3 +584,108 @@ def test_a_request_that_its_agent_spoilt_is_no_reason_to_start_a_second_one(proj
     assert "C" not in spawns(project)
     result.stdout.fnmatch_lines(["*request.json is damaged: the act was spawned*"])
     assert states(project)["C"] == "failed"
+
+
+# ---- people edit between two sessions --------------------------------------------------------------
+
+JUDGED = """
+critics:
+  slow: {run: [sh, slow.sh], criteria: {c: 1}}
+agents:
+  writer: {kind: command, run: [sh, -c, "echo c > c.txt"]}
+tracks:
+  one:
+    tasks:
+      A: {run: [sh, -c, "echo a > a.txt"], outputs: {text: a.txt}, gate: {id: G-A, critics: [slow]}}
+  two: {include: part.yaml}
+  three: {tasks: {C: {agent: writer, prompt: {file: prompt.md}, outputs: {text: c.txt}}}}
+"""
+
+
+@pytest.fixture
+def left_judging(pytester):
+    """A run whose orchestrator was killed while the critic of `G-A` works, until there is a file `go`."""
+    plan(pytester, JUDGED)
+    (pytester.path / "part.yaml").write_text("orchharness: 1\ntasks: {E: {run: [touch, e.txt]}}\n")
+    (pytester.path / "prompt.md").write_text("Write.\n")
+    (pytester.path / "slow.sh").write_text(
+        f"cd {pytester.path}; echo G-A >> spawns; while [ ! -e go ]; do sleep 0.01; done\n"
+        """echo '{"criteria": {"c": 1}}'\n"""
+    )
+    words = ["-m", "pytest", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
+    died = pytester.popen([pytester._getpytestargs()[0], *words], start_new_session=True)
+    try:
+        wait_for((pytester.path / "spawns").exists)
+    finally:
+        died.kill()
+        died.wait()
+        died.stdout.close()
+        died.stderr.close()
+    (pytester.path / "go").touch()
+    return pytester
+
+
+@pytest.mark.parametrize("words", [[], ["-n1"]], ids=["n0", "n1"])
+@pytest.mark.parametrize("name", ["a.plan.yaml", "part.yaml", "prompt.md"])
+def test_a_judgement_under_way_stands_whatever_people_edit_that_does_not_judge(left_judging, name, words):
+    with (left_judging.path / name).open("a") as file:
+        file.write("# a remark\n")
+
+    result = session(left_judging, "--orch-resume", *words)
+
+    result.stdout.fnmatch_lines(["*G-A re-attached: *"])
+    assert states(left_judging)["G-A"] == "passed"
+    assert spawns(left_judging) == {"G-A": 1}
+
+
+def test_a_judgement_under_way_does_not_count_when_its_judge_was_edited(left_judging):
+    with (left_judging.path / "slow.sh").open("a") as file:
+        file.write("# a remark\n")
+
+    result = session(left_judging, "--orch-resume")
+
+    result.stdout.fnmatch_lines(["*G-A re-run: slow.sh changed*"])
+    assert states(left_judging)["G-A"] == "passed"
+    assert spawns(left_judging) == {"G-A": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [("prompt.md", {"C": 1}), ("rubric.md", {"G-B": 1}), ("schema.json", {})],
+    ids=["prompt", "rubric", "schema"],
+)
+@pytest.mark.parametrize("word", ["--orch-resume", "--orch-reuse"])
+def test_a_file_that_the_plan_names_makes_nothing_anew_but_what_reads_it(pytester, name, again, word):
+    say = f"echo $ORCH_GATE$ORCH_TASK >> {pytester.path}/spawns"
+    verdict = '{"criteria": {"c": 1}}'
+    (pytester.path / "judge.sh").write_text(f"{say}; echo '{verdict}'\n")
+    plan(
+        pytester,
+        f"""
+agents:
+  writer: {{kind: command, run: [sh, -c, "{say}; echo c > c.txt"]}}
+  reader: {{kind: command, run: [sh, judge.sh]}}
+critics:
+  one: {{run: [sh, judge.sh], criteria: {{c: 1}}}}
+  two: {{agent: reader, prompt: {{file: rubric.md}}, criteria: {{c: 1}}}}
+tasks:
+  A: {{run: [sh, -c, "{say}; echo a > a.txt"], outputs: {{text: a.txt}}, gate: {{id: G-A, critics: [one]}}}}
+  B: {{run: [sh, -c, "{say}; echo b > b.txt"], outputs: {{text: b.txt}}, gate: {{id: G-B, critics: [two]}}}}
+  C: {{agent: writer, prompt: {{file: prompt.md}}, outputs: {{text: c.txt}}}}
+  D: {{run: [sh, -c, "{say}; echo 1 > d.json"], outputs: {{text: d.json}},
+      gate: {{id: G-D, checks: [{{json: {{path: d.json, schema: schema.json}}}}]}}}}
+  E: {{run: [sh, -c, "{say}"], needs: [A, B]}}
+""",
+    )
+    for file, text in (("prompt.md", "Write."), ("rubric.md", "Be strict."), ("schema.json", "{}")):
+        (pytester.path / file).write_text(text)
+    run(pytester).assert_outcomes(passed=8)
+    spawns(pytester)
+    with (pytester.path / name).open("a") as file:
+        file.write("\n")
+
+    found = reasons(run(pytester, word))
+
+    assert states(pytester)["G-A"] == "passed"
+    assert found["G-A"] == found["A"] == "reused: inputs and definition unchanged"
+    assert spawns(pytester) == {**again, **({"E": 1} if name == "rubric.md" else {})}
