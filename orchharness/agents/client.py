@@ -20,6 +20,7 @@ from orchharness.agents import client_run
 from orchharness.agents.client_output import ClientEnd, summary_of
 from orchharness.agents.command import environment, resolve
 from orchharness.agents.local import LocalProcess
+from orchharness.agents.start import ended_at
 from orchharness.core.acts import Finished, Handle, PollResult, SpawnRequest
 from orchharness.core.plan import EMPTY
 from orchharness.errors import OrchError
@@ -186,10 +187,7 @@ def ended(folder: str, status: int) -> ClientEnd:
             memo = json.loads(file.read())["memo"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         memo = {}
-    try:
-        at = os.stat(f"{folder}/exit").st_mtime  # noqa: PTH116 - pathlib costs 5 ms
-    except OSError:
-        at = 0.0
+    at = ended_at(folder) or 0.0
     return ClientEnd(exit=status, folder=folder, memo=memo if isinstance(memo, dict) else {}, at=at)
 
 

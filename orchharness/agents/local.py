@@ -3,7 +3,8 @@
 The act's folder holds what is known of it: `stdout.log`, `stderr.log`, `pid`, `handle.json`, and `exit` once it
 is over. A small shell leads the act's session and writes `pid` and `exit`, so no orchestrator need be alive.
 
-*   The `exit` file decides; processes are looked at only while it is missing (an empty one is missing).
+*   The `exit` file decides; processes are looked at only while it is missing (an empty one is missing). On a full
+    disk its status stands behind the pid in `pid`.
 *   The act ends as a whole: what is left of its group is killed as soon as the end is seen.
 """
 
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 from orchharness.agents import proc
 from orchharness.agents.command import marker_of
 from orchharness.agents.result import finished
-from orchharness.agents.start import CHILDREN, find, resolved, start, text_of
+from orchharness.agents.start import CHILDREN, find, resolved, start, status_of, text_of
 from orchharness.agents.supervised import SUPERVISION
 from orchharness.core.acts import Handle, Lost, PollResult, Running, SpawnRequest, Unknown
 from orchharness.errors import OrchError
@@ -63,7 +64,7 @@ class LocalProcess:
         supervised = not data["pid"]
         if supervised and SUPERVISION.runs(data["key"]):
             return Running()
-        status = _status(data["folder"])
+        status = status_of(data["folder"])
         if supervised and status is not None and SUPERVISION.is_tidy(data["key"]):
             SUPERVISION.forget(data["key"])
             return finished(data["folder"], status)
@@ -74,7 +75,7 @@ class LocalProcess:
                 return Unknown(f"it runs on {data['host']!r}, out of sight from here")
             if away == "" and (_starting(data) or _leader(data) is not None or _start_after_all(data)):
                 return Running()
-            status = _status(data["folder"])  # it may have ended between the two looks
+            status = status_of(data["folder"])  # it may have ended between the two looks
         if status is None:
             return _lost(data)
         _tidy(data)
@@ -162,8 +163,8 @@ def _leader(data: Any) -> proc.Proc | None:
     found = proc.look(data["pid"])
     if found is not None and found.start == data["start"] and _will_tell(found, data):
         return found
-    claimed = text_of(f"{data['folder']}/pid") or ""
-    if not claimed.strip().isdigit() or int(claimed) == data["pid"]:
+    claimed = (text_of(f"{data['folder']}/pid") or "").partition("\n")[0]
+    if not claimed.isdigit() or int(claimed) == data["pid"]:
         return None
     # Two were started for one folder, and it was the other one that claimed it.
     other = proc.look(int(claimed))
@@ -201,7 +202,7 @@ def _claim(folder: str) -> bool:
 def _start_after_all(data: Any) -> bool:
     """Start an act that its supervisor was asked for and did not come to; whether it was started."""
     asked = SUPERVISION.asked(data["key"])
-    if asked is None or text_of(f"{data['folder']}/pid") is not None or _status(data["folder"]) is not None:
+    if asked is None or text_of(f"{data['folder']}/pid") is not None or status_of(data["folder"]) is not None:
         return False
     SUPERVISION.forget(data["key"])
     with suppress(OrchError):
@@ -216,11 +217,6 @@ def _away(data: Any) -> str:
     if data["boot"] == place.boot:
         return "" if data["namespace"] == place.namespace else "other"
     return "rebooted" if data["host"] == place.host else "other"
-
-
-def _status(folder: str) -> int | None:
-    text = text_of(f"{folder}/exit")
-    return int(text) if text and text.endswith("\n") and text.strip().isdigit() else None
 
 
 def _lost(data: Any) -> Lost:

@@ -2,6 +2,7 @@
 
 *   `pid` is created exclusively by the shell itself before it does anything: of two spawns for one folder, the
     second does nothing. So there is no moment at which an act is started and cannot be found.
+*   A status for which the disk has no room goes to the end of `pid`, which has its room already.
 *   The shell traps signals without handling them: when the whole group is told to end (`kill 0`), it stays to
     write the status. Programs do not inherit a trap, as they would inherit an ignored signal.
 """
@@ -26,7 +27,7 @@ from orchharness.errors import OrchError
 # of the environment. What the shell itself writes is for its owner only.
 _SHELL = (
     'trap : HUP INT QUIT TERM USR1 USR2; umask 077; set -C; { echo $$ >"$0/pid"; } 2>/dev/null || exit; set +C; '
-    'umask "$1"; cd -- "$2" && shift 2 && "$@"; set -- $?; umask 077; echo $1 >"$0/exit"'
+    'umask "$1"; cd -- "$2" && shift 2 && "$@"; set -- $?; umask 077; echo $1 >"$0/exit" || echo $1 >>"$0/pid"'
 )
 
 
@@ -151,10 +152,30 @@ def resolved(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return data
 
 
+def status_of(folder: str) -> int | None:
+    """The exit status that the act left; None when it has none yet."""
+    text = text_of(f"{folder}/exit")
+    if text and text.endswith("\n") and text.strip().isdigit():
+        return int(text)
+    claimed = text_of(f"{folder}/pid") or ""
+    words = claimed.split()
+    whole = len(words) == 2 and claimed.endswith("\n") and words[1].isdigit()  # noqa: PLR2004 - pid and status
+    return int(words[1]) if whole else None
+
+
+def ended_at(folder: str) -> float | None:
+    """When the act left its exit status, in seconds since the epoch; None when it has none."""
+    for name in ("exit", "pid") if status_of(folder) is not None else ():
+        with suppress(OSError):
+            return os.stat(f"{folder}/{name}").st_mtime  # noqa: PTH116 - pathlib costs 5 ms
+    return None
+
+
 def text_of(path: str) -> str | None:
     """The text of a small file; None when there is none."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 5 ms
-            return file.read().decode(errors="replace")
+        # The folder is the act's: a FIFO that it put there must not stop us.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 5 ms
+            return (file.read() or b"").decode(errors="replace")
     except OSError:
         return None

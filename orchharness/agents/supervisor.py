@@ -170,7 +170,10 @@ def _not_started(folder: bytes, what: bytes, error: OSError, status: int) -> Non
 
 
 def record_end(folder: bytes, status: int) -> None:
-    """Write the exit file. What the act put there under that name is no status of ours."""
+    """Write the exit file. What the act put there under that name is no status of ours.
+
+    On a full disk the status goes to the end of `pid`, which has its room already.
+    """
     path = folder + b"/exit"
     for _ in range(2):
         try:
@@ -179,11 +182,17 @@ def record_end(folder: bytes, status: int) -> None:
             with suppress(OSError):
                 os.unlink(path)  # noqa: PTH108 - pathlib costs as much as all the rest
         except OSError:
-            return
+            break
         else:
-            _write(file, b"%d\n" % status)
+            written = _write(file, b"%d\n" % status)
             os.close(file)
-            return
+            if written:
+                return
+            break
+    with suppress(OSError):
+        claim = os.open(folder + b"/pid", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+        _write(claim, b"%d\n" % status)
+        os.close(claim)
 
 
 def _store(folder: bytes, text: bytes) -> None:
@@ -206,9 +215,13 @@ def _start_time(pid: int) -> int:
     return int(text[text.rindex(b")") + 2 :].split()[19])
 
 
-def _write(file: int, text: bytes) -> None:
-    with suppress(OSError):  # a full disk, or nobody listens any more
+def _write(file: int, text: bytes) -> bool:
+    """Whether it could be: the disk may be full, or nobody listens any more."""
+    try:
         os.write(file, text)
+    except OSError:
+        return False
+    return True
 
 
 def _kill_group(group: int, number: int) -> bool:

@@ -96,7 +96,7 @@ def keys_in(directory: RunDirectory) -> dict[str, str]:
 def agent_of(folder: Path, key: str) -> Agent:
     """The agent of the act in that folder."""
     since = spawned_at(str(folder))
-    if _small(folder / "exit").strip():
+    if _has_ended(folder):
         return Agent(life=Life.ENDED, since=since)
     # What lies there is the agent's: a pipe in its place would hold up who opens it.
     handle = stored_handle(str(folder), key) if (folder / "handle.json").is_file() else None
@@ -113,18 +113,23 @@ def agent_of(folder: Path, key: str) -> Agent:
     found = proc.look(data["pid"])
     if found is not None and found.alive and found.start == data["start"]:
         return Agent(life=Life.ALIVE, pid=found.pid, since=since)
-    return Agent(life=Life.ENDED if _small(folder / "exit").strip() else Life.GONE, since=since)
+    return Agent(life=Life.ENDED if _has_ended(folder) else Life.GONE, since=since)
 
 
 def _started_without_handle(folder: Path, key: str, since: float | None) -> Agent:
     """Whoever started it may have died before it could store the handle."""
-    text = _small(folder / "pid").strip()
+    text = _small(folder / "pid").partition("\n")[0]
     if not text.isdecimal():
         return Agent(life=Life.ABSENT)
     found = proc.look(int(text)) if proc.supported() else None
     if found is not None and found.alive and proc.is_marked(found.pid, {marker_of(key).encode()}):
         return Agent(life=Life.ALIVE, pid=found.pid, since=since)
     return Agent(life=Life.GONE, since=since)
+
+
+def _has_ended(folder: Path) -> bool:
+    """Whether it left its exit status: in `exit`, or on a full disk behind the pid."""
+    return bool(_small(folder / "exit").strip() or _small(folder / "pid").split()[1:])
 
 
 def _small(path: Path) -> str:

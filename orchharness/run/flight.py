@@ -151,7 +151,11 @@ def looked_at(flight: Flight, answer: Finished) -> Finding:
 
 def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: float) -> ActResult:
     """What came of it, as it is: who stores it redacts it."""
-    exited = _exited_at(flight.request.folder) if flight.found else None
+    exited = None
+    if flight.found:  # it ended when it says so, and nobody may have watched
+        from orchharness.agents.start import ended_at
+
+        exited = ended_at(flight.request.folder)
     seconds = max(0.0, now - flight.mono if exited is None else exited - flight.wall)
     return ActResult(
         act=flight.request.act,
@@ -170,14 +174,6 @@ def result_of(flight: Flight, finding: Finding, answer: Finished | None, now: fl
         usage=usage_of(answer) if answer else {},
         retry_after=finding.retry_after,
     )
-
-
-def _exited_at(folder: str) -> float | None:
-    """When an act ended that nobody may have watched; None when nobody wrote that down."""
-    try:
-        return os.stat(f"{folder}/exit").st_mtime  # noqa: PTH116 - hot path
-    except OSError:
-        return None
 
 
 def output_size(request: ActRequest) -> int:

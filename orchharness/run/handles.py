@@ -55,13 +55,15 @@ def _read(folder: str, key: str | None) -> Handle | None:
 def spawned_at(folder: str, *, handled: bool = True) -> float | None:
     """When the act was spawned, in seconds since the epoch; None when it was not.
 
-    Its `pid` tells where there is one: who found the act without a handle stored that later. A handle tells
-    only if it can be read (`handled`): one that a crash cut off says nothing of an act.
+    The earlier of `pid` and handle: who found the act without a handle stored that later, and on a full disk
+    `pid` takes in the exit status. A handle tells only if it can be read (`handled`): one that a crash cut off
+    says nothing of an act.
     """
+    found = []
     for name in ("pid", _NAME) if handled else ("pid",):
         with suppress(OSError):
-            return os.stat(f"{folder}/{name}").st_mtime  # noqa: PTH116 - hot path
-    return None
+            found.append(os.stat(f"{folder}/{name}").st_mtime)  # noqa: PTH116 - hot path
+    return min(found, default=None)
 
 
 def keep_handle(folder: str, key: str, handle: Handle) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from orchharness.agents import proc
 from orchharness.agents.local import LocalProcess
+from orchharness.agents.start import ended_at, status_of
 from orchharness.agents.supervised import SUPERVISION
+from orchharness.cli.alive import Life, agent_of
 from orchharness.core.acts import Finished, Handle, Lost, Running, Unknown
 from orchharness.errors import OrchError
+from orchharness.run.handles import spawned_at
 
 HERE = Path(__file__).parents[3]
 
@@ -438,3 +441,38 @@ def test_cancelling_what_runs_elsewhere_says_that_it_may_be_left(acts):
 
     assert not LocalProcess.cancel(Handle(kind="command", data={**handle.data, "host": "x", "boot": "y"}))
     assert LocalProcess.cancel(Handle(kind="command", data={**handle.data, "boot": "y"}))
+
+
+# ---- a full disk -------------------------------------------------------------------------------------------
+
+# A folder of that name is in the way of the status, as a full disk is.
+NO_EXIT = 'mkdir "$D/exit"; exit 3'
+
+
+def test_a_status_that_finds_no_room_stands_behind_the_pid(acts):
+    handle = acts.spawn("sh", "-c", NO_EXIT, env={"D": str(acts.root / "act-1")})
+    result = acts.wait(handle)
+    handle = acts.stored(handle)
+
+    folder = Path(handle.data["folder"])
+    os.utime(folder / "handle.json", (1000000000, 1000000000))
+    assert result == Finished(ok=False, exit=3, detail="exit 3", answer=result.answer)
+    assert (folder / "pid").read_text() == f"{handle.data['pid']}\n3\n"
+    assert in_another_process("print(LocalProcess.poll(handle).exit)", handle) == "3"
+    assert ended_at(str(folder)) is not None
+    assert spawned_at(str(folder)) == 1000000000
+    assert agent_of(folder, handle.data["key"]).life is Life.ENDED
+
+
+@pytest.mark.parametrize("text", ["", "12\n", "12\n3", "12\nx\n", "12\n3\n4\n"])
+def test_a_pid_that_stands_alone_is_no_status(tmp_path, text):
+    (tmp_path / "pid").write_text(text)
+
+    assert status_of(str(tmp_path)) is None
+    assert ended_at(str(tmp_path)) is None
+
+
+def test_a_fifo_in_place_of_the_pid_stops_nobody(tmp_path):
+    os.mkfifo(tmp_path / "pid")
+
+    assert status_of(str(tmp_path)) is None
