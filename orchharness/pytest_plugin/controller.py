@@ -18,7 +18,7 @@ import pytest
 from orchharness.core.status import SUCCESS
 from orchharness.errors import OrchError
 from orchharness.plugins import PluginHost
-from orchharness.pytest_plugin.ending import SPAWNING, cancel, end_all, ended, no_result
+from orchharness.pytest_plugin.ending import SPAWNING, after_worker, cancel, end_all, ended, no_result
 from orchharness.pytest_plugin.live import Job, LivePlan
 from orchharness.pytest_plugin.plans import plans_of
 from orchharness.pytest_plugin.reports import Target, emit, emit_late, emit_refused, late_texts
@@ -192,7 +192,8 @@ class LivePlans:
         result = read_result(folder, job.request.key)
         if result is None:
             fault = _text_of(folder / "fault") or "no result"
-            result = no_result(job.request, f"the worker that executed it came back with: {fault}")
+            detail = f"the worker that executed it came back with: {fault}"
+            result = after_worker(self._plans.host, job.request, detail)
         self.finish(job, result)
 
     def fail(self, job: Job, detail: str, *, deadly: bool = False) -> None:

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchharness.core.acts import Finished, Outcome
-from orchharness.run.act import ActResult, read_result
+from orchharness.run.act import ActResult, is_disk, read_result, write_result
 from orchharness.run.handles import spawned_at, stored_handle
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.runner import Runner
@@ -35,6 +36,23 @@ def ended(host: PluginHost, request: ActRequest, *, patience: float) -> ActResul
     if found is None:
         cancel(host, request, patience=patience)
     return found
+
+
+def after_worker(host: PluginHost, request: ActRequest, detail: str) -> ActResult:
+    """What came of an act whose worker could not leave its result: the act itself is looked at.
+
+    Where there is nothing to be seen, and the folder takes no result of ours either, it is the disk's fault.
+    """
+    found = ended(host, request, patience=0.0)
+    if found is not None:
+        return found
+    result = no_result(request, detail)
+    try:
+        write_result(Path(request.folder), result)
+    except OSError as error:
+        if is_disk(error):
+            return replace(result, detail=str(error), disk=True)
+    return result
 
 
 def end_all(

@@ -5,6 +5,7 @@ Any process can execute an act from its folder alone: finished → read the resu
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -72,6 +73,18 @@ class ActResult:
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
     retry_after: float | None = None  # of one that ended `limited`
+    disk: bool = (
+        False  # the run's disk took nothing more: this says nothing of the act, which is looked at again
+    )
+
+
+def is_disk(error: BaseException | None) -> bool:
+    """Whether a disk that is full or cannot be written is behind the error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _dump(value: ActRequest | ActResult | SpawnRequest) -> dict[str, Any]:

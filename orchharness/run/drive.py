@@ -4,7 +4,8 @@ Rules that hold here:
   * Journal before act: an instruction is journalled and synced before it is carried out, one sync a turn;
     a result is journalled before any dependent starts.
   * A record goes to the journal, then to the view for people, then to watchers (`orchharness_update`), once each.
-  * When the journal cannot be written any more, nothing new starts; what runs is left to end.
+  * When the journal, or anything else of the run, cannot be written any more, nothing new starts; what runs is
+    left to end. What ends then and cannot be taken in has no end in the journal: a resumed run looks at it again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchharness.core import events as ev
@@ -24,7 +26,7 @@ from orchharness.core.plan import Recovery
 from orchharness.core.status import RunState, Transition
 from orchharness.errors import JournalError, OrchError
 from orchharness.journal import RunLock, StateFile
-from orchharness.run.act import ActRequest, ActResult
+from orchharness.run.act import ActRequest, ActResult, is_disk
 from orchharness.run.directory import RunDirectory
 from orchharness.run.entries import Start, finished, not_started, start_of, started, wanted_of
 from orchharness.run.frozen import Watched
@@ -90,12 +92,14 @@ class PlanRun:
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
         self._names: set[str] = set()  # of all acts whose results count
+        self._undone: set[str] = (
+            set()
+        )  # items of acts that were not started, or not taken in, for want of room
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
         self.usage: dict[str, Usage] = {}  # item -> what all its acts took
         self.scores: dict[str, list[str]] = {}  # gate -> score per judgement
-        self.acts = 0
-        self.spent = 0.0  # seconds of the acts of this session
+        self.acts, self.spent = 0, 0.0  # of this session, and their seconds
         self.began_at = 0.0
         self._left_at = 0.0  # when this session left it, also where the run is not over
         self.end_state: str | None = None
@@ -338,9 +342,20 @@ class PlanRun:
                 detail, outcome = f"not started: {self.broken}", Outcome.CANCELLED
             except (OrchError, OSError) as error:
                 detail = str(error)
+                if is_disk(error):
+                    self._break(f"the run's folder cannot be written: {error}")
+                    outcome = Outcome.CANCELLED
             except Exception as error:  # noqa: BLE001 - one act that cannot be prepared must not end the run
                 detail = f"cannot be prepared: {type(error).__name__}: {error}"
-            failed.append(not_started(start.act, key, detail, self.where.wall(), outcome))
+            disk = self.broken is not None
+            failed.append(not_started(start.act, key, detail, self.where.wall(), outcome, disk=disk))
+        if self.broken is None:
+            return ready, failed
+        # It may have broken when some were ready. Only what runs already is seen to.
+        for request in [r for r in ready if r.act not in self._adrift]:
+            ready.remove(request)
+            why = f"not started: {self.broken}"
+            failed.append(not_started(request.act, request.key, why, self.where.wall(), disk=True))
         return ready, failed
 
     def _found_again(self) -> list[Start]:
@@ -373,6 +388,8 @@ class PlanRun:
             self.warnings.append(f"{result.act}: a result that nobody asked for was ignored")
             return []
         start, _ = self._open.pop(result.act)
+        if result.disk:
+            return self._untaken(start, result)
         item = wanted_of(start)
         self.usage.setdefault(item, Usage()).add(result.act, result.seconds, result.usage)
         self.acts += 1
@@ -391,6 +408,18 @@ class PlanRun:
         self._weigh()
         self._show()
         return self.run.take_final()
+
+    def _untaken(self, start: Start, result: ActResult) -> list[str]:
+        """The run breaks where it has not yet, and with it the act counts as never taken in."""
+        if self.broken is None:
+            self._break(f"the run's folder cannot be written: {result.detail}")
+        self._undone.add(wanted_of(start))
+        self._keys = [key for key in self._keys if key != result.key]  # what it left may go on
+        if result.seconds:
+            self.acts += 1
+            self.spent += result.seconds
+        self._record(finished(start, replace(result, outcome=Outcome.CANCELLED), None, self.where.wall()))
+        return [item for item in self.run.take_final() if item not in self._undone]
 
     def _scrub(self, act: str) -> None:
         """Take out of the act's files what must not be kept. After the record: what is tried again needs them whole."""
@@ -431,9 +460,18 @@ class PlanRun:
             *lines,
             *allowed_lines(self.run),
             *gate_lines(self.run, self.scores),
-            *stop_lines(self.run),
+            *stop_lines(self.run, self._undone),
+            *self._broken_lines(),
             *self._waiting_lines(),
         ]
+
+    def _broken_lines(self) -> list[str]:
+        if self.broken is None or self.directory is None or self.replayed:
+            return []
+        from orchharness.run.commands import resume_command
+
+        command = resume_command(self.directory, self.plan.path, str(self.where.root), Path.cwd())
+        return [f"to go on, once it can be written again: {command}"]
 
     def _waiting_lines(self) -> list[str]:
         if self.directory is None:
@@ -479,8 +517,9 @@ class PlanRun:
             self.scores.setdefault(transition.item, []).append(transition.score)
 
     def _break(self, why: str) -> None:
-        self.broken = why
-        self.run.apply(ev.StopRequested(at=self.where.wall(), reason=why, cancel=False, interrupted=True))
+        self.broken = self.hidden.redactor.text(why)
+        stop = ev.StopRequested(at=self.where.wall(), reason=self.broken, cancel=False, interrupted=True)
+        self.run.apply(stop)
 
     def _sync(self) -> None:
         if self.broken is None:

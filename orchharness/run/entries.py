@@ -84,7 +84,9 @@ def finished(
     )
 
 
-def not_started(act: str, key: str, detail: str, at: float, outcome: Outcome = Outcome.ERROR) -> ActResult:
+def not_started(
+    act: str, key: str, detail: str, at: float, outcome: Outcome = Outcome.ERROR, *, disk: bool = False
+) -> ActResult:
     """The result of an act that nothing was spawned for, so that it cost nothing."""
     return ActResult(
         act=act,
@@ -94,5 +96,6 @@ def not_started(act: str, key: str, detail: str, at: float, outcome: Outcome = O
         ended=at,
         seconds=0.0,
         detail=detail,
+        disk=disk,
         usage={"usd": 0, "input_tokens": 0, "output_tokens": 0},
     )

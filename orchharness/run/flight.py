@@ -13,7 +13,7 @@ from orchharness.core.acts import Finished, Handle, Outcome, SpawnRequest
 from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
 from orchharness.record import record
-from orchharness.run.act import ActRequest, ActResult
+from orchharness.run.act import ActRequest, ActResult, is_disk
 from orchharness.run.answers import bounded, usage_of
 from orchharness.run.evidence import (
     Finding,
@@ -122,7 +122,7 @@ def wake_descriptor(handle: Handle) -> int | None:
         return None  # a plugin's own handle, with a pid that is none of ours
 
 
-def refusal(request: ActRequest, detail: str, at: float) -> ActResult:
+def refusal(request: ActRequest, detail: str, at: float, *, disk: bool = False) -> ActResult:
     """The result of an act that was not started."""
     return ActResult(
         act=request.act,
@@ -132,17 +132,24 @@ def refusal(request: ActRequest, detail: str, at: float) -> ActResult:
         ended=at,
         seconds=0.0,
         detail=detail,
+        disk=disk,
     )
 
 
 def looked_at(flight: Flight, answer: Finished) -> Finding:
-    """The evidence of an act that is over, or why it cannot be looked at."""
+    """The evidence of an act that is over, or why it cannot be looked at.
+
+    Raises:
+        OSError: the run's disk takes nothing more.
+    """
     look = after_task if flight.request.role == "task" else after_critic
     try:
         return look(flight.request, answer, flight.before)
     except OrchError as error:
         detail = str(error)
     except OSError as error:
+        if is_disk(error):
+            raise
         detail = f"the disk: {error}"
     except Exception as error:  # noqa: BLE001 - an agent's odd file must not end the run
         detail = f"its work cannot be looked at: {type(error).__name__}: {error}"

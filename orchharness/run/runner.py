@@ -5,6 +5,7 @@ Rules that hold here:
   * An act ends by its own exit, a time limit, a silence limit, too much output, or being cancelled; whichever
     it is, a result is written and returned, exactly one per act.
   * Cancelling is done in a thread of its own: a tree that will not die must not stop the others' clocks.
+  * What the run's disk has no room for is the disk's fault, never its act's: who resumes the run looks again.
   * Whatever a plugin raises or returns is its act's failure, never the run's. Only an interrupt goes through.
 """
 
@@ -16,12 +17,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from orchharness.core.acts import Finished, Lost, Outcome, PollResult, Running, Unknown
 from orchharness.errors import OrchError, PluginError
 from orchharness.plugins import PluginHost
-from orchharness.run.act import ActRequest, ActResult, read_result, write_result
+from orchharness.run.act import ActRequest, ActResult, is_disk, read_result, write_result
 from orchharness.run.answers import fault_of
 from orchharness.run.evidence import Finding
 from orchharness.run.flight import (
@@ -80,18 +82,21 @@ class Runner:
     def start(self, request: ActRequest) -> None:
         """Execute the act; its result comes from `wait`. Never raises for what the act does wrong."""
         known = read_result(Path(request.folder), request.key)
-        if known is not None:
+        if known is not None and not known.disk:
             self._done.append(known)
             return
+        if known is not None:
+            Path(request.folder, "result.json").unlink()  # or it would be taken for what comes of it now
         wall = self._wall()
         try:
             flight = launch(self._host, request, self._wall, self._mono)
         except _OURS:
             raise
         except OrchError as error:
-            self._keep(request, refusal(request, str(error), wall))
+            self._keep(request, refusal(request, str(error), wall, disk=is_disk(error)))
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; its act is the one that fails
-            self._keep(request, refusal(request, f"{type(error).__name__}: {error}", wall))
+            detail = f"{type(error).__name__}: {error}"
+            self._keep(request, refusal(request, detail, wall, disk=is_disk(error)))
         else:
             self._active[request.key] = flight
             flight.fd = wake_descriptor(flight.handle)
@@ -263,12 +268,20 @@ class Runner:
         if output_size(flight.request) > OUTPUT_LIMIT:
             self._finish(flight, Finding(outcome=Outcome.ERROR, detail=TOO_MUCH, exit=answer.exit))
             return
-        self._finish(flight, looked_at(flight, answer), answer)
+        try:
+            finding = looked_at(flight, answer)
+        except OSError as error:
+            self._finish(flight, Finding(outcome=Outcome.ERROR, detail=str(error)), answer, disk=True)
+        else:
+            self._finish(flight, finding, answer)
 
-    def _finish(self, flight: Flight, finding: Finding, answer: Finished | None = None) -> None:
+    def _finish(
+        self, flight: Flight, finding: Finding, answer: Finished | None = None, *, disk: bool = False
+    ) -> None:
         del self._active[flight.request.key]
         self._deaf(flight)
-        self._keep(flight.request, result_of(flight, finding, answer, self._mono()))
+        result = result_of(flight, finding, answer, self._mono())
+        self._keep(flight.request, replace(result, disk=True) if disk else result)
 
     def _keep(self, request: ActRequest, result: ActResult) -> None:
         cap_output(request)

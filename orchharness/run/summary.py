@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,13 +111,16 @@ def parked_text(run: Orchestrator) -> str:
     return "; ".join(line(why) for why in dict.fromkeys(run.parked.values()))
 
 
-def stop_lines(run: Orchestrator) -> list[str]:
-    """What a stop left undone; nothing when the run went to its end."""
+def stop_lines(run: Orchestrator, left: Collection[str] = ()) -> list[str]:
+    """What a stop left undone; nothing when the run went to its end.
+
+    `left`: items whose acts were not started or not taken in, and were not ended either.
+    """
     if run.stop is None:
         return []
     lines = [f"stopped: {run.stop.reason}"]
-    cancelled = [t.id for t in run.tasks.values() if t.state == "cancelled"]
-    undone = [i for i in run.selected if run.status(i).state not in OVER]
+    cancelled = [t.id for t in run.tasks.values() if t.state == "cancelled" and t.id not in left]
+    undone = [i for i in run.selected if i in left or run.status(i).state not in OVER]
     if cancelled:
         lines.append(f"was running and was ended: {', '.join(cancelled)}")
     if undone:

@@ -85,6 +85,58 @@ cat goes_on.txt >{tmp_path}/went_on; rm -f small/fill; umount small/runs 2>/dev/
     )  # what left no exit status was done again, as another act
 
 
+# Three that end while nothing can be written, and others behind them; from 20 on a supervisor starts them.
+FILLED = """
+limits: {{parallel: 3}}
+tasks:
+  fills: {{run: [sh, fills.sh], outputs: {{text: fills.txt}}}}
+  one: {{run: [sh, ends.sh, one.txt], outputs: {{text: one.txt}}}}
+  two: {{run: [sh, ends.sh, two.txt], outputs: {{text: two.txt}}, gate: {{checks: [{{run: [test, -s, two.txt]}}]}}}}
+{others}
+"""
+OTHER = '  t{n}: {{run: [sh, agent.sh, "0", t{n}.txt], outputs: {{text: t{n}.txt}}}}'
+FILLS = f"""
+{FIRST} && while [ ! -e begun.one.txt ] || [ ! -e begun.two.txt ]; do sleep 0.01; done
+{FIRST} && cat /dev/zero >small/fill 2>/dev/null
+echo fills >fills.txt
+touch broken
+"""
+ENDS = 'touch "begun.$1"\nwhile [ ! -e broken ]; do sleep 0.01; done\necho "$1" >"$1"\n'
+
+
+@pytest.mark.skipif(not may_mount(), reason="no right to mount a small file system")
+@pytest.mark.parametrize(("mode", "others"), [("-n0", 2), ("-n3", 2), ("-n0", 20)])
+def test_what_ends_on_a_full_disk_is_not_lost_and_every_agent_is_started_once(
+    project, tmp_path, mode: str, others: int
+):
+    plan = FILLED.format(others="\n".join(OTHER.format(n=n) for n in range(others)))
+    one: Project = project(plan)
+    (one.root / "fills.sh").write_text(COUNTED + FILLS)
+    (one.root / "ends.sh").write_text(COUNTED + ENDS)
+    (one.root / "small").mkdir()
+    shell = f"""
+mount -t tmpfs -o size=2m none small || exit 99
+"$@" --orch-dir small/runs >{tmp_path}/first.txt 2>&1; echo $? >{tmp_path}/status
+cp "$CHAOS_LOG/starts" {tmp_path}/starts; rm -f small/fill
+"$@" --orch-dir small/runs --orch-resume >{tmp_path}/second.txt 2>&1; echo $? >>{tmp_path}/status
+"""
+    words = ["unshare", "-m", "sh", "-c", shell, "sh", *one.words(mode)]
+
+    subprocess.run(words, cwd=one.root, env=one.environment({}), timeout=28, check=True)
+
+    first, second = (tmp_path / "first.txt").read_text(), (tmp_path / "second.txt").read_text()
+    statuses = (tmp_path / "status").read_text().split()
+    assert statuses == ["2", "0"], first + second
+    assert "No space left on device" in first
+    assert "failed" not in first
+    assert "was running and was ended" not in first
+    assert "3 acts in " in first
+    assert "--orch-resume" in first
+    assert sorted((tmp_path / "starts").read_text().split()) == ["fills.i1.a1", "one.i1.a1", "two.i1.a1"]
+    wanted = ["fills", "one", "two", *(f"t{n}" for n in range(others))]
+    assert sorted(one.started()) == sorted(f"{name}.i1.a1" for name in wanted)
+
+
 @pytest.mark.parametrize("shape", ["chain", "wide"])
 def test_a_second_orchestrator_of_a_run_is_refused_with_the_pid_of_the_first(
     project, undisturbed, shape: str

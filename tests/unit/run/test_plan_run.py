@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from orchharness.core.acts import Outcome
 from orchharness.errors import JournalError, OrchError, RunBusyError
 from orchharness.hookspecs import hookimpl
-from orchharness.journal import Journal, StateFile
+from orchharness.journal import Journal, StateFile, read_journal
 from orchharness.planfile import read_plan
 from orchharness.plugins import PluginHost
 from orchharness.run import directory as places
@@ -257,3 +258,77 @@ def test_replacing_a_value_keeps_the_rest() -> None:
     known = result("a.i1.a1", "k")
 
     assert replace(known, detail="x").outcome is Outcome.SUCCESS
+
+
+SIDE_BY_SIDE = "tasks:\n  a: {run: 'true', retry: {attempts: 2}}\n  b: {run: 'true', retry: {attempts: 2}}\n  c: {run: 'true'}\nlimits: {parallel: 2}\n"
+
+
+def records(run: PlanRun) -> list[tuple[str, str]]:
+    return [(r["event"], r.get("act", "")) for r in read_journal(run.directory.journal).records]
+
+
+def test_what_finds_no_room_breaks_the_run_and_has_no_end_in_the_journal(
+    run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(SIDE_BY_SIDE)
+    run.begin()
+    turn = run.turn(2)
+    first, second = turn.start
+    full = result(first.act, first.key, Outcome.ERROR)
+
+    said = run.finished(replace(full, detail="no room", disk=True), first)
+    assert said == []
+    assert run.broken == "the run's folder cannot be written: no room"
+    assert not run.over
+    assert run.turn(2).start == ()
+    assert run.finished(result(second.act, second.key), second) == ["b"]
+    assert run.over
+    assert run.end() == "interrupted"
+
+    assert records(run) == [("RunStarted", ""), ("TaskStarted", "a.i1.a1"), ("TaskStarted", "b.i1.a1")]
+    lines = run.summary_lines()
+    assert lines[0].startswith("2 acts in ")
+    assert "stopped: the run's folder cannot be written: no room" in lines
+    assert "not done: a, c" in lines
+    assert not any("was ended" in line for line in lines)
+    assert any(line.startswith("to go on, once it can be written again: pytest ") for line in lines)
+
+
+def test_when_one_act_finds_no_room_for_its_files_none_of_its_turn_is_started(
+    run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(SIDE_BY_SIDE)
+    run.begin()
+    make = run._request
+
+    def full(start: Any, key: str) -> Any:
+        if start.act == "b.i1.a1":
+            raise OSError(errno.ENOSPC, "no room")
+        return make(start, key)
+
+    monkeypatch.setattr(run, "_request", full)
+    turn = run.turn(2)
+
+    assert turn.start == ()
+    assert sorted(found.act for found in turn.failed) == ["a.i1.a1", "b.i1.a1"]
+    assert [run.finished(found) for found in turn.failed] == [[], []]
+    assert run.over
+    assert run.end() == "interrupted"
+    assert records(run) == [("RunStarted", ""), ("TaskStarted", "a.i1.a1"), ("TaskStarted", "b.i1.a1")]
+    assert run.summary_lines()[0].startswith("0 acts in ")
+    assert "not done: a, b, c" in run.summary_lines()
+
+
+def test_a_judgement_that_finds_no_room_leaves_its_gate_undecided(run_of: Any) -> None:
+    run = run_of("tasks: {a: {run: 'true', gate: {checks: [{run: 'true'}]}}}\n")
+    run.begin()
+    (task,) = run.turn(1).start
+    run.finished(result(task.act, task.key), task)
+    (judge,) = run.turn(1).start
+
+    said = run.finished(replace(result(judge.act, judge.key, Outcome.ERROR), disk=True), judge)
+
+    assert said == []
+    assert run.over
+    assert run.end() == "interrupted"
+    assert [event for event, _ in records(run)][-1] == "JudgementStarted"

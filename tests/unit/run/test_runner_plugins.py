@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -23,10 +24,14 @@ from orchharness.core.acts import (
     SpawnRequest,
     Unknown,
 )
+from orchharness.errors import OrchError
 from orchharness.hookspecs import hookimpl
 from orchharness.plugins import PluginHost
+from orchharness.pytest_plugin import ending
+from orchharness.pytest_plugin.ending import after_worker
+from orchharness.run import flight
 from orchharness.run import runner as runner_module
-from orchharness.run.act import ActRequest, ActResult, read_result, write_result
+from orchharness.run.act import ActRequest, ActResult, is_disk, read_result, write_result
 from orchharness.run.runner import Runner
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -484,3 +489,86 @@ def test_a_time_limit_ends_what_takes_longer_and_nothing_else(
 
     assert result.outcome == outcome
     assert result.seconds < 10
+
+
+# ---- a disk that takes nothing more ------------------------------------------------------------------------
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_what_cannot_be_spawned_for_want_of_room_is_the_disks_fault_and_is_spawned_when_there_is_room(
+    runner: Runner, request_of: Any, engine: Engine, number: int
+) -> None:
+    request = request_of()
+    engine.handles = [OSError(number, "no room"), Handle(kind="engine", data={"job": 7})]
+    runner.start(request)
+    assert finish(runner).disk
+
+    runner.start(request)
+
+    found = finish(runner)
+    assert (found.outcome, found.disk) == (Outcome.SUCCESS, False)
+    assert len(engine.spawned) == 2
+
+
+def test_another_error_of_a_spawn_is_the_acts(runner: Runner, request_of: Any, engine: Engine) -> None:
+    engine.handles = [PermissionError(errno.EACCES, "not you")]
+    runner.start(request_of())
+
+    assert not finish(runner).disk
+
+
+def test_a_disk_that_is_behind_another_error_is_seen() -> None:
+    def refused() -> None:
+        try:
+            raise FULL
+        except OSError as error:
+            msg = f"it cannot be started: {error}"
+            raise OrchError(msg) from None
+
+    with pytest.raises(OrchError) as raised:
+        refused()
+
+    assert is_disk(raised.value)
+    assert not is_disk(OrchError("it cannot be started"))
+
+
+def test_evidence_that_finds_no_room_is_looked_at_again_by_who_comes_later(
+    runner: Runner, request_of: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise FULL
+
+    request = request_of()
+    with monkeypatch.context() as disk:
+        disk.setattr(flight, "after_task", full)
+        runner.start(request)
+        assert finish(runner).disk
+
+    runner.start(request)
+
+    found = finish(runner)
+    assert (found.outcome, found.disk) == (Outcome.SUCCESS, False)
+    assert len(engine.spawned) == 1
+
+
+def test_who_finds_no_result_of_a_worker_looks_at_the_act(
+    runner: Runner, request_of: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise FULL
+
+    host = PluginHost.load([engine], entry_points=False)
+    over, never = request_of("over"), request_of("never")
+    monkeypatch.setattr(runner_module, "write_result", full)
+    monkeypatch.setattr(ending, "write_result", full)
+    runner.start(over)
+    assert finish(runner).outcome is Outcome.SUCCESS
+    assert read_result(Path(over.folder), KEY) is None
+
+    assert after_worker(host, over, "no result").outcome is Outcome.SUCCESS
+    assert after_worker(host, never, "no result").disk
+    monkeypatch.undo()
+    found = after_worker(host, never, "no result")
+    assert (found.detail, found.disk) == ("no result", False)
