@@ -470,7 +470,7 @@ class PlanRun:
             return []
         from orchharness.run.commands import resume_command
 
-        command = resume_command(self.directory, self.plan.path, str(self.where.root), Path.cwd())
+        command = resume_command(self.directory, self.plan.path, str(self.where.root), self.given, Path.cwd())
         return [f"to go on, once it can be written again: {command}"]
 
     def _waiting_lines(self) -> list[str]:
