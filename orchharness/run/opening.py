@@ -35,6 +35,7 @@ from orchharness.run.past import (
     refuse_beside_agents,
 )
 from orchharness.run.prepare import Preparer
+from orchharness.run.questions import answered
 from orchharness.run.surroundings import Surroundings, caller_trace, header_of, text_of
 from orchharness.run.worktrees import HEADER, NOWHERE, Base, base_at, known_base, uncommitted
 from orchharness.workspace.store import Store
@@ -261,7 +262,11 @@ class Opening:
             open=found.open,
             dropped=tuple(_left_behind(earlier, found)),
             keys=tuple(earlier.past.keys.values()),
-            reasons={**found.reasons, **attached(self.where.host, directory, found, self.now)},
+            reasons={
+                **found.reasons,
+                **answered(directory.decisions, found.run),
+                **attached(self.where.host, directory, found, self.now),
+            },
             origin=f"going on with run {directory.run_id}",
             warnings=tuple(warnings),
         )

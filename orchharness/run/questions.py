@@ -124,6 +124,15 @@ class Questions:
         return f"the decision in {path} cannot be taken: {why}; decide again"
 
 
+def answered(folder: Path, run: Orchestrator) -> dict[str, str]:
+    """Item -> that its answer waits, for those that ask and have one."""
+    return {
+        q.item: "a person's answer waits for it"
+        for q in run.questions
+        if (folder / f"{_name(run, q)}.json").exists()
+    }
+
+
 def read_answer(path: Path) -> Answer:
     """The answer in the file.
 

@@ -102,6 +102,7 @@ def test_a_paused_run_says_what_is_asked_and_goes_on_with_the_answer(pytester, d
     assert again.ret == 0
     again.stdout.fnmatch_lines(
         [
+            "  G a person's answer waits for it*",
             "WAIVED G accept by Ann: fine (score 0.50, threshold 0.90)*",
             "G waived 0.50 (threshold 0.90), accept by Ann on *: fine",
         ]
