@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -127,7 +128,10 @@ class Opening:
         if plan.copy is not None:
             from orchharness.workspace.copying import digest_of
 
-            header |= {"copy": plan.copy, "copied": digest_of(workspace)}
+            # What of the plan changed is told by item.
+            top = os.path.realpath(plan.copy)
+            told = [os.path.relpath(os.path.realpath(p), top) for p in (plan.path, *plan.fragments)]
+            header |= {"copy": plan.copy, "copied": digest_of(workspace, told)}
         run, found = Orchestrator(plan, self.selected), None
         if source is not None:
             earlier = read_earlier(source)
@@ -317,7 +321,7 @@ class Opening:
         from orchharness.workspace.copying import copy_workspace
 
         left_out = copy_workspace(Path(self.plan.copy), directory.workspace, skip=self.where.home)
-        return directory.workspace, [w for w in left_out if not w.startswith(f"{places.LINK} ")]
+        return directory.workspace, left_out
 
     def _base(self, header: Mapping[str, Any]) -> Base:
         """Where worktrees begin: at the commit of the run's beginning, also when it is gone on with later."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from orchharness.errors import OrchError
 from orchharness.workspace.files import inside, read_digest, shown, type_of
 
+# What runs, pytest and Python leave in a folder: it is no work, and another after every session.
+_LEFT_BEHIND = frozenset({".orchharness", ".pytest_cache", "__pycache__"})
+
 
 def copy_workspace(source: Path, target: Path, *, skip: Path | None = None) -> list[str]:
-    """Copy the folder and return what was left out, a message each.
+    """Copy the folder and return what was left out, a message each; what tools left in it is none of it.
 
     Args:
         source: The folder, or a link to it.
@@ -50,8 +53,12 @@ def copy_workspace(source: Path, target: Path, *, skip: Path | None = None) -> l
     return warnings
 
 
-def digest_of(copy: Path) -> str:
+def digest_of(copy: Path, besides: Collection[str] = ()) -> str:
     """One SHA-256 over the names, bytes and links of a fresh copy: what all its tasks begin with.
+
+    Args:
+        copy: The copy.
+        besides: Paths in it that do not count.
 
     Raises:
         OSError: a file cannot be read.
@@ -63,6 +70,8 @@ def digest_of(copy: Path) -> str:
         folders.sort()
         for name in sorted({*files, *(f for f in folders if os.path.islink(posixpath.join(folder, f)))}):
             path = posixpath.join(folder, name)
+            if posixpath.relpath(path, root) in besides:
+                continue
             content = f"-> {os.readlink(path)}" if os.path.islink(path) else read_digest(path).sha256
             found.update(f"{posixpath.relpath(path, root)}\0{content}\0".encode("utf-8", "surrogateescape"))
     return found.hexdigest()
@@ -78,7 +87,7 @@ def _copy_tree(root: str, target: str, excluded: frozenset[str]) -> Iterator[str
         os.mkdir(there)
         for entry in sorted(os.scandir(here), key=lambda e: e.name):
             path = posixpath.join(folder, entry.name)
-            if entry.path in excluded:
+            if entry.path in excluded or entry.name in _LEFT_BEHIND:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)

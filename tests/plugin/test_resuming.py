@@ -570,6 +570,37 @@ tasks:
     assert (run_folder(pytester) / "workspace" / "a.txt").read_text() == "new\n"
 
 
+def test_reuse_takes_over_what_worked_in_a_copy_of_the_folder_that_pytest_itself_writes_to(
+    pytester, tmp_path_factory, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))  # caches go there
+    plan(
+        pytester,
+        """
+workspace: {copy: .}
+tracks:
+  one: {tasks: {A: {run: [sh, -c, "echo a > a.txt"], outputs: {doc: a.txt}}}}
+  two: {include: part.yaml}
+""",
+    )
+    (pytester.path / "part.yaml").write_text("orchharness: 1\ntasks: {B: {run: [touch, b.txt], title: B}}\n")
+    run(pytester)
+    (pytester.path / "__pycache__").mkdir(exist_ok=True)
+    (pytester.path / "__pycache__" / "x.pyc").touch()
+    edit(pytester, "  two:", "  # a remark\n  two:")
+    (pytester.path / "part.yaml").write_text("orchharness: 1\ntasks: {B: {run: [touch, b.txt], title: C}}\n")
+    again = run(pytester, "--orch-reuse")
+    copy = run_folder(pytester) / "workspace"
+    left = [n for n in ("__pycache__", ".pytest_cache", ".orchharness") if (copy / n).exists()]
+    (pytester.path / "other.txt").touch()
+    changed = run(pytester, "--orch-reuse")
+
+    again.stdout.fnmatch_lines(["*A reused: inputs and definition unchanged*", "*2 acts of earlier*reused*"])
+    assert (pytester.path / ".pytest_cache").exists()
+    assert left == []
+    assert reasons(changed)["A"] == "re-run: the folder that is copied changed"
+
+
 @pytest.mark.parametrize("spoilt", ["", "{", "[]", '{"key": 1}', '{"spawn": 3}'])
 def test_a_request_that_its_agent_spoilt_is_no_reason_to_start_a_second_one(project, spoilt):
     run(project)
