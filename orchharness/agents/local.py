@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from orchharness.agents import proc
@@ -34,6 +35,10 @@ class Survivor(NamedTuple):
 
     pid: int
     command: str
+
+
+class NeverBegan(Lost):
+    """Its shell had no room to claim the act, and so did nothing: it can be started as if it never had been."""
 
 
 class LocalProcess:
@@ -224,8 +229,23 @@ def _lost(data: Any) -> Lost:
     if _away(data):
         return Lost("the machine was restarted")
     _reap(data)
-    proc.kill(proc.tree({data["marker"].encode()}), signal.SIGKILL)
+    left = proc.tree({data["marker"].encode()})
+    proc.kill(left, signal.SIGKILL)
+    if not left and _never_began(data):
+        for name in ("handle.json", "pid"):
+            with suppress(OSError):
+                os.unlink(f"{data['folder']}/{name}")  # noqa: PTH108 - pathlib costs 5 ms
+        return NeverBegan("there was no room on the disk to start it")
     return Lost("its process is gone and left no exit status")
+
+
+def _never_began(data: Any) -> bool:
+    """Whether its pid could not be written. A supervisor writes it when the act runs already: that tells nothing."""
+    try:
+        claim = os.stat(f"{data['folder']}/pid", follow_symlinks=False)  # noqa: PTH116 - pathlib costs 5 ms
+    except OSError:
+        return False
+    return bool(data["pid"]) and "supervisor" not in data and S_ISREG(claim.st_mode) and claim.st_size == 0
 
 
 def _tidy(data: Any) -> None:

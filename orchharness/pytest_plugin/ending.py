@@ -41,12 +41,15 @@ def ended(host: PluginHost, request: ActRequest, *, patience: float) -> ActResul
 def after_worker(host: PluginHost, request: ActRequest, detail: str) -> ActResult:
     """What came of an act whose worker could not leave its result: the act itself is looked at.
 
-    Where there is nothing to be seen, and the folder takes no result of ours either, it is the disk's fault.
+    Where there is nothing to be seen, it is the disk's fault if a result was begun and not ended, or the folder takes
+    none of ours either.
     """
     found = ended(host, request, patience=0.0)
     if found is not None:
         return found
     result = no_result(request, detail)
+    if Path(request.folder, "result.json.part").exists():
+        return replace(result, detail="there was no room for its result", disk=True)
     try:
         write_result(Path(request.folder), result)
     except OSError as error:

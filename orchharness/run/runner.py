@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from orchharness.core.acts import Finished, Lost, Outcome, PollResult, Running, Unknown
 from orchharness.errors import OrchError, PluginError
@@ -259,7 +260,13 @@ class Runner:
 
     def _end(self, flight: Flight, answer: Finished | Lost) -> None:
         if isinstance(answer, Lost):
-            self._finish(flight, Finding(outcome=Outcome.LOST, detail=str(answer.reason) or "lost"))
+            from orchharness.agents.local import NeverBegan
+
+            finding = Finding(outcome=Outcome.LOST, detail=str(answer.reason) or "lost")
+            if isinstance(answer, NeverBegan):
+                self._finish(flight, finding, disk=True, seconds=0.0)
+            else:
+                self._finish(flight, finding)
             return
         fault = fault_of(answer)
         if fault:
@@ -275,13 +282,11 @@ class Runner:
         else:
             self._finish(flight, finding, answer)
 
-    def _finish(
-        self, flight: Flight, finding: Finding, answer: Finished | None = None, *, disk: bool = False
-    ) -> None:
+    def _finish(self, flight: Flight, finding: Finding, answer: Finished | None = None, **known: Any) -> None:
         del self._active[flight.request.key]
         self._deaf(flight)
         result = result_of(flight, finding, answer, self._mono())
-        self._keep(flight.request, replace(result, disk=True) if disk else result)
+        self._keep(flight.request, replace(result, **known))
 
     def _keep(self, request: ActRequest, result: ActResult) -> None:
         cap_output(request)

@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from local_acts import acts_in
 
 from orchharness.agents import proc
-from orchharness.agents.local import LocalProcess
-from orchharness.agents.start import ended_at, status_of
+from orchharness.agents.local import LocalProcess, NeverBegan
+from orchharness.agents.start import ended_at, start, status_of
 from orchharness.agents.supervised import SUPERVISION
 from orchharness.cli.alive import Life, agent_of
 from orchharness.core.acts import Finished, Handle, Lost, Running, Unknown
@@ -476,3 +477,19 @@ def test_a_fifo_in_place_of_the_pid_stops_nobody(tmp_path):
     os.mkfifo(tmp_path / "pid")
 
     assert status_of(str(tmp_path)) is None
+
+
+def test_an_act_whose_pid_found_no_room_never_began_and_is_started_later(tmp_path):
+    with acts_in(tmp_path) as acts:
+        request = acts.request(("touch", "began"))
+        Path(
+            request.folder, "pid"
+        ).touch()  # as the shell leaves it that could make the file and not write to it
+        handle = start(request, request.argv, "command")
+        assert isinstance(acts.wait(handle), NeverBegan)
+        assert not (tmp_path / "began").exists()
+
+        again = acts.start(request)
+
+        assert acts.wait(again).ok
+        assert (tmp_path / "began").exists()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from orchharness.agents.local import NeverBegan
 from orchharness.core.acts import (
     Finished,
     Handle,
@@ -572,3 +573,23 @@ def test_who_finds_no_result_of_a_worker_looks_at_the_act(
     monkeypatch.undo()
     found = after_worker(host, never, "no result")
     assert (found.detail, found.disk) == ("no result", False)
+
+
+def test_what_never_began_for_want_of_room_is_not_lost(
+    runner: Runner, request_of: Any, engine: Engine
+) -> None:
+    engine.answers = [NeverBegan("no room")]
+    runner.start(request_of())
+
+    found = finish(runner)
+
+    assert (found.detail, found.disk, found.seconds) == ("no room", True, 0.0)
+
+
+def test_a_worker_that_found_no_room_is_believed_when_there_is_room_again(
+    request_of: Any, engine: Engine
+) -> None:
+    request = request_of()
+    Path(request.folder, "result.json.part").touch()
+
+    assert after_worker(PluginHost.load([engine], entry_points=False), request, "no result").disk
