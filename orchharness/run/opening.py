@@ -213,7 +213,8 @@ class Opening:
             OSError: the disk fails.
         """
         self.locks.append(RunLock(directory.root / "lock").acquire())
-        refuse_beside_agents(directory.root.parent, self.where.host, but=directory.run_id)
+        if self.plan.copy is None:  # runs that have a folder of their own do not disturb each other
+            refuse_beside_agents(directory.root.parent, self.where.host, but=directory.run_id)
         if first_record(directory) is None:
             read_run(directory)  # refuses what lost its records, before anything of it is cut off
         journal, content = Journal.reopen(directory.journal)
