@@ -94,6 +94,9 @@ class Project:
         # Bytecode in a place of its own: a session without any takes three times as long.
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         env |= {"PYTHONPYCACHEPREFIX": str(self._pyc), "XDG_STATE_HOME": str(self.state)}
+        # xdist makes a temporary folder, and pytest then removes at its end what earlier sessions of this user left:
+        # after a whole test suite that can take longer than a session may.
+        env["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
         return env | {"CHAOS_LOG": str(self.log), MARK: self.case, **more}
 
     @staticmethod
