@@ -57,7 +57,7 @@ test-browser: $(STAMP)
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq chromium >/dev/null; } || { echo "test-browser needs Chromium in the PATH: apt-get install chromium"; exit 1; }
 	@ORCH_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
-# Hours of bad luck in half an hour: see tests/chaos/README.md.
+# Days of bad luck in an hour or two: see tests/chaos/README.md.
 chaos: $(STAMP)
 	@$(BYTECODE)
 	@CHAOS=long CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos

@@ -235,7 +235,7 @@ def _lost(data: Any) -> Lost:
         for name in ("handle.json", "pid"):
             with suppress(OSError):
                 os.unlink(f"{data['folder']}/{name}")  # noqa: PTH108 - pathlib costs 5 ms
-        return NeverBegan("there was no room on the disk to start it")
+        return NeverBegan("its pid could not be written, so it was not started")
     return Lost("its process is gone and left no exit status")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from orchharness.agents import proc
 from orchharness.agents.command import marker_of
+from orchharness.agents.start import status_of
 from orchharness.journal import RunLock
 from orchharness.record import record
 from orchharness.run.directory import RunDirectory
@@ -96,7 +97,7 @@ def keys_in(directory: RunDirectory) -> dict[str, str]:
 def agent_of(folder: Path, key: str) -> Agent:
     """The agent of the act in that folder."""
     since = spawned_at(str(folder))
-    if _has_ended(folder):
+    if status_of(str(folder)) is not None:
         return Agent(life=Life.ENDED, since=since)
     # What lies there is the agent's: a pipe in its place would hold up who opens it.
     handle = stored_handle(str(folder), key) if (folder / "handle.json").is_file() else None
@@ -113,7 +114,7 @@ def agent_of(folder: Path, key: str) -> Agent:
     found = proc.look(data["pid"])
     if found is not None and found.alive and found.start == data["start"]:
         return Agent(life=Life.ALIVE, pid=found.pid, since=since)
-    return Agent(life=Life.ENDED if _has_ended(folder) else Life.GONE, since=since)
+    return Agent(life=Life.GONE if status_of(str(folder)) is None else Life.ENDED, since=since)
 
 
 def _started_without_handle(folder: Path, key: str, since: float | None) -> Agent:
@@ -125,11 +126,6 @@ def _started_without_handle(folder: Path, key: str, since: float | None) -> Agen
     if found is not None and found.alive and proc.is_marked(found.pid, {marker_of(key).encode()}):
         return Agent(life=Life.ALIVE, pid=found.pid, since=since)
     return Agent(life=Life.GONE, since=since)
-
-
-def _has_ended(folder: Path) -> bool:
-    """Whether it left its exit status: in `exit`, or on a full disk behind the pid."""
-    return bool(_small(folder / "exit").strip() or _small(folder / "pid").split()[1:])
 
 
 def _small(path: Path) -> str:

@@ -73,9 +73,8 @@ class ActResult:
     session: str | None = None
     usage: Mapping[str, Any] = field(default=EMPTY)
     retry_after: float | None = None  # of one that ended `limited`
-    disk: bool = (
-        False  # the run's disk took nothing more: this says nothing of the act, which is looked at again
-    )
+    # The run's disk took nothing more: this says nothing of the act, which is looked at again.
+    disk: bool = False
 
 
 def is_disk(error: BaseException | None) -> bool:

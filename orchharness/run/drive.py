@@ -92,9 +92,7 @@ class PlanRun:
         self._open: dict[str, tuple[Start, str]] = {}  # act that was asked for -> its key
         self._keys: list[str] = []  # of all acts
         self._names: set[str] = set()  # of all acts whose results count
-        self._undone: set[str] = (
-            set()
-        )  # items of acts that were not started, or not taken in, for want of room
+        self._undone: set[str] = set()  # items of acts not started, or not taken in, for want of room
         self._locks: list[RunLock] = []
         self._asked = True  # people may have been asked by an earlier session
         self.usage: dict[str, Usage] = {}  # item -> what all its acts took

@@ -298,10 +298,10 @@ class Opening:
 
     def _refuse_beside_unchosen(self, earlier: Earlier) -> None:
         """What is not chosen is not watched: its agents would be ended with the session, and their work lost."""
-        known = {*self.plan.tasks, *self.plan.gates}
-        items = {event.act: item_of(event) for event in earlier.past.open}
-        living = [a.act for a in live_acts(earlier, self.where.host)] if items else []
-        left = sorted({items[act] for act in living} & known - {*self.selected})
+        unchosen = {*self.plan.tasks, *self.plan.gates} - {*self.selected}
+        items = {e.act: item_of(e) for e in earlier.past.open if item_of(e) in unchosen}
+        living = live_acts(earlier, self.where.host) if items else []
+        left = sorted({items[one.act] for one in living if one.act in items})
         if left:
             msg = (
                 f"agents of {', '.join(left)} are still at work, which {'was' if len(left) == 1 else 'were'} not "
