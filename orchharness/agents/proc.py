@@ -1,4 +1,4 @@
-"""What the kernel says about processes, read from `/proc`. Nothing here waits, and nothing is remembered.
+"""What the kernel says about processes, read from `/proc`. Nothing is remembered.
 
 A process is a pid *and* a start time: pids are used again. A zombie is dead, unless threads of it live on.
 Where there is no `/proc` nothing is found; `supported` says so.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Collection, Iterable
 from functools import cache
 from typing import NamedTuple
 
 MARKER = "ORCH_ACT_"
 _ROUNDS = 20
+_LOOKS, _PAUSE = 20, 0.001  # looks at a process that shows no environment yet, and seconds between them
 
 
 class Proc(NamedTuple):
@@ -68,13 +70,39 @@ def look(pid: int) -> Proc | None:
 def is_marked(pid: int, markers: Collection[bytes] | None = None) -> bool:
     """Whether one of the markers (`b"ORCH_ACT_0123…=1"`; None: any at all) is in the process's environment."""
     try:
-        text = _read(f"/proc/{pid}/environ")
+        text = _environ(pid)
     except OSError:
         return False  # ended, or of another user
     # Most processes of a machine belong to no act: do not split their environments.
     if MARKER.encode() not in text:
         return False
     return markers is None or any(word in markers for word in text.split(b"\0"))
+
+
+def _environ(pid: int) -> bytes:
+    """The environment, also of a process that is just becoming another program: meanwhile the kernel shows none.
+
+    Raises:
+        OSError: it is gone, or of another user.
+    """
+    path = f"/proc/{pid}/environ"
+    for _ in range(_LOOKS):
+        text = _read(path)
+        if text or not _has_program(pid):
+            return text
+        if _read(f"/proc/{pid}/cmdline"):
+            break  # it has its words, so it has what else it was given
+        time.sleep(_PAUSE)
+    return _read(path)
+
+
+def _has_program(pid: int) -> bool:
+    """Whether it executes a file: what belongs to the kernel, and what is dead, does not."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - pathlib costs 5 ms
+    except OSError:
+        return False
+    return True
 
 
 def environ_of(pid: int) -> dict[str, str]:

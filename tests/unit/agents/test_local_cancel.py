@@ -162,6 +162,16 @@ def test_an_act_within_an_act_is_found_by_both_markers(acts, line_from, monkeypa
     assert LocalProcess.cancel(handle)
 
 
+def test_a_process_is_found_also_while_it_becomes_another_program(acts, line_from, tmp_path):
+    path, read = line_from
+    (tmp_path / "again.sh").write_text("exec sh again.sh\n")
+    handle = acts.spawn("sh", "-c", f"cd {tmp_path} && echo $$ >{path} && exec sh again.sh")
+    pid = int(read())
+
+    assert all(pid in {found.pid for found in LocalProcess.sweep(acts.keys)} for _ in range(300))
+    assert LocalProcess.cancel(handle)
+
+
 def test_sweep_finds_only_what_was_asked_for_and_names_its_command(acts, line_from):
     path, read = line_from
     first = acts.spawn("sh", "-c", f"echo up >{path}; exec sleep 601")
