@@ -26,6 +26,7 @@ class RunStarted:
     digest: str
     selected: tuple[str, ...]
     header: Mapping[str, Any] = field(default=EMPTY)
+    went_on: Mapping[str, int] = field(default=EMPTY)  # see `RunResumed`
 
 
 @record
@@ -34,8 +35,10 @@ class RunResumed:
 
     What stands before it counts as far as it fits: see `core.resuming`. `dropped`: act -> why its result is not used.
     `again`: acts whose failure was the end of their item, and no longer is. `moved`: act of a later iteration -> the
-    act in whose place it counts, since the verdicts between them do not. Of the run as a whole `header` says again
-    `run`, `began` and `traceparent`, and with `ended` whether the session before said how it ended.
+    act in whose place it counts, since the verdicts between them do not. `went_on`: last judgement of a gate -> the
+    iteration up to which the gate had work done from there, though by the plan as it is now it would have ended before.
+    Of the run as a whole `header` says again `run`, `began` and `traceparent`, and with `ended` whether the session
+    before said how it ended.
     """
 
     at: float
@@ -44,6 +47,7 @@ class RunResumed:
     dropped: Mapping[str, str] = field(default=EMPTY)
     again: tuple[str, ...] = ()
     moved: Mapping[str, str] = field(default=EMPTY)
+    went_on: Mapping[str, int] = field(default=EMPTY)
     header: Mapping[str, Any] = field(default=EMPTY)
 
 

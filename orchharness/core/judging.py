@@ -7,6 +7,7 @@ A verdict below what is demanded sends members back to work (`refining`), until 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -25,13 +26,15 @@ from orchharness.core.scheduling import backoff
 from orchharness.core.status import FAILURES, SUCCESS, GateState
 
 INPUTS_CHANGED = "gate inputs changed"
+_WENT_ON = ", but the work went on from it"
 
 
 class Judging:
     """What gates do."""
 
-    def __init__(self, ledger: Ledger, releases: Releases) -> None:
+    def __init__(self, ledger: Ledger, releases: Releases, went_on: Mapping[str, int]) -> None:
         self._ledger = ledger
+        self._went_on = went_on
         self._releases = releases
         self.bench = Bench(ledger)
         self.refining = Refining(ledger, self)
@@ -287,7 +290,9 @@ class Judging:
         exhausted = done >= gate.max_iterations or bool(gate.of_gates)
         record.trend.append(verdict.score)
         flat = "" if verdict.passed else gating.flat(gate.plateau, record.trend)
-        if verdict.passed and (exhausted or done >= gate.min_iterations):
+        if self._has_gone_on(record):
+            self.refining.refine(record, verdict.reason + _WENT_ON)
+        elif verdict.passed and (exhausted or done >= gate.min_iterations):
             self.end(record, GateState.PASSED, verdict.reason)
         elif exhausted or flat:
             self._exhaust(record, verdict.reason + flat)
@@ -305,12 +310,18 @@ class Judging:
         exhausted = done >= gate.max_iterations or record.idle_iterations >= 2
         record.trend.append(record.score)
         flat = "" if verdict and verdict.passed else gating.flat(gate.plateau, record.trend)
-        if verdict and verdict.passed and (exhausted or done >= gate.min_iterations):
+        if self._has_gone_on(record):
+            self.refining.refine(record, reason + _WENT_ON)
+        elif verdict and verdict.passed and (exhausted or done >= gate.min_iterations):
             self.end(record, GateState.PASSED, reason)
         elif exhausted or flat:
             self._exhaust(record, reason + flat)
         else:
             self.refining.refine(record, reason)
+
+    def _has_gone_on(self, record: GateRecord) -> bool:
+        """Whether the work that followed is there already, so that the verdict decides nothing any more."""
+        return record.iteration <= self._went_on.get(record.act or "", 0)
 
     def _exhaust(self, record: GateRecord, reason: str) -> None:
         match record.gate.on_exhausted:

@@ -24,7 +24,7 @@ from orchharness.core.judging import Judging
 from orchharness.core.ledger import Due, Ledger
 from orchharness.core.mending import Mending
 from orchharness.core.outages import Outage
-from orchharness.core.plan import Gate, Plan, Session, Task, gate_of, mender_of
+from orchharness.core.plan import EMPTY, Gate, Plan, Session, Task, gate_of, mender_of
 from orchharness.core.records import Findings, GateRecord, Seat, TaskRecord
 from orchharness.core.scheduling import Ticket
 from orchharness.core.spent import Spent
@@ -73,8 +73,9 @@ class Orchestrator:
     """One run of a plan, or of the selected part of it (`selected` must be closed, see `graph.closure`).
 
     In a run that is resumed, `taken` are names of acts that stand for something else already, and `leaps` acts that
-    may be the first of their task whatever their iteration, since the ones before do not count. `history`: all that the
-    run's journal holds of earlier sessions; it counts for budgets, whose sums begin with the record of this session.
+    may be the first of their task whatever their iteration, since the ones before do not count. `went_on`: verdicts that
+    no longer end their gate, see `RunResumed`. `history`: all that the run's journal holds of earlier sessions; it counts
+    for budgets, whose sums begin with the record of this session.
     """
 
     def __init__(
@@ -84,11 +85,12 @@ class Orchestrator:
         *,
         taken: Collection[str] = (),
         leaps: Collection[str] = (),
+        went_on: Mapping[str, int] = EMPTY,
         history: Iterable[ev.Event] = (),
     ) -> None:
         self._ledger = Ledger(plan, selected, taken, history)
         releases = releasing.Releases(self._ledger)
-        self._judging = Judging(self._ledger, releases)
+        self._judging = Judging(self._ledger, releases, went_on)
         self._working = Working(self._ledger, releases, self._judging.refining, frozenset(leaps))
         self._asking = Asking(self._ledger, self._judging, self._working)
         self._mending = Mending(self._ledger, releases, self._judging.refining)

@@ -24,8 +24,8 @@ from orchharness.core.events import (
     TaskStarted,
 )
 from orchharness.core.orchestrator import Orchestrator
-from orchharness.core.plan import Plan, gate_of
-from orchharness.record import record
+from orchharness.core.plan import EMPTY, Plan, gate_of
+from orchharness.record import field, record
 
 Started = TaskStarted | JudgementStarted
 Finished = TaskFinished | JudgementFinished
@@ -42,6 +42,7 @@ class Past:
     keys: Mapping[str, str]  # act -> its key
     selected: tuple[str, ...]
     leaps: frozenset[str] = frozenset()  # acts that took the place of an earlier iteration
+    went_on: Mapping[str, int] = field(default=EMPTY)  # verdicts that do not end their gate, see `RunResumed`
     tampered: frozenset[str] = frozenset()  # gates whose inputs were changed under way
     ended: bool = False  # the last session said that the run is over
     times: int = 0  # how often it was resumed
@@ -68,16 +69,18 @@ def item_of(event: ActEvent) -> str:
 def past_of(events: Iterable[Event]) -> Past:
     """What a later session needs of a journal."""
     acts, keys, tampered, leaps = list[ActEvent](), dict[str, str](), set[str](), set[str]()
-    names, history = set[str](), list[Event]()
+    names, history, went_on = set[str](), list[Event](), dict[str, int]()
     selected, ended, times = tuple[str, ...](), False, 0
     for event in events:
         history.append(event)
         match event:
             case RunStarted():
                 selected = event.selected
+                went_on.update(event.went_on)
             case RunResumed():
                 acts = in_place(acts, event.moved)
                 leaps.update(event.moved)
+                went_on.update(event.went_on)
                 acts = [_forgiven(e, event.again) for e in acts if e.act not in event.dropped]
                 selected, ended, times = event.selected, False, times + 1
                 tampered.clear()
@@ -101,6 +104,7 @@ def past_of(events: Iterable[Event]) -> Past:
         keys=keys,
         selected=selected,
         leaps=frozenset(leaps),
+        went_on=went_on,
         tampered=frozenset(tampered),
         ended=ended,
         times=times,
@@ -137,7 +141,9 @@ def replay(plan: Plan, events: Sequence[Event]) -> Orchestrator:
     first = events[max(at, 0)]
     selected = first.selected if isinstance(first, RunStarted | RunResumed) else None
     before = past.history[:-1]  # the last one begins the session
-    run = Orchestrator(plan, selected, taken=past.taken, leaps=past.leaps, history=before)
+    run = Orchestrator(
+        plan, selected, taken=past.taken, leaps=past.leaps, went_on=past.went_on, history=before
+    )
     for event in past.acts:
         if item_of(event) in run.tasks or item_of(event) in run.gates:
             run.apply(event)

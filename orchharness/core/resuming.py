@@ -4,6 +4,7 @@ Rules that hold here:
   * The events of acts are offered to a fresh orchestrator in the order of the journal. What fits is taken over, with
     its iterations and attempts; what does not is dropped with a reason, and so is all that followed from it.
   * A result counts for the definition it was made from and the bytes it read, never for others.
+  * Verdicts are computed anew from what critics said; `cuts` tells what becomes of work they would not lead to now.
   * An act without an end is taken over as running: whoever executes it looks into its folder first.
   * A fault of execution that ended an item of a run that was over is forgiven: the item is tried again, with as many
     attempts as its policy gives. A verdict is none: on the same bytes it stands. So does a failure that is allowed,
@@ -19,6 +20,7 @@ from typing import Any
 
 from orchharness.core import graph
 from orchharness.core.acts import Outcome
+from orchharness.core.cuts import Cut, Cuts
 from orchharness.core.events import (
     ActEvent,
     ConditionEvaluated,
@@ -35,6 +37,7 @@ from orchharness.core.status import OVER, SUCCESS, Transition
 from orchharness.record import field, record
 
 TAMPERED = "files that judge were changed while the run went on"
+_LATEST = "its tasks' latest work is judged"
 _OUT_OF_TURN = "it does not follow from what is reused"
 
 
@@ -50,6 +53,7 @@ class Resumption:
     dropped: Mapping[str, str] = field(default=EMPTY)
     again: tuple[str, ...] = ()
     moved: Mapping[str, str] = field(default=EMPTY)
+    went_on: Mapping[str, int] = field(default=EMPTY)
     open: tuple[Started, ...] = ()
     reasons: Mapping[str, str] = field(default=EMPTY)
 
@@ -71,7 +75,17 @@ def resume(
         redo: Item -> why none of its results counts.
         void: Act -> why its result does not count.
     """
-    return _Taking(plan, selected, past, redo=redo, void=void).run_through()
+    seen: dict[str, Cut] = {}
+    while True:  # ends, since every round finds a cut that was not seen before, or gives one up for good
+        known = [cut for cut in seen.values() if not cut.vain]
+        taking = _Taking(plan, selected, past, redo=redo, void=void, cuts=known)
+        found = taking.run_through()
+        kept = {event.act for event, _ in found.kept}
+        vain = {c.act: replace(c, vain=True) for c in known if c.judgement is not None and c.act not in kept}
+        more = {c.act: c for c in taking.cuts.found if c.act not in seen}
+        if not vain and not more:
+            return found
+        seen |= vain or more
 
 
 class _Taking:
@@ -85,6 +99,7 @@ class _Taking:
         *,
         redo: Mapping[str, str],
         void: Mapping[str, str],
+        cuts: Sequence[Cut],
     ) -> None:
         self._plan, self._past = plan, past
         self._void = void
@@ -93,6 +108,8 @@ class _Taking:
         self._moved: dict[str, str] = {}
         self._running: dict[str, Started] = {}
         self._waiting = graph.dependents(plan, selected)[0]
+        self.cuts = Cuts(plan, self._waiting, cuts)
+        self._went_on = self.cuts.went_on(past.went_on)
         self._kept: list[tuple[ActEvent, tuple[Transition, ...]]] = []
         self._dropped: dict[str, str] = {}
         self._again: list[str] = []
@@ -100,7 +117,9 @@ class _Taking:
         self._roots: dict[str, str] = {}  # item that is done again -> what it follows from
         self._leap()
         leaps = past.leaps | self._moved.keys()
-        self._run = Orchestrator(plan, selected, taken=past.taken, leaps=leaps, history=past.history)
+        self._run = Orchestrator(
+            plan, selected, taken=past.taken, leaps=leaps, went_on=self._went_on, history=past.history
+        )
 
     def run_through(self) -> Resumption:
         for event in in_place(self._past.acts, self._moved):
@@ -115,6 +134,7 @@ class _Taking:
             dropped=self._dropped,
             again=tuple(self._again),
             moved=self._moved,
+            went_on=self._went_on,
             open=tuple(self._running.values()),
             reasons={i: self._reason(i) for i in self._run.selected},
         )
@@ -138,9 +158,9 @@ class _Taking:
                     self._dropped[name] = "a later iteration counts"
 
     def _judged_anew(self) -> set[str]:
-        """Gates whose judge, members or predecessors are others now."""
+        """Gates whose judge, members or predecessors are others now, or that are to judge more often."""
         void = (e for e in self._past.acts if e.act in self._void)
-        found = {e.gate for e in void if isinstance(e, JudgementStarted)} | set(self._redo)
+        found = {e.gate for e in void if isinstance(e, JudgementStarted)} | set(self._redo) | self.cuts.anew
         todo = list(found)
         while todo:
             later = set(self._waiting.get(todo.pop(), ())) - found
@@ -186,6 +206,8 @@ class _Taking:
         if why is not None:
             return why
         if not self._run.expects(event):
+            if isinstance(event, TaskStarted):
+                self.cuts.note(event, item, self._ends.get(event.act), self._run, self._kept)
             return self._done_again(item) or _OUT_OF_TURN
         return self._other_bytes(event)
 
@@ -224,7 +246,7 @@ class _Taking:
         if isinstance(end, JudgementFinished) and isinstance(event, JudgementStarted):
             judged = self._run.artifacts_of(self._plan.gates[event.gate])
             if any(_digests(entries) != _read(end.artifacts, n) for n, entries in judged.items()):
-                return "what it judged holds other bytes"
+                return _LATEST if event.gate in self.cuts.anew else "what it judged holds other bytes"
         return None
 
     def _reason(self, item: str) -> str:

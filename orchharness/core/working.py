@@ -214,9 +214,12 @@ class Working:
         return ready and record is not None and self._is_next(record, event)
 
     def _is_next(self, record: TaskRecord, event: TaskStarted) -> bool:
-        """Whether the numbers are those of the next act; one that leaps over dropped iterations has its own."""
+        """Whether the numbers are those of the next act; one that leaps over dropped iterations has its own.
+
+        So may one that another run did: that had iterations which do not count here.
+        """
         expected = (record.next_iteration, record.attempt + 1)
-        leaps = not record.iteration and event.act in self._leaps
+        leaps = not record.iteration and (event.adopted or event.act in self._leaps)
         return leaps or (event.iteration, event.attempt) == expected
 
     @staticmethod

@@ -145,6 +145,7 @@ class Opening:
             digest=plan.digest,
             selected=run.selected,
             header=header,
+            went_on=found.went_on if found else {},
         )
         return Opened(
             directory=directory,
@@ -253,6 +254,7 @@ class Opening:
             dropped=found.dropped,
             again=found.again,
             moved=found.moved,
+            went_on=found.went_on,
             header={**header, **kept, **since, **_recorded(base), "session": number},
         )
         return Opened(

@@ -146,6 +146,41 @@ def test_another_threshold_is_applied_to_the_stored_evaluations(project):
     assert reasons(result)["B"] == "skipped: G-A failed"
 
 
+@pytest.mark.parametrize("how", ["--orch-resume", "--orch-reuse"])
+def test_a_gate_that_failed_passes_by_a_lower_threshold_though_an_earlier_verdict_would_have_ended_it(
+    project, how
+):
+    judge = project.path / "judge.py"
+    judge.write_text(judge.read_text().replace("0.95 if", "0.95 if 'mended 9' in text else 0.87 if"))
+    edit(project, "critics: [strict]}", "critics: [strict], max_iterations: 4}")
+    run(project)
+    first = spawns(project)
+    edit(project, "max_iterations: 4", "max_iterations: 4, threshold: 0.85")
+    result = run(project, how)
+
+    assert first == {"A": 4, "G-A": 4, "C": 1}
+    assert spawns(project) == {"B": 1, "D": 1}
+    assert {i: reasons(result)[i] for i in ("A", "G-A")} == dict.fromkeys(["A", "G-A"], REUSED)
+    assert "mended 4" in (project.path / "b.txt").read_text()
+    result.assert_outcomes(passed=5)
+    again = run(project, "--orch-resume")
+    assert spawns(project) == {}
+    assert reasons(again) == dict.fromkeys(["A", "G-A", "B", "C", "D"], REUSED)
+
+
+def test_work_that_a_reusing_run_took_over_with_a_later_iteration_counts_when_that_run_is_resumed(project):
+    run(project)
+    spawns(project)
+    edit(project, "critics: [strict]}", "critics: [strict], samples: 3}")
+    run(project, "--orch-reuse")
+    first = spawns(project)
+    result = run(project, "--orch-resume")
+
+    assert first == {"G-A": 3, "B": 1, "D": 1}
+    assert spawns(project) == {}
+    assert reasons(result) == dict.fromkeys(["A", "G-A", "B", "C", "D"], REUSED)
+
+
 def test_more_iterations_go_on_where_the_gate_was_exhausted(project):
     edit(project, "critics: [strict]}", "critics: [strict], threshold: 0.97, max_iterations: 2}")
     run(project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from zlib import crc32
 
@@ -20,7 +21,7 @@ from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.outages import who_works
 from orchharness.core.past import past_of, replay
-from orchharness.core.plan import Agent, Check, CheckKind, Plan, Recovery, gate_of
+from orchharness.core.plan import Agent, Check, CheckKind, Gate, Plan, Recovery, TriggerRule, gate_of
 from orchharness.core.resuming import Resumption, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
@@ -83,6 +84,7 @@ def _resumed(drive: Drive, found: Resumption) -> ev.RunResumed:
         dropped=found.dropped,
         again=found.again,
         moved=found.moved,
+        went_on=found.went_on,
     )
 
 
@@ -433,10 +435,116 @@ def test_judgements_that_are_wanted_besides_are_the_only_ones_made():
 def test_judgements_that_are_not_wanted_any_more_are_dropped():
     whole = plan(task("A"), gate("G", own="A", samples=3))
     first = Drive(whole, {"G": [Said(), Said(score=0.1), Said(score=0.1)]}).play(16)
-    again = Session.after(first.events, plan(task("A"), gate("G", own="A"))).play()
+    again = Session.after(first.events, plan(task("A"), gate("G", own="A")))
 
-    assert set(again.found.dropped) == {"G.i1.critic.s2.a1", "G.i1.critic.s3.a1", "A.i2.a1"}
+    assert set(again.found.dropped) == {"G.i1.critic.s2.a1", "G.i1.critic.s3.a1"}
+    assert again.run.acts == ("A.i2.a1",)  # at work on what two of three judges found
+    assert again.play().starts() == ["G.i2.critic.a1"]
     assert again.state("G") == "passed"
+
+
+def test_a_refinement_that_would_have_ended_before_keeps_its_work_and_its_last_verdict():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=5), task("B", "A"))
+    said = {"G": [Said(score=0.7), Said(score=0.86), Said(score=0.87), Said(score=0.85), Said(score=0.88)]}
+    first = Drive(whole, said).play()
+    now = plan(task("A"), gate("G", own="A", threshold="0.85", max_iterations=5), task("B", "A"))
+    again = Session.after(over(first), now).play()
+
+    assert first.state("G") == "failed"
+    assert again.found.dropped == {}
+    assert again.starts() == ["B.i1.a1"]
+    assert (again.state("G"), again.run.gates["G"].iteration) == ("passed", 5)
+    _check_replay(again)
+
+
+def test_a_last_verdict_that_is_below_the_new_threshold_goes_on_from_there():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=3))
+    first = Drive(whole, {"G": [Said(score=0.7), Said(score=0.86), Said(score=0.6)]}).play()
+    again = Session.after(
+        over(first), plan(task("A"), gate("G", own="A", threshold="0.85", max_iterations=4))
+    )
+    _check_replay(again)
+    again.play()
+
+    assert again.found.dropped == {}
+    assert again.starts() == ["A.i4.a1", "G.i4.critic.a1"]
+    assert again.state("G") == "passed"
+
+
+def test_fewer_iterations_than_there_were_leave_the_last_verdict():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=4))
+    first = Drive(whole, {"G": [Said(score=0.7), Said(score=0.8), Said(score=0.6), Said(score=0.93)]}).play()
+    again = Session.after(over(first), plan(task("A"), gate("G", own="A", max_iterations=2))).play()
+    third = Session.after(again.events, plan(task("A"), gate("G", own="A", max_iterations=1))).play()
+
+    for session in (again, third):
+        assert (session.found.dropped, session.starts()) == ({}, [])
+        assert session.run.gates["G"].score_text == "0.93"
+        _check_replay(session)
+
+
+def test_work_that_failed_after_a_verdict_that_passes_now_does_not_count():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=3))
+    first = Drive(whole, {"A.i2.a1": failed(), "G": Said(score=0.86)}).play()
+    again = Session.after(over(first), plan(task("A"), gate("G", own="A", threshold="0.85"))).play()
+
+    assert first.state("A") == "failed"
+    assert again.starts() == []
+    assert set(again.states().values()) == {"passed"}
+
+
+def test_an_agent_at_work_on_findings_goes_on_though_the_verdict_passes_now():
+    whole = plan(task("A"), gate("G", own="A", max_iterations=3))
+    first = Drive(whole, {"A.i2.a1": Done(seconds=90), "G": Said(score=0.86)}).play(30)
+    again = Session.after(first.events, plan(task("A"), gate("G", own="A", threshold="0.85")))
+
+    assert first.run.acts == again.run.acts == ("A.i2.a1",)
+    assert again.play().starts() == ["G.i2.critic.a1"]
+
+
+def test_of_gates_that_share_tasks_each_keeps_the_work_that_it_had_done():
+    def now(threshold: str) -> Plan:
+        return plan(
+            task("A"),
+            task("B", "A"),
+            gate("O", own="A", threshold=threshold, max_iterations=4),
+            gate("W", "A", "B", threshold=threshold, max_iterations=4),
+            gate("V", "B", threshold=threshold, max_iterations=4),
+        )
+
+    low, mid, high = Said(score=0.5), Said(score=0.86), Said(score=0.95)
+    said = {"O": [mid, high, mid, high], "W": [low, mid, high, high], "V": [mid, mid, high, high]}
+    first = Drive(now("0.90"), said).play()
+    again = Session.after(over(first), now("0.85")).play()
+
+    assert set(first.states().values()) == {"passed"}
+    assert [a for a in again.starts() if a[0] in "AB"] == []
+    assert set(again.states().values()) == {"passed"}
+    _check_replay(again)
+
+
+def test_work_of_a_mender_counts_though_its_gate_would_have_ended_before():
+    def now(threshold: str) -> Plan:
+        return plan(task("A"), gate("G", "A", mender={}, threshold=threshold, max_iterations=4))
+
+    said = {"G": [Said(score=s) for s in (0.7, 0.86, 0.87, 0.86)], "G.mender": Done(mends=("A",))}
+    first = Drive(now("0.90"), said).play()
+    again = Session.after(over(first), now("0.85")).play()
+
+    assert first.state("G") == "failed"
+    assert (again.starts(), again.state("G")) == ([], "passed")
+
+
+def test_a_gate_that_is_to_judge_more_often_judges_the_latest_work():
+    whole = plan(task("A"), gate("G", own="A"))
+    first = Drive(whole, {"G": [Said(score=0.5), Said(score=0.6), Said()]}).play()
+    now = plan(task("A"), gate("G", own="A", samples=3))
+    again = Session.after(over(first), now).play()
+
+    assert again.found.moved == {"A.i3.a1": "A.i1.a1"}
+    assert [a for a in again.starts() if a.startswith("A")] == []
+    assert again.state("G") == "passed"
+    _check_replay(again)
 
 
 def test_an_answer_that_is_missing_among_several_is_asked_for_alone():
@@ -531,8 +639,9 @@ def test_any_edits_and_crashes_end_in_a_run_that_replays(whole: Plan, seed: int)
         redo = {i: "changed" for i in items if chance.random() < 0.15}
         started = [e.act for e in events if isinstance(e, ev.TaskStarted | ev.JudgementStarted)]
         void = {a: "void" for a in started if chance.random() < 0.05}
+        before, whole = whole, _with_other_terms(whole, chance)
         drive = Told.after(events, whole, script, redo=redo, void=void)
-        _check_reuse(whole, drive, redo, void)
+        _check_reuse(before, drive, redo, void)
         _check_replay(drive)
         if chance.random() < 0.5:
             drive.play(drive.now + chance.choice([5.0, 30.0]) - 1000.0)
@@ -540,6 +649,62 @@ def test_any_edits_and_crashes_end_in_a_run_that_replays(whole: Plan, seed: int)
             drive.play()
             assert drive.run.over
         _check_replay(drive)
+
+
+@LIMITS
+@given(whole=plans(), seed=st.integers(0, 2**32))
+def test_gates_that_ask_for_less_lose_no_work(whole: Plan, seed: int) -> None:
+    chance, script = Random(seed), ByName(seed, list(whole.tasks))
+    whole = _monotonous(whole)
+    drive: Session = Told(whole, script).play(chance.choice([None, 20.0, 60.0, 200.0]))
+    for _ in range(2):
+        events = over(drive) if drive.run.over else drive.events
+        whole = replace(whole, gates={i: _asking_less(g, chance) for i, g in whole.gates.items()})
+        drive = Told.after(events, whole, script)
+        _check_replay(drive)
+        # What was in trouble may be tried again, with all that followed.
+        smooth = all(getattr(e, "outcome", Outcome.SUCCESS) is Outcome.SUCCESS for e in events)
+        assert not smooth or not _last_work(events) & drive.found.dropped.keys()
+        drive.play(chance.choice([None, drive.now - 970.0]))
+        _check_replay(drive)
+    assert drive.play().run.over
+
+
+def _monotonous(whole: Plan) -> Plan:
+    """The plan, where a gate that passes instead of failing only adds to what is done."""
+    tasks = {
+        i: replace(t, when=(), allow_failure=False, trigger_rule=TriggerRule.ALL_SUCCESS)
+        for i, t in whole.tasks.items()
+    }
+    return replace(
+        whole, tasks=tasks, gates={i: replace(g, confirm_on_fail=0) for i, g in whole.gates.items()}
+    )
+
+
+def _asking_less(gate_: Gate, chance: Random) -> Gate:
+    """The gate with a lower threshold, fewer iterations, or both."""
+    threshold = min(gate_.threshold, Decimal(chance.choice(["1", "0.9", "0.6", "0.2"])))
+    return replace(gate_, threshold=threshold, max_iterations=chance.randint(1, gate_.max_iterations))
+
+
+def _last_work(events: Iterable[ev.Event]) -> set[str]:
+    """The last act of each task, where it passed."""
+    last = {e.task: e for e in past_of(events).acts if isinstance(e, ev.TaskFinished)}
+    return {e.act for e in last.values() if e.outcome is Outcome.SUCCESS}
+
+
+def _with_other_terms(whole: Plan, chance: Random) -> Plan:
+    """Some gates ask for more than before, some for less, some are judged more often, or not as often."""
+    gates = dict(whole.gates)
+    for name in [i for i, g in gates.items() if g.of and chance.random() < 0.15]:
+        gates[name] = replace(
+            gates[name],
+            threshold=Decimal(chance.choice(["0.9", "0.6", "0.2"])),
+            max_iterations=chance.randint(1, 4),
+            samples=chance.randint(1, 3),
+            confirm_on_fail=chance.randint(0, 2),
+        )
+    return replace(whole, gates=gates)
 
 
 def _check_reuse(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, str]) -> None:
@@ -557,6 +722,7 @@ def _reached(whole: Plan, drive: Session, redo: dict[str, str], void: dict[str, 
     """What follows from a change: dependents, and members of gates whose verdicts do not count."""
     waiting = graph.dependents(whole, [*whole.tasks, *whole.gates])[0]
     again = {a.partition(".")[0] for a in drive.found.again}
+    again |= {i for i, g in drive.plan.gates.items() if g != whole.gates[i]}
     found = set(redo) | {a.partition(".")[0] for a in void} | again | _waited_for_anew(whole, drive)
     todo = list(found)
     while todo:
