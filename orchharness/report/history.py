@@ -141,7 +141,7 @@ def read(plan: Plan, records: Sequence[Mapping[str, Any]], *, now: float) -> His
         if entry.get("event") == "DecisionTaken":
             history.items.setdefault(str(entry.get("item")), ItemPast()).decision = entry
         for transition in entries(entry.get("then")):
-            _transition(history, transition, history.last)
+            _transition(history, transition, history.last, resumed=entry.get("event") == "RunResumed")
     ended = max((act.end for act in history.acts), default=history.last)
     history.horizon = max(history.last, ended)
     if not history.finished and records:
@@ -274,7 +274,7 @@ def _act(
     )
 
 
-def _transition(history: History, transition: Mapping[str, Any], at: float) -> None:
+def _transition(history: History, transition: Mapping[str, Any], at: float, *, resumed: bool) -> None:
     past = history.items.setdefault(str(transition.get("item")), ItemPast())
     past.state = line(transition.get("state"), 40)
     past.steps.append(Step(past.state, at))
@@ -284,8 +284,9 @@ def _transition(history: History, transition: Mapping[str, Any], at: float) -> N
     past.warnings += (
         [line(warning, 1000) for warning in warnings] if isinstance(warnings, list | tuple) else []
     )
-    # What a person decides about a gate that asked is no score of another judgement.
-    score = None if transition.get("was") == "paused" else transition.get("score")
+    # What a person decides about a gate that asked is no score of another judgement, nor is another threshold.
+    same = resumed or transition.get("was") == "paused"
+    score = None if same else transition.get("score")
     if past.state in _VERDICTS:
         past.rounds.append(
             Round(

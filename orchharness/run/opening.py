@@ -14,7 +14,7 @@ from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.past import Past, Started, item_of
 from orchharness.core.plan import Workspace
 from orchharness.core.resuming import Resumption, settle
-from orchharness.core.status import SUCCESS, Transition
+from orchharness.core.status import OVER, SUCCESS, Transition
 from orchharness.errors import OrchError
 from orchharness.journal import Journal, JournalContent, RunLock
 from orchharness.record import field, record
@@ -397,15 +397,23 @@ def _free_session(directory: RunDirectory, number: int) -> int:
 
 
 def _differences(earlier: Earlier, found: Resumption) -> Iterator[dict[str, Any]]:
-    """Items that do not stand any more where the journal left them, as transitions."""
-    was: dict[str, str] = {}
+    """Items that do not stand any more where the journal left them, as transitions.
+
+    A gate may stand where it stood for another reason: another threshold is applied to what its critics said.
+    """
+    was: dict[str, Mapping[str, Any]] = {}
     for entry in earlier.records:
         for then in entry.get("then", ()):
-            was[then["item"]] = then["state"]
+            was[then["item"]] = then
     for item in found.run.selected:
-        before, now = was.get(item, "waiting"), found.run.status(item)
-        if before != now.state:
-            yield {"item": item, "was": before, "state": now.state, "reason": found.reasons.get(item, "")}
+        before, now = was.get(item, {}), found.run.status(item)
+        over = now.state in OVER
+        state, same = before.get("state", "waiting"), before.get("reason", "") == now.reason
+        if state != now.state or (over and item in found.run.gates and not same):
+            reason = (now.reason if over else "") or found.reasons.get(item, "")
+            yield Transition(
+                item=item, was=state, state=now.state, reason=reason, iteration=now.iteration, score=now.score
+            ).to_record()
 
 
 def _left_behind(earlier: Earlier, found: Resumption) -> Iterator[str]:

@@ -146,6 +146,31 @@ def test_another_threshold_is_applied_to_the_stored_evaluations(project):
     assert reasons(result)["B"] == "skipped: G-A failed"
 
 
+def test_what_another_threshold_makes_of_a_gate_is_told_to_whoever_watches_the_run(project):
+    edit(project, "critics: [strict]}", "critics: [strict], threshold: 0.97, max_iterations: 2}")
+    run(project)
+    for threshold, state, reason in (("0.96", "failed", "0.95 < 0.96"), ("0.94", "passed", "0.95 ≥ 0.94")):
+        [path] = project.path.glob("*.plan.yaml")
+        path.write_text(re.sub(r"threshold: [\d.]+", f"threshold: {threshold}", path.read_text()))
+        run(project, "--orch-resume")
+        resumed = [entry for entry in journal(project) if entry["event"] == "RunResumed"][-1]
+        told = [then for then in resumed["then"] if then["item"] == "G-A"]
+
+        assert told == [
+            {
+                "item": "G-A",
+                "was": "failed",
+                "state": state,
+                "reason": reason,
+                "iteration": 2,
+                "score": "0.95",
+            }
+        ]
+    run(project, "--orch-resume")
+    resumed = [entry for entry in journal(project) if entry["event"] == "RunResumed"][-1]
+    assert "then" not in resumed
+
+
 @pytest.mark.parametrize("how", ["--orch-resume", "--orch-reuse"])
 def test_a_gate_that_failed_passes_by_a_lower_threshold_though_an_earlier_verdict_would_have_ended_it(
     project, how
@@ -161,6 +186,9 @@ def test_a_gate_that_failed_passes_by_a_lower_threshold_though_an_earlier_verdic
     assert first == {"A": 4, "G-A": 4, "C": 1}
     assert spawns(project) == {"B": 1, "D": 1}
     assert {i: reasons(result)[i] for i in ("A", "G-A")} == dict.fromkeys(["A", "G-A"], REUSED)
+    result.stdout.fnmatch_lines(
+        ["G-A passed 0.50 → 0.87 → 0.87 → 0.87 (threshold 0.85)"] * (how == "--orch-resume")
+    )
     assert "mended 4" in (project.path / "b.txt").read_text()
     result.assert_outcomes(passed=5)
     again = run(project, "--orch-resume")
