@@ -21,7 +21,19 @@ from orchharness.core.definition import changes, definition_of
 from orchharness.core.orchestrator import Orchestrator
 from orchharness.core.outages import who_works
 from orchharness.core.past import past_of, replay
-from orchharness.core.plan import Agent, Check, CheckKind, Gate, Plan, Recovery, TriggerRule, gate_of
+from orchharness.core.plan import (
+    Agent,
+    Check,
+    CheckKind,
+    Gate,
+    OnExhausted,
+    Option,
+    Plan,
+    Recovery,
+    Then,
+    TriggerRule,
+    gate_of,
+)
 from orchharness.core.resuming import Resumption, resume, settle
 
 REUSED = "reused: inputs and definition unchanged"
@@ -500,6 +512,23 @@ def test_an_agent_at_work_on_findings_goes_on_though_the_verdict_passes_now():
 
     assert first.run.acts == again.run.acts == ("A.i2.a1",)
     assert again.play().starts() == ["G.i2.critic.a1"]
+
+
+@pytest.mark.parametrize(("threshold", "state"), [("0.85", "passed"), ("0.88", "passed"), ("0.95", "paused")])
+def test_work_that_a_person_asked_for_counts_though_nobody_would_be_asked_now(threshold, state):
+    again_or_not = (Option(id="again", label="again", then=Then.RETRY),)
+
+    def now(threshold: str) -> Plan:
+        asks = {"max_iterations": 2, "on_exhausted": OnExhausted.ASK, "options": again_or_not}
+        return plan(task("A"), gate("G", own="A", threshold=threshold, **asks))
+
+    first = Drive(now("0.90"), {"G": [Said(score=s) for s in (0.7, 0.86, 0.87, 0.88)]}).play()
+    first.answer("G", "again").play()
+    again = Session.after(first.events, now(threshold)).play()
+
+    assert (again.starts(), again.state("G")) == ([], state)
+    assert again.run.gates["G"].iteration == 4
+    _check_replay(again)
 
 
 def test_of_gates_that_share_tasks_each_keeps_the_work_that_it_had_done():
