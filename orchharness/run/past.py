@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,30 @@ def runs_of(folder: Path) -> Iterator[RunDirectory]:
                 continue
             if run.journal.exists() or _has_acts(run):
                 yield run
+
+
+def told_of_older(directory: RunDirectory, items: Collection[str]) -> str:
+    """Which older run has most of those items that the run was begun without; empty when none has any."""
+    missing = frozenset(items) - _held(directory)
+    runs = runs_of(directory.root.parent) if missing else ()
+    older = [
+        (len(missing & _held(r)), r.run_id) for r in runs if r.run_id < directory.run_id and _has_begun(r)
+    ]
+    count, name = max(older, default=(0, ""))
+    what = f"{count} of the chosen items, which this one has not"
+    return f"run {name} has {what}: `--orch-resume={name}` goes on with that one" if count else ""
+
+
+def _held(directory: RunDirectory) -> frozenset[str]:
+    """The items of the run's last session."""
+    last = b""
+    with suppress(OSError, ValueError, KeyError, TypeError), directory.journal.open("rb") as file:
+        for line in file:
+            if not last or b'"RunResumed"' in line:
+                found = json.loads(line)
+                last = line if found["event"] in {"RunStarted", "RunResumed"} else last
+        return frozenset(json.loads(last)["selected"])
+    return frozenset()
 
 
 def _has_begun(directory: RunDirectory) -> bool:

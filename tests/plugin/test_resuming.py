@@ -146,6 +146,22 @@ def test_another_threshold_is_applied_to_the_stored_evaluations(project):
     assert reasons(result)["B"] == "skipped: G-A failed"
 
 
+def test_a_run_of_less_than_is_chosen_is_gone_on_with_and_the_older_one_that_has_more_is_named(project):
+    run(project)
+    whole = run_folder(project).name
+    run(project, "-k", "C", "--orch-fresh")
+    part = run_folder(project).name
+    spawns(project)
+    same = run(project, "-k", "C", "--orch-resume")
+    more = run(project, "--orch-resume")
+    again = run(project, "--orch-resume")
+
+    for result in (same, again):
+        result.stdout.fnmatch_lines([f"a: going on with run {part}"])
+    has = f"run {whole} has 4 of the chosen items, which this one has not: `--orch-resume={whole}` goes on with that one"
+    more.stdout.fnmatch_lines([f"a: going on with run {part} ({has})"])
+
+
 def test_what_another_threshold_makes_of_a_gate_is_told_to_whoever_watches_the_run(project):
     edit(project, "critics: [strict]}", "critics: [strict], threshold: 0.97, max_iterations: 2}")
     run(project)
