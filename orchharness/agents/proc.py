@@ -15,7 +15,13 @@ from typing import NamedTuple
 
 MARKER = "ORCH_ACT_"
 _ROUNDS = 20
-_LOOKS, _PAUSE = 20, 0.001  # looks at a process that shows no environment yet, and seconds between them
+_MOST = 1 << 21  # bytes: what Linux lets a program be started with, where nobody raised it
+_START_CODE, _ENV_START, _ENV_END = (
+    23,
+    47,
+    48,
+)  # of the words behind the name in `/proc/PID/stat`, see proc(5)
+_PATIENCE, _PAUSE = 1.0, 0.001  # seconds, for a process that has no environment yet
 
 
 class Proc(NamedTuple):
@@ -85,15 +91,17 @@ def _environ(pid: int) -> bytes:
     Raises:
         OSError: it is gone, or of another user.
     """
-    path = f"/proc/{pid}/environ"
-    for _ in range(_LOOKS):
-        text = _read(path)
-        if text or not _has_program(pid):
-            return text
-        if _read(f"/proc/{pid}/cmdline"):
-            break  # it has its words, so it has what else it was given
-        time.sleep(_PAUSE)
-    return _read(path)
+    until = time.monotonic() + _PATIENCE
+    while not (text := _read(f"/proc/{pid}/environ")) and _has_program(pid):
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        is_ready = (
+            fields[_START_CODE] != b"0"
+        )  # the kernel says where the code is when all else is in its place
+        if time.monotonic() > until or (is_ready and fields[_ENV_START] == fields[_ENV_END]):
+            break  # it was given none
+        if not is_ready:
+            time.sleep(_PAUSE)  # others may have to run first
+    return text
 
 
 def _has_program(pid: int) -> bool:
@@ -186,5 +194,6 @@ def _pids() -> list[int]:
 
 
 def _read(path: str) -> bytes:
+    """All of it in one call: what is read in parts may be of two programs, or end where the first one did."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 5 ms
-        return file.read()
+        return file.read(_MOST)

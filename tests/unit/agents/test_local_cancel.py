@@ -162,10 +162,14 @@ def test_an_act_within_an_act_is_found_by_both_markers(acts, line_from, monkeypa
     assert LocalProcess.cancel(handle)
 
 
-def test_a_process_is_found_also_while_it_becomes_another_program(acts, line_from, tmp_path):
+@pytest.mark.parametrize("more", [0, 300])
+def test_a_process_is_found_also_while_it_becomes_another_program(acts, line_from, tmp_path, more):
+    """Also where its environment is more than a page of the kernel, or a buffer of Python's, holds."""
     path, read = line_from
     (tmp_path / "again.sh").write_text("exec sh again.sh\n")
-    handle = acts.spawn("sh", "-c", f"cd {tmp_path} && echo $$ >{path} && exec sh again.sh")
+    variables = "".join(f"export A{number}={'x' * 100}\n" for number in range(more))
+    (tmp_path / "first.sh").write_text(f"{variables}echo $$ >{path}\nexec sh again.sh\n")
+    handle = acts.spawn("sh", "-c", f"cd {tmp_path} && exec sh first.sh")
     pid = int(read())
 
     assert all(pid in {found.pid for found in LocalProcess.sweep(acts.keys)} for _ in range(300))
