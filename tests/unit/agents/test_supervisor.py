@@ -115,7 +115,9 @@ def test_when_the_supervisor_is_killed_acts_are_started_without_it(acts):
 
 
 def test_an_act_that_a_killed_supervisor_did_not_come_to_is_started_all_the_same(acts):
-    os.kill(supervisor_of(acts.spawn("true")), signal.SIGSTOP)
+    first = acts.spawn("true")
+    acts.wait(first)
+    os.kill(supervisor_of(first), signal.SIGSTOP)
     handle = acts.spawn("sh", "-c", "echo started; exit 3")
     assert LocalProcess.poll(handle) == Running()
     os.kill(supervisor_of(handle), signal.SIGKILL)
@@ -152,7 +154,9 @@ def test_it_starts_nothing_that_somebody_else_has_claimed(acts):
 
 
 def test_an_act_that_is_cancelled_before_the_supervisor_comes_to_it_is_never_started(acts):
-    pid = supervisor_of(acts.spawn("true"))
+    first = acts.spawn("true")
+    acts.wait(first)
+    pid = supervisor_of(first)
     os.kill(pid, signal.SIGSTOP)
     handle = acts.spawn("touch", "started")
 
@@ -200,12 +204,14 @@ def test_it_holds_nothing_of_its_caller_but_the_channel(acts):
     SUPERVISION.end()
     SUPERVISION.begin()
     assert select.select([SUPERVISION.channel], [], [], SECONDS)[0]
-    pid = supervisor_of(acts.spawn("true"))
+    handle = acts.spawn("true")
+    pid = supervisor_of(handle)
     os.close(writer)
 
     assert os.read(reader, 1) == b""  # nobody else holds it open
     os.close(reader)
     assert descriptors(pid) <= 7  # channel, two of /dev/null, the pipe of its signals, an act's
+    acts.wait(handle)
 
 
 def test_it_ends_when_nobody_asks_any_more_and_leaves_no_zombie(acts):
