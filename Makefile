@@ -8,7 +8,7 @@ BYTECODE := $(BIN)/python -m compileall -q orchharness plugins
 DOCS_STAMP := .venv/.docs-installed
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-ALONE := tests/chaos tests/unit/core/test_core_speed.py
+ALONE := tests/chaos tests/unit/core/test_core_speed.py tests/plugin/test_plain_speed.py
 # Three for two cores: tests of sessions wait as often as they work.
 WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 

@@ -93,23 +93,6 @@ def test_the_output_is_the_same_as_without_the_plugin(pytester: pytest.Pytester,
     assert lines(first) == lines(second)
 
 
-def test_it_costs_next_to_nothing(pytester: pytest.Pytester):
-    pytester.makepyfile(test_plain="def test_it(): pass")
-    pytester.makeconftest("import time\ndef pytest_unconfigure():\n    print('CPU', time.process_time())\n")
-    common = ["-m", "pytest", "-q", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
-    with_it, without = [], []
-    for _ in range(5):
-        with_it.append(cpu(python(pytester, *common)))
-        without.append(cpu(python(pytester, *common, "-p", "no:orchharness")))
-
-    # measured: 3 ms; the limit leaves room for a machine that is busy
-    assert min(with_it) - min(without) < 0.030
-
-
-def cpu(text: str) -> float:
-    return float(text.split("CPU ")[1].split(maxsplit=1)[0])
-
-
 def test_conftests_with_hooks_are_no_matter_where_there_is_no_plan(pytester: pytest.Pytester):
     folder = pytester.mkdir("deep")
     (folder / "conftest.py").write_text("def orchharness_update(event, run): pass\n")
