@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchharness.agents import proc
 from orchharness.agents.command import marker_of
-from orchharness.agents.start import status_of
+from orchharness.agents.start import status_of, text_of
 from orchharness.journal import RunLock
 from orchharness.record import record
 from orchharness.run.directory import RunDirectory
@@ -89,9 +89,21 @@ def _held(pid: int) -> Iterator[str]:
 
 
 def keys_in(directory: RunDirectory) -> dict[str, str]:
-    """The acts that have a handle, with their keys: for a run whose journal does not tell them."""
-    found = {path.parent.name: key_in(str(path.parent)) for path in directory.root.glob("acts/*/handle.json")}
-    return {act: key for act, key in sorted(found.items()) if key}
+    """The acts that were started here, with their keys or what begins them: for a run whose journal does not tell."""
+    folders = sorted(directory.root.glob("acts/*"))
+    found = {folder.name: key_in(str(folder)) or _key_by_process(folder) for folder in folders}
+    return {act: key for act, key in found.items() if key}
+
+
+def _key_by_process(folder: Path) -> str | None:
+    """From the marker of the process that the folder names: its starter was killed before it could keep the handle."""
+    pid = (text_of(f"{folder}/pid") or "").partition("\n")[0]
+    if not pid.isdigit() or f"/{folder.parent.parent.name}/acts/{folder.name}" not in proc.command_of(
+        int(pid)
+    ):
+        return None
+    marks = [n.removeprefix(proc.MARKER) for n in proc.environ_of(int(pid)) if n.startswith(proc.MARKER)]
+    return marks[0] if len(marks) == 1 else None  # an act within an act bears the outer one's, too
 
 
 def agent_of(folder: Path, key: str) -> Agent:

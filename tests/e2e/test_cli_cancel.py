@@ -197,6 +197,22 @@ def test_a_journal_that_lost_its_records_protects_no_agent(
     assert left == []
 
 
+def test_nor_one_whose_starter_was_killed_before_it_kept_the_handle(play, sessions: Sessions):
+    play.plan(TWO)
+    session = sessions.start()
+    sessions.until("left", "right")
+    sessions.kill(session)
+    run = sessions.run_dirs()[-1].resolve()
+    for act in ("left.i1.a1", "right.i1.a1"):
+        (run / "acts" / act / "handle.json").unlink(missing_ok=True)
+    with lost(run / "journal.jsonl", "missing"):
+        done = sessions.call("cancel")
+    left = sessions.alive()
+
+    assert "the run's agents on this machine were ended" in done.stderr
+    assert left == []
+
+
 @pytest.mark.parametrize("how", ["emptied", "missing"])
 def test_nothing_is_started_beside_the_agents_of_a_journal_that_lost_its_records(
     play, sessions: Sessions, how: str
