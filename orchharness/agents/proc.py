@@ -15,12 +15,10 @@ from typing import NamedTuple
 
 MARKER = "ORCH_ACT_"
 _ROUNDS = 20
-_MOST = 1 << 21  # bytes: what Linux lets a program be started with, where nobody raised it
-_START_CODE, _ENV_START, _ENV_END = (
-    23,
-    47,
-    48,
-)  # of the words behind the name in `/proc/PID/stat`, see proc(5)
+# Bytes of an environment: what hardly one has, and what Linux lets a program be started with where nobody raised it.
+_USUAL, _MOST = 1 << 16, 1 << 21
+# Of the words behind the name in `/proc/PID/stat`, see proc(5).
+_START_CODE, _ENV_START, _ENV_END = 23, 47, 48
 _PATIENCE, _PAUSE = 1.0, 0.001  # seconds, for a process that has no environment yet
 
 
@@ -92,16 +90,21 @@ def _environ(pid: int) -> bytes:
         OSError: it is gone, or of another user.
     """
     until = time.monotonic() + _PATIENCE
-    while not (text := _read(f"/proc/{pid}/environ")) and _has_program(pid):
+    while not (text := _whole(f"/proc/{pid}/environ")) and _has_program(pid):
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-        is_ready = (
-            fields[_START_CODE] != b"0"
-        )  # the kernel says where the code is when all else is in its place
+        # The kernel says where the code is when all else is in its place.
+        is_ready = fields[_START_CODE] != b"0"
         if time.monotonic() > until or (is_ready and fields[_ENV_START] == fields[_ENV_END]):
             break  # it was given none
         if not is_ready:
             time.sleep(_PAUSE)  # others may have to run first
     return text
+
+
+def _whole(path: str) -> bytes:
+    """The file in one call: what is read in parts ends early when the process becomes another program meanwhile."""
+    text = _read(path, _USUAL)
+    return text if len(text) < _USUAL else _read(path, _MOST)
 
 
 def _has_program(pid: int) -> bool:
@@ -116,7 +119,7 @@ def _has_program(pid: int) -> bool:
 def environ_of(pid: int) -> dict[str, str]:
     """The environment that the process was started with; empty when it is gone, or of another user."""
     try:
-        entries = _read(f"/proc/{pid}/environ").split(b"\0")
+        entries = _environ(pid).split(b"\0")
     except OSError:
         return {}
     pairs = (os.fsdecode(entry).partition("=") for entry in entries)
@@ -193,7 +196,6 @@ def _pids() -> list[int]:
         return []
 
 
-def _read(path: str) -> bytes:
-    """All of it in one call: what is read in parts may be of two programs, or end where the first one did."""
+def _read(path: str, most: int = -1) -> bytes:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs 5 ms
-        return file.read(_MOST)
+        return file.read(most)

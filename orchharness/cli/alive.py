@@ -97,12 +97,11 @@ def keys_in(directory: RunDirectory) -> dict[str, str]:
 
 def _key_by_process(folder: Path) -> str | None:
     """From the marker of the process that the folder names: its starter was killed before it could keep the handle."""
-    pid = (text_of(f"{folder}/pid") or "").partition("\n")[0]
-    if not pid.isdigit() or f"/{folder.parent.parent.name}/acts/{folder.name}" not in proc.command_of(
-        int(pid)
-    ):
+    claimed = (text_of(f"{folder}/pid") or "").partition("\n")[0]
+    pid = int(claimed) if claimed.isdigit() else 0
+    if f"/{folder.parent.parent.name}/acts/{folder.name}" not in proc.command_of(pid):
         return None
-    marks = [n.removeprefix(proc.MARKER) for n in proc.environ_of(int(pid)) if n.startswith(proc.MARKER)]
+    marks = [n.removeprefix(proc.MARKER) for n in proc.environ_of(pid) if n.startswith(proc.MARKER)]
     return marks[0] if len(marks) == 1 else None  # an act within an act bears the outer one's, too
 
 

@@ -86,16 +86,16 @@ class Cuts:
         if event.iteration != following:
             return
         told = (gate for entry in reversed(kept) if (gate := _ended_or_judged(*entry, over)) is not None)
-        gate = next(told, None)
-        if gate is not None and run.gates[gate].state in _ENDS:
-            last = run.gates[gate]
-            cut = Cut(act=event.act, gate=gate, judgement=last.act, iteration=last.iteration)
+        last, waiting = next(told, None), [gate for gate in over if run.gates[gate].open]
+        if last is not None and run.gates[last].state in _ENDS:
+            ended = run.gates[last]
+            cut = Cut(act=event.act, gate=last, judgement=ended.act, iteration=ended.iteration)
+        elif waiting:
+            cut = Cut(act=event.act, gate=waiting[0])
         else:
-            gate = next((gate for gate in over if run.gates[gate].open), None)
-            cut = Cut(act=event.act, gate=gate or "")
-        if gate is not None:
-            self.found.append(cut)
-            self._touched |= self._reached_from({gate} - self._touched)
+            return
+        self.found.append(cut)
+        self._touched |= self._reached_from({cut.gate} - self._touched)
 
     def _reached_from(self, items: Collection[str]) -> set[str]:
         """These with all that waits for them, their members, and the gates over those."""

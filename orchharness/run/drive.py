@@ -34,7 +34,7 @@ from orchharness.run.hidden import hidden_by, redacted, redactor_of
 from orchharness.run.leftovers import end_leftovers
 from orchharness.run.opening import FRESH, Beginning, Opened, Opening
 from orchharness.run.outages import OutageNotes
-from orchharness.run.past import find_run, mark_closed, told_of_older
+from orchharness.run.past import find_run, mark_closed
 from orchharness.run.preflight import Ahead, look_ahead
 from orchharness.run.questions import Questions
 from orchharness.run.reporting import LiveReport
@@ -124,7 +124,6 @@ class PlanRun:
             earlier = find_run(where.home, plan.id, plan.path, how.run) if goes_on else None
             if goes_on and earlier is None:
                 self.warnings.append("there is no run to go on with: this is a new one")
-            older = told_of_older(earlier, self.run.selected) if earlier is not None and not how.run else ""
             ahead = self._look_ahead()
             self.warnings += ahead.warnings
             opening = Opening(
@@ -136,8 +135,9 @@ class PlanRun:
                 hidden=self.hidden.names,
                 clients=ahead.versions,
             )
-            self._take_over(opening.fresh(how) if earlier is None else opening.resumed(earlier))
-            self.going_on_with += f" ({older})" if older else ""
+            self._take_over(
+                opening.fresh(how) if earlier is None else opening.resumed(earlier, named=bool(how.run))
+            )
         except OSError as error:
             msg = f"plan {plan.id!r} cannot be started: {error}; --orch-dir FOLDER puts runs elsewhere"
             raise OrchError(msg) from None

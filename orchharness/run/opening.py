@@ -34,6 +34,7 @@ from orchharness.run.past import (
     read_earlier,
     read_run,
     refuse_beside_agents,
+    told_of_older,
 )
 from orchharness.run.prepare import Preparer
 from orchharness.run.questions import answered
@@ -205,8 +206,8 @@ class Opening:
 
     # ---- going on with an earlier one ----------------------------------------------------------
 
-    def resumed(self, directory: RunDirectory) -> Opened:
-        """The earlier run, going on.
+    def resumed(self, directory: RunDirectory, *, named: bool) -> Opened:
+        """The earlier run, going on. `named`: it was asked for by its id.
 
         Raises:
             OrchError: it cannot be gone on with; nothing was spawned.
@@ -220,12 +221,14 @@ class Opening:
             read_run(directory)  # refuses what lost its records, before anything of it is cut off
         journal, content = Journal.reopen(directory.journal)
         try:
-            return self._go_on(directory, journal, content)
+            return self._go_on(directory, journal, content, named=named)
         except BaseException:
             journal.close()
             raise
 
-    def _go_on(self, directory: RunDirectory, journal: Journal, content: JournalContent) -> Opened:
+    def _go_on(
+        self, directory: RunDirectory, journal: Journal, content: JournalContent, *, named: bool
+    ) -> Opened:
         from orchharness.run.resume import Comparison
 
         earlier = read_earlier(directory, content.records)
@@ -242,6 +245,8 @@ class Opening:
         self._begin_tape(prepare.parts, directory.session(number))
         compared = Comparison(earlier, prepare.parts, frozen)
         found = settle(self.plan, self.selected, earlier.past, redo=compared.redo, look=compared.look)
+        missing = {*self.selected} - {*earlier.past.selected}
+        older = told_of_older(directory, missing) if missing and not named else ""
         warnings = [*told, *unknown, *compared.warnings, *([content.torn] if content.torn else [])]
         warnings += end_dropped(self.where.host, directory, earlier.past, found)
         header = self._header(workspace, warnings)
@@ -274,7 +279,7 @@ class Opening:
                 **answered(directory.decisions, found.run),
                 **attached(self.where.host, directory, found, self.now),
             },
-            origin=f"going on with run {directory.run_id}",
+            origin=f"going on with run {directory.run_id}" + (f" ({older})" if older else ""),
             warnings=tuple(warnings),
         )
 

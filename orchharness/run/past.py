@@ -80,14 +80,10 @@ def runs_of(folder: Path) -> Iterator[RunDirectory]:
                 yield run
 
 
-def told_of_older(directory: RunDirectory, items: Collection[str]) -> str:
-    """Which older run has most of those items that the run was begun without; empty when none has any."""
-    missing = frozenset(items) - _held(directory)
-    runs = runs_of(directory.root.parent) if missing else ()
-    older = [
-        (len(missing & _held(r)), r.run_id) for r in runs if r.run_id < directory.run_id and _has_begun(r)
-    ]
-    count, name = max(older, default=(0, ""))
+def told_of_older(directory: RunDirectory, missing: Collection[str]) -> str:
+    """Which older run has most of the items that this one has not; empty when none has any."""
+    older = (r for r in runs_of(directory.root.parent) if r.run_id < directory.run_id and _has_begun(r))
+    count, name = max(((len(_held(r).intersection(missing)), r.run_id) for r in older), default=(0, ""))
     what = f"{count} of the chosen items, which this one has not"
     return f"run {name} has {what}: `--orch-resume={name}` goes on with that one" if count else ""
 
