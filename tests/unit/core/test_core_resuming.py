@@ -564,6 +564,21 @@ def test_work_of_a_mender_counts_though_its_gate_would_have_ended_before():
     assert (again.starts(), again.state("G")) == ([], "passed")
 
 
+def test_a_gate_that_fails_now_has_no_work_done_because_another_one_had_some():
+    def now(threshold: str) -> Plan:
+        own = gate("O", own="A", threshold=threshold, max_iterations=1, mender={})
+        return plan(task("A"), own, gate("G", "A", max_iterations=2))
+
+    said = {"O": Said(score=0.85), "G": [Said(score=0.5), Said()]}
+    first = Drive(now("0.80"), said).play()
+    again = Session.after(over(first), now("0.90")).play()
+
+    assert set(first.states().values()) == {"passed"}
+    assert (again.starts(), again.found.went_on) == ([], {})
+    assert (again.state("O"), again.state("G")) == ("failed", "skipped")
+    _check_replay(again)
+
+
 def test_a_gate_that_is_to_judge_more_often_judges_the_latest_work():
     whole = plan(task("A"), gate("G", own="A"))
     first = Drive(whole, {"G": [Said(score=0.5), Said(score=0.6), Said()]}).play()
